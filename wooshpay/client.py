@@ -1,0 +1,384 @@
+"""The two clients: `AsyncWooshPay` is awaited, `WooshPay` is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from wooshpay.config import (
+    DEFAULT_ATTEMPT_TIMEOUT,
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    Config,
+    RequestOptions,
+    resolve,
+)
+from wooshpay.core.callers import AsyncCaller, SyncCaller
+from wooshpay.core.declaration import Async, Caller, Resource, Sync, W, undeclared
+from wooshpay.core.effects import Effects
+from wooshpay.core.json import Json
+from wooshpay.core.pipeline import Pipeline
+from wooshpay.core.request import Method, Middleware
+from wooshpay.core.retry import RetryEvent, RetryPolicy
+from wooshpay.core.unset import UNSET, Unset
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+    from typing_extensions import Self
+
+    from wooshpay.api.balance import Balances
+    from wooshpay.api.charges import Charges
+    from wooshpay.api.checkout import Checkout
+    from wooshpay.api.customers import Customers
+    from wooshpay.api.events import Events
+    from wooshpay.api.payment_intents import PaymentIntents
+    from wooshpay.api.refunds import Refunds
+    from wooshpay.api.webhook_endpoints import WebhookEndpoints
+    from wooshpay.core.pipeline import Transport
+
+
+class Client(Resource[W]):
+    """What both clients have: their settings, and the sections of the API."""
+
+    _caller: AsyncCaller | SyncCaller
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        attempt_timeout: float = DEFAULT_ATTEMPT_TIMEOUT,
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        retry_policy: RetryPolicy | None = None,
+        on_retry: Callable[[RetryEvent], None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        call_middlewares: Sequence[Middleware] = (),
+        attempt_middlewares: Sequence[Middleware] = (),
+        strict: bool = False,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        proxy: str | None = None,
+        effects: Effects | None = None,
+    ) -> None:
+        """Set the client up; nothing is sent yet.
+
+        Args:
+            api_key: A secret key, ``sk_test_...`` or ``sk_live_...``. Read from ``WOOSHPAY_API_KEY`` when left out.
+            base_url: Another host, with or without ``/v1``. Read from ``WOOSHPAY_BASE_URL`` when left out;
+                otherwise the key decides between test and live.
+            timeout: Seconds that a call may take in all, retries and the waiting between them included.
+            attempt_timeout: Seconds that one attempt may take.
+            connect_timeout: Seconds that connecting may take.
+            max_retries: How many attempts may follow the first.
+            retry_policy: When to try again and how long to wait; see `RetryPolicy`.
+            on_retry: Told before every wait for another attempt.
+            headers: Headers to add to every request.
+            call_middlewares: Run once per call, the first one outermost.
+            attempt_middlewares: Run once per attempt, the first one outermost.
+            strict: Raise `DecodeError` where an answer is not of the documented types. For contract tests.
+            max_connections: How many connections are open at a time; further calls wait for one.
+            proxy: The URL of an http proxy. Read from ``HTTPS_PROXY`` and ``NO_PROXY`` when left out.
+            effects: The clock, the waiting and the randomness, for tests.
+
+        Raises:
+            ConfigurationError: The settings cannot work; the sentence says what to change.
+        """
+        config = resolve(
+            api_key,
+            base_url,
+            os.environ,
+            timeout=timeout,
+            attempt_timeout=attempt_timeout,
+            connect_timeout=connect_timeout,
+            max_retries=max_retries,
+            retry_policy=retry_policy or RetryPolicy(),
+            on_retry=on_retry,
+            headers=dict(headers or {}),
+            call_middlewares=tuple(call_middlewares),
+            attempt_middlewares=tuple(attempt_middlewares),
+            strict=strict,
+            max_connections=max_connections,
+            proxy=proxy,
+            effects=effects or Effects(),
+        )
+        super().__init__(self._open(config))
+
+    def _open(self, config: Config) -> Caller:
+        """Make the caller of a new client."""
+        raise TypeError("Use AsyncWooshPay or WooshPay.")
+
+    def _reopen(self, config: Config) -> Caller:
+        """Make a caller with other settings over the same connections."""
+        raise TypeError("Use AsyncWooshPay or WooshPay.")
+
+    def with_options(
+        self,
+        *,
+        api_key: str | Unset = UNSET,
+        base_url: str | Unset = UNSET,
+        timeout: float | Unset = UNSET,
+        attempt_timeout: float | Unset = UNSET,
+        connect_timeout: float | Unset = UNSET,
+        max_retries: int | Unset = UNSET,
+        retry_policy: RetryPolicy | Unset = UNSET,
+        on_retry: Callable[[RetryEvent], None] | Unset | None = UNSET,
+        headers: Mapping[str, str] | Unset = UNSET,
+        call_middlewares: Sequence[Middleware] | Unset = UNSET,
+        attempt_middlewares: Sequence[Middleware] | Unset = UNSET,
+        strict: bool | Unset = UNSET,
+    ) -> Self:
+        """Make a client with other settings that shares this one's connections.
+
+        Closing either closes both. The parameters are those of the constructor; what is left out stays.
+
+        Raises:
+            ConfigurationError: The settings cannot work.
+        """
+        changes = {name: value for name, value in locals().items() if name != "self" and value is not UNSET}
+        copy = type(self).__new__(type(self))
+        Resource.__init__(copy, self._reopen(_changed(self._caller.pipeline.config, changes)))
+        return copy
+
+    def __repr__(self) -> str:
+        config = self._caller.pipeline.config
+        return f"<{type(self).__name__} {config.api_key} at {config.base_url}>"
+
+    @cached_property
+    def balance(self) -> Balances[W]:
+        """The money on the account."""
+        from wooshpay.api.balance import Balances
+
+        return Balances(self._caller)
+
+    @cached_property
+    def charges(self) -> Charges[W]:
+        """Single attempts at taking a payment."""
+        from wooshpay.api.charges import Charges
+
+        return Charges(self._caller)
+
+    @cached_property
+    def checkout(self) -> Checkout[W]:
+        """Pages that WooshPay hosts and customers pay on."""
+        from wooshpay.api.checkout import Checkout
+
+        return Checkout(self._caller)
+
+    @cached_property
+    def customers(self) -> Customers[W]:
+        """Who pays, kept for the next time."""
+        from wooshpay.api.customers import Customers
+
+        return Customers(self._caller)
+
+    @cached_property
+    def events(self) -> Events[W]:
+        """What happened on the account."""
+        from wooshpay.api.events import Events
+
+        return Events(self._caller)
+
+    @cached_property
+    def payment_intents(self) -> PaymentIntents[W]:
+        """Payments, from the first try to the money received."""
+        from wooshpay.api.payment_intents import PaymentIntents
+
+        return PaymentIntents(self._caller)
+
+    @cached_property
+    def refunds(self) -> Refunds[W]:
+        """Money given back."""
+        from wooshpay.api.refunds import Refunds
+
+        return Refunds(self._caller)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints[W]:
+        """Where WooshPay delivers events."""
+        from wooshpay.api.webhook_endpoints import WebhookEndpoints
+
+        return WebhookEndpoints(self._caller)
+
+    @undeclared
+    def request(
+        self,
+        method: Method,
+        path: str,
+        /,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        options: RequestOptions | None = None,
+    ) -> Json:
+        """Call an operation that the SDK does not declare, with the same key, retries and errors.
+
+        Args:
+            method: ``GET``, ``POST`` or ``DELETE``.
+            path: The path, such as ``/v1/balance``; ids in it already percent-quoted.
+            query: Query parameters.
+            body: The JSON body.
+            options: Settings for this call only.
+
+        Returns:
+            The parsed JSON.
+
+        Raises:
+            APIError: WooshPay answered with an error.
+            TransportError: No whole answer came.
+        """
+        ...
+
+
+class AsyncWooshPay(Client[Async]):
+    """The asynchronous client.
+
+    Use it with ``async with``, or call ``await client.close()`` when done. One client may serve several event
+    loops, one after the other or at the same time; each gets connections of its own.
+    """
+
+    _caller: AsyncCaller
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        attempt_timeout: float = DEFAULT_ATTEMPT_TIMEOUT,
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        retry_policy: RetryPolicy | None = None,
+        on_retry: Callable[[RetryEvent], None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        call_middlewares: Sequence[Middleware] = (),
+        attempt_middlewares: Sequence[Middleware] = (),
+        strict: bool = False,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        proxy: str | None = None,
+        effects: Effects | None = None,
+        session: ClientSession | None = None,
+    ) -> None:
+        """Set the client up; nothing is sent yet.
+
+        Args:
+            api_key: As for `WooshPay`, like all that follow but the last.
+            base_url: Another host.
+            timeout: Seconds for a call in all.
+            attempt_timeout: Seconds for one attempt.
+            connect_timeout: Seconds for connecting.
+            max_retries: How many attempts may follow the first.
+            retry_policy: When to try again.
+            on_retry: Told before every wait.
+            headers: Headers to add.
+            call_middlewares: Run once per call.
+            attempt_middlewares: Run once per attempt.
+            strict: Refuse answers of undocumented types.
+            max_connections: How many connections are open at a time, per event loop.
+            proxy: The URL of an http proxy.
+            effects: The clock, the waiting and the randomness.
+            session: An aiohttp session to send with. It belongs to one event loop, brings its own limits on
+                connections, and is never closed by the client.
+
+        Raises:
+            ConfigurationError: The settings cannot work; the sentence says what to change.
+        """
+        self._session = session
+        super().__init__(
+            api_key,
+            base_url=base_url,
+            timeout=timeout,
+            attempt_timeout=attempt_timeout,
+            connect_timeout=connect_timeout,
+            max_retries=max_retries,
+            retry_policy=retry_policy,
+            on_retry=on_retry,
+            headers=headers,
+            call_middlewares=call_middlewares,
+            attempt_middlewares=attempt_middlewares,
+            strict=strict,
+            max_connections=max_connections,
+            proxy=proxy,
+            effects=effects,
+        )
+
+    def _open(self, config: Config) -> Caller:
+        return AsyncCaller(Pipeline(config, _transport(config, self._session)))
+
+    def _reopen(self, config: Config) -> Caller:
+        return AsyncCaller(Pipeline(config, self._caller.pipeline.transport))
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop. The client cannot be used afterwards."""
+        await self._caller.pipeline.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+
+class WooshPay(Client[Sync]):
+    """The synchronous client.
+
+    Use it with ``with``, or call ``client.close()`` when done; left open, it closes itself when the program
+    ends. Any number of threads may share one. It runs its calls on an event loop of its own, in a thread
+    that starts with the first call.
+    """
+
+    _caller: SyncCaller
+
+    def _open(self, config: Config) -> Caller:
+        from wooshpay.transport.loop import PrivateLoop
+
+        return SyncCaller(Pipeline(config, _transport(config, None)), PrivateLoop())
+
+    def _reopen(self, config: Config) -> Caller:
+        return SyncCaller(Pipeline(config, self._caller.pipeline.transport), self._caller.loop)
+
+    def close(self) -> None:
+        """Close the connections and end the thread. The client cannot be used afterwards.
+
+        Calls that other threads have under way end with a `TransportError`. May be called again, from any thread.
+        """
+        self._caller.loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+def _transport(config: Config, session: ClientSession | None) -> Transport:
+    from wooshpay.transport.http import HttpTransport
+
+    return HttpTransport(
+        max_connections=config.max_connections,
+        proxy=config.proxy,
+        monotonic=config.effects.monotonic,
+        session=session,
+    )
+
+
+def _changed(config: Config, changes: dict[str, Any]) -> Config:
+    if "headers" in changes:
+        changes["headers"] = dict(changes["headers"])
+    for name in ("call_middlewares", "attempt_middlewares"):
+        if name in changes:
+            changes[name] = tuple(changes[name])
+    if "api_key" in changes or "base_url" in changes:
+        key = changes.pop("api_key", config.api_key.reveal())
+        same_mode = ("_live_" in key[:8]) == config.live
+        # A key of the other mode must not follow the host of this one.
+        url = changes.pop("base_url", config.base_url if same_mode else None)
+        target = resolve(key, url, {})
+        changes |= {"api_key": target.api_key, "base_url": target.base_url}
+    return attrs.evolve(config, **changes)

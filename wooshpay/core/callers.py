@@ -1,0 +1,81 @@
+"""The two worlds: the same pipeline, awaited or run on a private loop."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from wooshpay.core.listing import ListObject
+from wooshpay.core.paging import AsyncPager, Pager
+from wooshpay.core.pipeline import Pipeline, identify, note_interruption
+from wooshpay.core.request import ApiResponse, Call, Request, Response
+from wooshpay.errors import WooshPayError
+
+if TYPE_CHECKING:
+    from wooshpay.transport.loop import PrivateLoop
+
+
+class AsyncCaller:
+    """Carries calls out in the running event loop."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    async def call(self, call: Call, returns: Any) -> Any:
+        """Give the result."""
+        request = self.pipeline.prepare(call)
+        return self.pipeline.decode(request, await self.pipeline.run(request), returns)
+
+    async def call_with_response(self, call: Call, returns: Any) -> ApiResponse[Any]:
+        """Give the result with the answer's facts."""
+        request = self.pipeline.prepare(call)
+        return self.pipeline.decode_with_response(request, await self.pipeline.run(request), returns)
+
+    def page(self, call: Call, item: Any) -> AsyncPager[Any]:
+        """Give the pager over a list."""
+        returns: Any = ListObject[item]
+
+        def fetch(call: Call) -> Coroutine[Any, Any, ListObject[Any]]:
+            return self.call(call, returns)
+
+        return AsyncPager(fetch, call)
+
+
+class SyncCaller:
+    """Carries calls out on a private loop, while the calling thread waits."""
+
+    def __init__(self, pipeline: Pipeline, loop: PrivateLoop) -> None:
+        self.pipeline = pipeline
+        self.loop = loop
+
+    def call(self, call: Call, returns: Any) -> Any:
+        """Give the result."""
+        request = self.pipeline.prepare(call)
+        return self.pipeline.decode(request, self._run(request), returns)
+
+    def call_with_response(self, call: Call, returns: Any) -> ApiResponse[Any]:
+        """Give the result with the answer's facts."""
+        request = self.pipeline.prepare(call)
+        return self.pipeline.decode_with_response(request, self._run(request), returns)
+
+    def page(self, call: Call, item: Any) -> Pager[Any]:
+        """Give the pager over a list."""
+        returns: Any = ListObject[item]
+
+        def fetch(call: Call) -> ListObject[Any]:
+            page: ListObject[Any] = self.call(call, returns)
+            return page
+
+        return Pager(fetch, call)
+
+    def _run(self, request: Request) -> Response:
+        try:
+            return self.loop.run(self.pipeline.run, request)
+        except WooshPayError as error:
+            identify(error, request)
+            raise
+        except Exception:
+            raise
+        except BaseException as interruption:
+            note_interruption(interruption, request)
+            raise

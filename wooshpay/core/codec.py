@@ -1,0 +1,442 @@
+"""From JSON to objects and back. cattrs is the converter; the hooks it runs are generated per class.
+
+A hook never raises for what a 2xx answer holds: a value of an undocumented type is kept as it came, a
+lossless one is converted, an unknown field goes to ``extra``. The strict converter raises instead.
+
+How a generated hook works: it sets every documented field straight from the dict and counts the fields
+that held something. Where the count is the number of keys received, nothing is left to explain. Otherwise
+`_leftovers` sorts the rest into unknown fields and nulls. Nulls and converted values are noted in
+``_received``, so that `unstructure` gives back exactly what came.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
+
+import attrs
+import cattrs
+
+from wooshpay.core.json import Json, JsonObject, loads
+from wooshpay.core.listing import ListObject
+from wooshpay.core.objects import NOTHING_EXTRA, WIRE_NAME, Object, model
+
+T = TypeVar("T")
+
+Hook = Callable[[Any, Any], Any]
+Read = Callable[[Any], Any]
+
+
+class UndocumentedType(ValueError):
+    """Raised by the strict converter where a value is not of the documented type."""
+
+
+@attrs.frozen
+class Whole:
+    """Stands in ``_received`` of an object that was made of something else than a JSON object."""
+
+    value: Json
+
+
+@model
+class UnknownObject(Object):
+    """An object of a kind that this version of the SDK does not know. Its fields are in ``extra``."""
+
+    TAG: ClassVar[str] = ""
+
+    id: str | None = None
+    object: str | None = None
+
+
+# ---- finding classes ------------------------------------------------------------------------------------------
+
+
+class Later:
+    """Stands for a class of another section, which is imported only when an object of it arrives."""
+
+
+class _LaterNames(Mapping[str, Any]):
+    """Names that a section knows only under TYPE_CHECKING, for `typing.get_type_hints`."""
+
+    def __getitem__(self, name: str) -> Any:
+        from wooshpay.api import OBJECTS
+
+        if name not in OBJECTS:
+            raise KeyError(name)
+        return type(name, (Later,), {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=None)
+def load(name: str) -> type[Object]:
+    """Import the object class of this name."""
+    from wooshpay.api import OBJECTS
+
+    found: type[Object] = getattr(import_module(f"wooshpay.api.{OBJECTS[name]}"), name)
+    return found
+
+
+def class_for_tag(tag: Json) -> type[Object] | None:
+    """Find the class for the value of an ``object`` field; ``None`` where the SDK knows none."""
+    from wooshpay.api import TAGS
+
+    name = TAGS.get(tag) if isinstance(tag, str) else None
+    return load(name) if name is not None else None
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """The field types of an object class; classes of other sections stand as `Later` names."""
+    return typing.get_type_hints(cls, localns=typing.cast("dict[str, Any]", _LaterNames()))
+
+
+@lru_cache(maxsize=None)
+def wire_names(cls: type[Object]) -> tuple[tuple[str, str], ...]:
+    """Pairs of attribute name and name in the API, for every documented field of a class."""
+    return tuple(
+        (field.name, field.metadata.get(WIRE_NAME, field.name))
+        for field in attrs.fields(cls)
+        if field.name not in {"extra", "_received"}
+    )
+
+
+# ---- lossless conversions -------------------------------------------------------------------------------------
+# Each gives the very value it got where there is nothing to convert without loss.
+
+
+def _to_int(value: Json) -> Json:
+    if isinstance(value, str) and len(value) < 20:
+        digits = value.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0"):
+            return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _to_float(value: Json) -> Json:
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return number if repr(number) == value else _to_int(value)
+    return value
+
+
+def _to_bool(value: Json) -> Json:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _same(value: Json) -> Json:
+    return value
+
+
+def _from_json_text(value: Json) -> Json:
+    """Parse JSON text inside a string: answers of 2022 have it where an object or a list is documented."""
+    if isinstance(value, str) and value[:1] in {"{", "[", "n"}:
+        try:
+            return loads(value.encode())
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+# ---- one field ------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Plan:
+    """How a generated hook reads one field.
+
+    Attributes:
+        expected: The class of documented values; ``None`` where any JSON is fine.
+        convert: Makes an object of a documented value, or of the items in it.
+        other: Reads any other value. What it changes counts as a conversion.
+        expandable: The field holds an id or a whole object; ``""`` is read as no id.
+    """
+
+    expected: type | None = None
+    convert: Read | None = None
+    other: Read = _same
+    expandable: bool = False
+
+    def item(self, value: Json) -> Any:
+        """Read one entry of a list."""
+        if self.convert is not None and value.__class__ is self.expected:
+            return self.convert(value)
+        return value
+
+
+class _Planner:
+    """Makes the plans for the fields of one class."""
+
+    def __init__(self, converter: cattrs.Converter, *, strict: bool, parameters: Mapping[Any, Any]) -> None:
+        self._converter = converter
+        self._strict = strict
+        self._parameters = parameters
+
+    def plan(self, hint: Any) -> Plan:
+        """Plan a field of this type. ``| None`` says nothing here, as any field may be missing."""
+        options = [self._parameters.get(option, option) for option in _options(hint)]
+        options = [option for option in options if option is not type(None)]
+        objects = [option for option in options if _is_object(option)]
+        if objects:
+            read = self._object(objects)
+            if str in options:
+                return Plan(str, read, self._refusing(_same, hint), expandable=True)
+            return Plan(dict, read, self._refusing(_other_than_object(read, objects[0]), hint))
+        if options and all(_is_text(option) for option in options):
+            return Plan(str, None, self._refusing(_same, hint))
+        if len(options) != 1:
+            return Plan()
+        origin = typing.get_origin(options[0]) or options[0]
+        if origin is list:
+            entry = self.plan((*typing.get_args(options[0]), Any)[0])
+            read = _items(entry) if entry.convert is not None else None
+            return Plan(list, read, self._refusing(_other_than_list(read or _same), hint))
+        if origin is float:
+            return Plan(float, None, self._refusing(_to_float, hint, (int,)))
+        plain: dict[Any, Read] = {int: _to_int, bool: _to_bool, dict: _from_json_text, Mapping: _from_json_text}
+        if origin not in plain:
+            return Plan()
+        return Plan(dict if origin is Mapping else origin, None, self._refusing(plain[origin], hint))
+
+    def _object(self, objects: list[Any]) -> Read:
+        first = objects[0]
+        if len(objects) == 1 and first is not Object and not issubclass(_class_of(first), Later):
+            hook: Hook = self._converter.get_structure_hook(first)
+            return lambda value: hook(value, first)
+
+        named = first.__name__ if len(objects) == 1 and first is not Object else None
+
+        def by_tag(value: JsonObject) -> Any:
+            cls = class_for_tag(value.get("object"))
+            if cls is None:
+                cls = load(named) if named is not None and "object" not in value else UnknownObject
+            return self._converter.get_structure_hook(cls)(value, cls)
+
+        return by_tag
+
+    def _refusing(self, read: Read, hint: Any, fine: tuple[type, ...] = ()) -> Read:
+        if not self._strict:
+            return read
+
+        def refuse(value: Json) -> NoReturn | Json:
+            if value.__class__ in fine:
+                return value
+            raise UndocumentedType(f"{type(value).__name__} where {hint} is documented")
+
+        return refuse
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(inner for option in typing.get_args(hint) for inner in _options(option))
+    return (hint,)
+
+
+def _class_of(option: Any) -> type:
+    return typing.get_origin(option) or option
+
+
+def _is_object(option: Any) -> bool:
+    cls = _class_of(option)
+    return isinstance(cls, type) and issubclass(cls, (Object, Later))
+
+
+def _is_text(option: Any) -> bool:
+    return option is str or typing.get_origin(option) is typing.Literal
+
+
+def _items(entry: Plan) -> Read:
+    return lambda values: [entry.item(value) for value in values]
+
+
+def _other_than_object(read: Read, option: Any) -> Read:
+    envelope = _class_of(option) is ListObject
+
+    def other(value: Json) -> Any:
+        if value == "":
+            return None
+        parsed = _from_json_text(value)
+        if envelope and parsed.__class__ is list:
+            return read({"object": "list", "data": parsed})
+        if parsed.__class__ is dict:
+            return read(parsed)
+        return parsed if parsed is None else value
+
+    return other
+
+
+def _other_than_list(read: Read) -> Read:
+    def other(value: Json) -> Any:
+        if value.__class__ is dict and value.get("data").__class__ is list:
+            return read(value["data"])
+        parsed = _from_json_text(value)
+        if parsed.__class__ is list:
+            return read(parsed)
+        return parsed if parsed is None else value
+
+    return other
+
+
+# ---- one class ------------------------------------------------------------------------------------------------
+
+
+def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
+    cls: type[Object] = _class_of(hint)
+    arguments = typing.get_args(hint)
+    parameters = dict(zip(getattr(cls, "__parameters__", ()), arguments)) if arguments else {}
+    planner = _Planner(converter, strict=strict, parameters=parameters)
+    names = wire_names(cls)
+    types_of = hints(cls)
+    scope: dict[str, Any] = {
+        "cls": cls,
+        "new": cls.__new__,
+        "nothing": NOTHING_EXTRA,
+        "odd": _odd,
+        "leftovers": _leftovers,
+        "known": frozenset(wire for _, wire in names),
+    }
+    lines = [
+        "def structure(data, _=None):",
+        "    if data.__class__ is not dict:",
+        "        return odd(cls, data)",
+        "    get = data.get",
+        "    made = new(cls)",
+        "    received = None",
+        f"    found = {len(names)}",
+    ]
+    for place, (name, wire) in enumerate(names):
+        plan = planner.plan(types_of[name])
+        scope |= {f"type{place}": plan.expected, f"convert{place}": plan.convert, f"other{place}": plan.other}
+        lines.append(f"    value = get({wire!r})")
+        lines += (f"    {line}" for line in _field_code(plan, place, wire))
+        lines.append(f"    made.{name} = value")
+    lines += [
+        "    if found == len(data):",
+        "        made.extra = nothing",
+        "    else:",
+        "        received = received or {}",
+        "        made.extra = leftovers(data, known, received)",
+        "    made._received = received",
+        "    return made",
+    ]
+    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), scope)
+    hook: Hook = scope["structure"]
+    return hook
+
+
+def _field_code(plan: Plan, place: int, wire: str) -> list[str]:
+    if plan.expected is None:
+        return ["if value is None:", "    found -= 1"]
+    missing = ["    if value is None:", "        found -= 1"]
+    other = [
+        "    else:",
+        f"        other = other{place}(value)",
+        "        if other is not value:",
+        "            if received is None:",
+        "                received = {}",
+        f"            received[{wire!r}] = value",
+        "            value = other",
+    ]
+    if plan.expandable:
+        blank = ["elif not value:", "    if received is None:", "        received = {}"]
+        blank += [f"    received[{wire!r}] = value", "    value = None"]
+        whole = ["    elif value.__class__ is dict:", f"        value = convert{place}(value)"]
+        return ["if value.__class__ is not str:", *missing, *whole, *other, *blank]
+    lines = [f"if value.__class__ is not type{place}:", *missing, *other]
+    if plan.convert is not None:
+        lines += ["else:", f"    value = convert{place}(value)"]
+    return lines
+
+
+def _leftovers(data: JsonObject, known: frozenset[str], received: JsonObject) -> Mapping[str, Any]:
+    extra: JsonObject = {}
+    for key, value in data.items():
+        if key not in known:
+            extra[key] = value
+        elif value is None:
+            received[key] = None
+    return extra or NOTHING_EXTRA
+
+
+def _odd(cls: type[Object], data: Json) -> Any:
+    """Make an object although WooshPay sent no JSON object: empty, but it gives the JSON back."""
+    made: Any = cls.__new__(cls)
+    for name, _ in wire_names(cls):
+        setattr(made, name, None)
+    made.extra = NOTHING_EXTRA
+    made._received = Whole(data)
+    return made
+
+
+# ---- the converters -------------------------------------------------------------------------------------------
+
+
+def _make_converter(*, strict: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook_factory(_is_object, lambda hint: _make_hook(hint, converter, strict=strict))
+    converter.register_unstructure_hook_func(_is_object, unstructure)
+    return converter
+
+
+def structure(data: Json, cls: type[T], *, strict: bool = False) -> T:
+    """Make an object of parsed JSON.
+
+    Args:
+        data: Parsed JSON.
+        cls: The object class.
+        strict: Raise `UndocumentedType` where a value is not of the documented type.
+    """
+    return (STRICT if strict else TOLERANT).structure(data, cls)
+
+
+@lru_cache(maxsize=None)
+def reader(hint: Any, *, strict: bool = False) -> Read:
+    """Give the function that makes what an operation returns out of parsed JSON."""
+    if not _is_object(hint):
+        return _same
+    hook: Hook = (STRICT if strict else TOLERANT).get_structure_hook(hint)
+    if _class_of(hint) is not ListObject:
+        return lambda data: hook(data, hint)
+    # A bare array is read as the list that it is.
+    return lambda data: hook({"object": "list", "data": data} if data.__class__ is list else data, hint)
+
+
+def unstructure(value: Object) -> JsonObject:
+    """Give an object's JSON as it was received."""
+    received: Any = value._received
+    if received.__class__ is Whole:
+        whole: JsonObject = received.value
+        return whole
+    result: JsonObject = {}
+    for name, wire in wire_names(type(value)):
+        item = getattr(value, name)
+        if item is not None:
+            result[wire] = _to_json(item)
+    result.update(value.extra)
+    if received is not None:
+        result.update(received)
+    return result
+
+
+def _to_json(value: Any) -> Json:
+    if isinstance(value, Object):
+        return unstructure(value)
+    if value.__class__ is list:
+        return [_to_json(item) for item in value]
+    return value
+
+
+TOLERANT: Final = _make_converter(strict=False)
+STRICT: Final = _make_converter(strict=True)

@@ -1,0 +1,442 @@
+"""How an operation is declared: one typed signature, from which everything else is derived.
+
+A section of the API is a `Resource`, generic in its world: `Async` or `Sync`. A method under one of the
+decorators `get`, `post`, `delete` and `paged` is never run; its signature is the declaration, and the
+descriptor gives it the right type on each client.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
+from urllib.parse import quote
+
+import attrs
+
+from wooshpay.core.listing import ListObject
+from wooshpay.core.paging import AsyncPager, Pager
+from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
+from wooshpay.core.unset import UNSET
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from wooshpay.config import RequestOptions
+    from wooshpay.core.json import JsonObject
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Async:
+    """The world of `AsyncWooshPay`: calls are awaited."""
+
+
+class Sync:
+    """The world of `WooshPay`: calls return their result."""
+
+
+W = TypeVar("W", Async, Sync)
+
+
+class Caller(Protocol):
+    """What carries a call out. There is one for each world; which one a resource holds decides its world."""
+
+    def call(self, call: Call, returns: Any) -> Any:
+        """Give the decoded result, or a coroutine of it."""
+
+    def call_with_response(self, call: Call, returns: Any) -> Any:
+        """Give the `ApiResponse`, or a coroutine of it."""
+
+    def page(self, call: Call, item: Any) -> Any:
+        """Give the pager over a list."""
+
+
+@attrs.define(slots=False, eq=False, repr=False)
+class Resource(Generic[W]):
+    """One section of the API on one client."""
+
+    _caller: Caller
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class AsyncOperation(Generic[P, T]):
+    """An operation of one asynchronous client, ready to be awaited."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
+
+        def with_response(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, ApiResponse[T]]:
+            """Make the same call; give its result with status, headers, request id, attempts and key."""
+            ...
+
+
+class SyncOperation(Generic[P, T]):
+    """An operation of one synchronous client, ready to be called."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+        def with_response(self, *args: P.args, **kwargs: P.kwargs) -> ApiResponse[T]:
+            """Make the same call; give its result with status, headers, request id, attempts and key."""
+            ...
+
+
+class AsyncListOperation(Generic[P, T]):
+    """A list operation of one asynchronous client."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AsyncPager[T]: ...
+
+        def with_response(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, ApiResponse[ListObject[T]]]:
+            """Get the first page with status, headers, request id and attempts."""
+            ...
+
+
+class SyncListOperation(Generic[P, T]):
+    """A list operation of one synchronous client."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Pager[T]: ...
+
+        def with_response(self, *args: P.args, **kwargs: P.kwargs) -> ApiResponse[ListObject[T]]:
+            """Get the first page with status, headers, request id and attempts."""
+            ...
+
+
+class BoundOperation:
+    """A declaration on one resource: what the four classes above are at run time."""
+
+    def __init__(self, declaration: Declaration, caller: Caller) -> None:
+        self._declaration = declaration
+        self._caller = caller
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        declaration = self._declaration
+        return self._caller.call(declaration.bind(args, kwargs), declaration.returns)
+
+    def with_response(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Make the same call; give its result with status, headers, request id, attempts and key."""
+        declaration = self._declaration
+        return self._caller.call_with_response(declaration.bind(args, kwargs), declaration.returns)
+
+    def __get__(self, instance: object, owner: object = None) -> Self:
+        # Being a descriptor makes this a routine in the eyes of help(), which then shows the signature.
+        return self
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._declaration.signature
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # per instance, as on any method
+        return self._declaration.__doc__
+
+    @property
+    def __name__(self) -> str:
+        return self._declaration.function.__name__
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__qualname__":  # a class body cannot define it as a property
+            return self._declaration.function.__qualname__
+        raise AttributeError(f"{self!r} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<{self._declaration.name}: {self._declaration.method} {self._declaration.path}>"
+
+
+class BoundListOperation(BoundOperation):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        declaration = self._declaration
+        return self._caller.page(declaration.bind(args, kwargs), declaration.item)
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Declaration:
+    """What one signature says about its operation.
+
+    Attributes:
+        name: The SDK name, such as ``refunds.create``; known once the class that holds it is made.
+        method: The HTTP verb.
+        path: The path template.
+        params_in: Where keyword parameters travel: ``query``, ``body`` or ``query+body``.
+        wire: Parameters whose name in the API is no Python name.
+        publishable: Whether a publishable key may make this call.
+        function: The declared function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        method: Method,
+        path: str,
+        *,
+        params_in: ParamsIn,
+        wire: Mapping[str, str] | None = None,
+        publishable: bool = False,
+    ) -> None:
+        self.function = function
+        self.method: Method = method
+        self.path = path
+        self.params_in: ParamsIn = params_in
+        self.wire: Mapping[str, str] = wire or {}
+        self.publishable = publishable
+        self.name = function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        code = function.__code__
+        positional = code.co_posonlyargcount
+        names = code.co_varnames
+        self._path_params = names[1:positional]
+        self._keywords = frozenset(names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+        if len(self._path_params) != len(_PLACEHOLDER.findall(path)) or code.co_argcount != max(positional, 1):
+            raise TypeError(f"{function.__qualname__}: positional-only parameters must match the path {path}")
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        section = owner.__module__.removeprefix("wooshpay.api.")
+        self.name = f"{section}.{name}"
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The parameters as declared, without ``self``."""
+        whole = inspect.signature(self.function)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+    @cached_property
+    def returns(self) -> Any:
+        """The declared result type."""
+        return eval(self.function.__annotations__["return"], self.function.__globals__)
+
+    @property
+    def item(self) -> Any:
+        """The type of one entry, where the result is a page."""
+        return self.returns.__args__[0]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the result is a page of a list."""
+        return getattr(self.returns, "__origin__", None) is ListObject
+
+    @property
+    def reference(self) -> str | None:
+        """The title of the page in WooshPay's reference, from the docstring."""
+        return self._docstring_line("Reference:")
+
+    @property
+    def inferred(self) -> str | None:
+        """What about this operation was not read in WooshPay's reference, from the docstring."""
+        return self._docstring_line("Inferred:")
+
+    def _docstring_line(self, head: str) -> str | None:
+        for line in (self.__doc__ or "").splitlines():
+            text = line.strip()
+            if text.startswith(head):
+                return text.removeprefix(head).strip()
+        return None
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
+        if not kwargs.keys() <= self._keywords:
+            self._refuse_names(kwargs)
+        options: RequestOptions | None = kwargs.pop("options", None)
+        if args or self._path_params:
+            path = self._fill(args)
+        else:
+            path = self.path
+        params: JsonObject = {name: value for name, value in kwargs.items() if value is not UNSET}
+        if self.wire:
+            params = {self.wire.get(name, name): value for name, value in params.items()}
+        return Call(
+            operation=self.name,
+            method=self.method,
+            template=self.path,
+            path=path,
+            query={} if self.params_in == "body" else params,
+            body=self._body_of(params),
+            publishable=self.publishable,
+            options=options,
+        )
+
+    def _body_of(self, params: JsonObject) -> JsonObject | None:
+        if self.params_in == "query":
+            return None
+        return params if params or self.method == "POST" else None
+
+    def _fill(self, args: tuple[Any, ...]) -> str:
+        expected = self._path_params
+        if len(args) != len(expected):
+            wanted = ", ".join(expected) or "keyword arguments only"
+            raise TypeError(f"{self.name}() takes {len(expected)} positional argument(s) ({wanted}), got {len(args)}")
+        values = iter([quote_id(value, name, self.name) for name, value in zip(expected, args, strict=True)])
+        return _PLACEHOLDER.sub(lambda _: next(values), self.path)
+
+    def _refuse_names(self, kwargs: Mapping[str, Any]) -> NoReturn:
+        for name in kwargs:
+            if name in self._keywords:
+                continue
+            if name in self._path_params:
+                raise TypeError(f"{self.name}() takes {name} by position: {self.name}({name}, ...)")
+            near = difflib.get_close_matches(name, self._keywords, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(
+                f"{self.name}() has no parameter {name!r}.{hint} To send one that the SDK does not know,"
+                " use options=RequestOptions(extra_body={...}) or extra_query={...}."
+            )
+        raise AssertionError("called without an unknown name")
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.method} {self.path}>"
+
+
+def quote_id(value: object, name: str, operation: str) -> str:
+    """Percent-quote one path segment, so that an id never leaves its place in the path."""
+    if not isinstance(value, str):
+        raise TypeError(f"{operation}(): {name} must be an id as text, got {type(value).__name__}")
+    if not value or value in {".", ".."} or _CONTROL.search(value):
+        raise ValueError(f"{operation}(): {name} is empty or no possible id; pass an id that WooshPay gave")
+    return quote(value, safe="")
+
+
+class Operation(Declaration, Generic[P, T]):
+    """An operation as declared in its section. On a client it becomes a call of that client's world."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Self: ...
+        @overload
+        def __get__(self, instance: Resource[Async], owner: Any) -> AsyncOperation[P, T]: ...
+        @overload
+        def __get__(self, instance: Resource[Sync], owner: Any) -> SyncOperation[P, T]: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
+    else:
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            return self if instance is None else BoundOperation(self, instance._caller)
+
+
+class ListOperation(Declaration, Generic[P, T]):
+    """A list operation as declared in its section. On a client it gives that world's pager."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Self: ...
+        @overload
+        def __get__(self, instance: Resource[Async], owner: Any) -> AsyncListOperation[P, T]: ...
+        @overload
+        def __get__(self, instance: Resource[Sync], owner: Any) -> SyncListOperation[P, T]: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
+    else:
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            return self if instance is None else BoundListOperation(self, instance._caller)
+
+
+def get(
+    path: str, *, publishable: bool = False
+) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
+    """Declare a GET. Keyword parameters travel in the query string."""
+
+    def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:
+        return Operation(function, "GET", path, params_in="query", publishable=publishable)
+
+    return declare
+
+
+def post(
+    path: str, *, params_in: ParamsIn = "body", wire: Mapping[str, str] | None = None
+) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
+    """Declare a POST. Keyword parameters travel in the JSON body; ``wire`` gives names that Python cannot spell."""
+
+    def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:
+        return Operation(function, "POST", path, params_in=params_in, wire=wire)
+
+    return declare
+
+
+def delete(path: str) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
+    """Declare a DELETE. Keyword parameters, where there are any, travel in the JSON body."""
+
+    def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:
+        return Operation(function, "DELETE", path, params_in="body")
+
+    return declare
+
+
+def paged(
+    path: str, *, params_in: ParamsIn = "query"
+) -> Callable[[Callable[Concatenate[Any, P], ListObject[T]]], ListOperation[P, T]]:
+    """Declare a GET of a list.
+
+    With ``params_in="query+body"`` the filters travel both ways: the reference documents a JSON body on
+    these GETs, programs in use send a query string.
+    """
+
+    def declare(function: Callable[Concatenate[Any, P], ListObject[T]]) -> ListOperation[P, T]:
+        return ListOperation(function, "GET", path, params_in=params_in)
+
+    return declare
+
+
+class Undeclared(Operation[P, T]):
+    """The way to operations that the SDK does not know: verb and path are arguments."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function, "GET", "{method}{path}", params_in="query")
+        self.name = function.__name__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Make the call of a verb, a path and parameters."""
+        if not kwargs.keys() <= self._keywords:
+            self._refuse_names(kwargs)
+        if len(args) != 2:
+            raise TypeError(f"{self.name}() takes a verb and a path, such as {self.name}('GET', '/v1/balance')")
+        method, path = args
+        if method not in {"GET", "POST", "DELETE"}:
+            raise ValueError(f"{self.name}(): the verb must be GET, POST or DELETE, not {method!r}")
+        if not isinstance(path, str) or not _PLAIN_PATH.fullmatch(path) or _DOTS.search(path):
+            raise ValueError(
+                f"{self.name}(): the path must look like /v1/balance: percent-quoted, without a host, query or dots;"
+                " query parameters go into query={...}"
+            )
+        body: JsonObject | None = kwargs.get("body")
+        if body is None and method == "POST":
+            body = {}
+        return Call(
+            operation=self.name,
+            method=method,
+            template=path,
+            path=path,
+            query=dict(kwargs.get("query") or {}),
+            body=None if body is None else dict(body),
+            publishable=True,
+            options=kwargs.get("options"),
+        )
+
+
+_PLAIN_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+
+
+def undeclared(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:
+    """Declare the method that reaches everything which has no declaration."""
+    return Undeclared(function)

@@ -1,0 +1,169 @@
+"""From an answer that is no success to an error. Pure, and never fails itself, whatever the body is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from wooshpay import errors
+from wooshpay.core.json import Json, loads
+from wooshpay.core.redaction import redact
+
+if TYPE_CHECKING:
+    from wooshpay.core.request import Request, Response
+
+_LONGEST_MESSAGE: Final = 500
+
+_BY_TYPE: Final[dict[str, type[errors.APIError]]] = {
+    "card_error": errors.CardError,
+    "idempotency_error": errors.IdempotencyError,
+}
+_BY_STATUS: Final[dict[int, type[errors.APIError]]] = {
+    400: errors.InvalidRequestError,
+    401: errors.AuthenticationError,
+    402: errors.CardError,
+    403: errors.PermissionError,
+    404: errors.NotFoundError,
+    405: errors.InvalidRequestError,
+    409: errors.ConflictError,
+    410: errors.NotFoundError,
+    413: errors.InvalidRequestError,
+    415: errors.InvalidRequestError,
+    422: errors.InvalidRequestError,
+    429: errors.RateLimitError,
+}
+_HINTS: Final[dict[type[errors.APIError], str]] = {
+    errors.AuthenticationError: "Check that the API key is right, active and of the same mode as the host.",
+    errors.PermissionError: "Use a secret key that has this permission, or enable the feature in the dashboard.",
+    errors.RateLimitError: "Send fewer requests at a time, or allow more retries.",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Failing:
+    """What an error answer says, whatever its form: an object, text, a flat body, plain text, HTML.
+
+    Attributes:
+        message: WooshPay's own words, secrets removed; ``None`` where it said nothing readable.
+        type: WooshPay's kind of error.
+        code: WooshPay's code.
+        param: The parameter at fault.
+        decline_code: The issuer's reason.
+        body: The parsed JSON, or the text.
+    """
+
+    message: str | None
+    type: str | None = None
+    code: str | None = None
+    param: str | None = None
+    decline_code: str | None = None
+    body: Json = None
+
+    @property
+    def key_in_use(self) -> bool:
+        """Whether it says that another request with the same idempotency key is still being worked on."""
+        if self.code == "idempotency_key_in_use":
+            return True
+        words = (self.message or "").lower()
+        return "idempotency" in words and ("in progress" in words or "in use" in words)
+
+
+def read_failing(body: bytes) -> Failing:
+    """Read the body of an error answer."""
+    try:
+        parsed: Json = loads(body)
+    except (ValueError, RecursionError):
+        text = body.decode("utf-8", "replace")
+        return Failing(message=_clean(_without_markup(text)), body=text)
+    if not isinstance(parsed, dict):
+        return Failing(message=_clean(parsed), body=parsed)
+    error: Json = parsed.get("error")
+    facts: Json = {**parsed, **error} if isinstance(error, dict) else parsed
+    message = facts.get("message") or facts.get("error_description")
+    message = message or (error if isinstance(error, str) else None) or facts.get("msg") or facts.get("detail")
+    return Failing(
+        message=_clean(message),
+        type=_text(facts.get("type")),
+        code=_text(facts.get("code")),
+        param=_text(facts.get("param")),
+        decline_code=_text(facts.get("decline_code")),
+        body=parsed,
+    )
+
+
+def error_of(request: Request, response: Response, retry_after: float | None) -> errors.APIError:
+    """Make the error of an answer that is no success.
+
+    Args:
+        request: The request.
+        response: The answer, with a status of 300 or more.
+        retry_after: Seconds that WooshPay asked to wait.
+    """
+    failing = read_failing(response.body)
+    cls = _class_of(response.status, failing)
+    said = failing.message or f"WooshPay answered with HTTP {response.status} and no message"
+    parts = [said if said.endswith((".", "!", "?")) else f"{said}."]
+    if 300 <= response.status < 400:
+        parts = ["WooshPay answered with a redirect, which is not followed, as it could lead the key elsewhere."]
+        parts.append("Check base_url.")
+    if cls in _HINTS:
+        parts.append(_HINTS[cls])
+    if response.gave_up is not None:
+        parts.append(response.gave_up)
+    detail = "/".join(part for part in (failing.type, failing.code, failing.decline_code) if part)
+    parts.append(f"(HTTP {response.status}{', ' if detail else ''}{redact(detail)})")
+    unclear = response.ambiguous or (request.method != "GET" and (response.status >= 500 or response.status == 408))
+    in_use = response.status == 409 and failing.key_in_use
+    return cls(
+        " ".join(parts),
+        status=response.status,
+        type=failing.type,
+        code=failing.code,
+        param=failing.param,
+        decline_code=failing.decline_code,
+        body=failing.body,
+        retry_after=retry_after,
+        outcome="unknown" if unclear or in_use else "rejected",
+        idempotency_key=request.idempotency_key,
+        request_id=response.request_id,
+        attempts=response.attempts,
+        operation=request.operation,
+    )
+
+
+def _class_of(status: int, failing: Failing) -> type[errors.APIError]:
+    if failing.type in _BY_TYPE:
+        return _BY_TYPE[failing.type]
+    if status >= 500:
+        return errors.ServerError
+    if status == 402 and failing.type == "invalid_request_error":
+        return errors.InvalidRequestError
+    if status == 409 and failing.key_in_use:
+        return errors.IdempotencyError
+    return _BY_STATUS.get(status, errors.APIError)
+
+
+def _text(value: Json) -> str | None:
+    if isinstance(value, str) and value:
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _clean(value: Json) -> str | None:
+    """Give the words of an answer as one line without secrets, or ``None`` where there are none."""
+    if not isinstance(value, str):
+        return None
+    words = redact(" ".join("".join(c if c.isprintable() else " " for c in value).split()))
+    if len(words) > _LONGEST_MESSAGE:
+        words = f"{words[:_LONGEST_MESSAGE]}..."
+    return words or None
+
+
+def _without_markup(text: str) -> str:
+    if "<" not in text[:200]:
+        return text[: 4 * _LONGEST_MESSAGE]
+    title = re.search(r"<title[^>]*>([^<]*)</title>", text[:20_000], re.IGNORECASE)
+    page = f": {title.group(1).strip()}" if title and title.group(1).strip() else ""
+    return f"An HTML page came instead of JSON{page}, probably from a proxy or a gateway in between"

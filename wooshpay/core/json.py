@@ -1,0 +1,58 @@
+"""JSON in and out: orjson where the ``speed`` extra is installed, the standard library otherwise."""
+
+from __future__ import annotations
+
+import json as _json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+# JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
+Json: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+
+if TYPE_CHECKING:
+    loads: Callable[[bytes], Json]
+    dumps: Callable[[Json], bytes]
+
+
+def _plain(value: object) -> Json:
+    """Give read-only mappings and sequences, which JSON writers refuse, as dict and list."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(
+        f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts"
+    )
+
+
+def _loads_stdlib(data: bytes) -> Json:
+    return _json.loads(data.decode("utf-8"))
+
+
+def _dumps_stdlib(value: Json) -> bytes:
+    return _json.dumps(
+        value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    ).encode("utf-8")
+
+
+try:
+    import orjson
+except ImportError:
+    loads = _loads_stdlib
+    dumps = _dumps_stdlib
+else:
+
+    def _loads_orjson(data: bytes) -> Json:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            # The standard library reads more (lone surrogates, NaN, deep nesting): an answer
+            # that went through must not fail because of the parser that happens to be installed.
+            return _loads_stdlib(data)
+
+    def _dumps_orjson(value: Json) -> bytes:
+        return orjson.dumps(value, default=_plain)
+
+    loads = _loads_orjson
+    dumps = _dumps_orjson

@@ -1,0 +1,381 @@
+"""The way of a call: request made once, call middlewares, retry loop, attempt middlewares, transport, decode."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlencode
+
+import attrs
+
+from wooshpay._version import __version__
+from wooshpay.core.codec import UndocumentedType, reader
+from wooshpay.core.failures import error_of, read_failing
+from wooshpay.core.json import Json, JsonObject, dumps, loads
+from wooshpay.core.redaction import Secret, redact
+from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
+from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
+from wooshpay.core.unset import UNSET
+from wooshpay.errors import ConfigurationError, DecodeError, TimeoutError, TransportError, WooshPayError
+
+if TYPE_CHECKING:
+    from wooshpay.config import Config, RequestOptions
+
+logger = logging.getLogger("wooshpay")
+
+# An attempt with less time than this could hardly bring an answer, only doubt about what happened.
+LEAST_ATTEMPT: Final = 1.0
+
+
+class Transport(Protocol):
+    """What carries one request over the wire and reads the answer whole."""
+
+    async def send(self, request: Request, /) -> Response:
+        """Send one request.
+
+        Raises:
+            TransportError: No whole answer came; ``failure`` says whether the request may have arrived.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections of the running event loop, and refuse further requests."""
+        ...
+
+
+def encode_query(query: Mapping[str, Json]) -> str:
+    """Write parameters as a query string; nested ones as ``created[gte]=...``, lists as ``ids[]=...``."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        _flatten(name, value, pairs)
+    return urlencode(pairs)
+
+
+def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
+            _flatten(f"{name}[{key}]", inner, pairs)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:  # pyright: ignore[reportUnknownVariableType]
+            _flatten(f"{name}[]", inner, pairs)
+    elif isinstance(value, bool):
+        pairs.append((name, "true" if value else "false"))
+    else:
+        pairs.append((name, "" if value is None else str(value)))
+
+
+def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
+    for middleware in reversed(middlewares):
+        last = partial(middleware, call_next=last)
+    return last
+
+
+class Pipeline:
+    """Carries out the calls of one configuration over a transport."""
+
+    def __init__(self, config: Config, transport: Transport) -> None:
+        self.config = config
+        self.transport = transport
+        self._authorization = Secret(_basic(config.api_key))
+        self._headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": f"wooshpay-python/{__version__} (Python {platform.python_version()})",
+            **config.headers,
+        }
+        self._call = _chain(config.call_middlewares, self._attempts)
+        if config.attempt_middlewares:
+            self._attempt: Next = partial(self._within_deadline, _chain(config.attempt_middlewares, transport.send))
+        else:
+            self._attempt = transport.send
+
+    # ---- the request, made once ----
+
+    def prepare(self, call: Call) -> Request:
+        """Make the request of a call: its key, its deadline and its bytes stay the same for every attempt.
+
+        Raises:
+            ConfigurationError: The key may not make this call.
+        """
+        config = self.config
+        if config.publishable:
+            self._check_publishable(call)
+        options = call.options
+        headers = self._headers
+        key: str | None = None
+        if call.method == "POST":
+            chosen = UNSET if options is None else options.idempotency_key
+            key = config.effects.new_key() if chosen is UNSET else chosen
+            if key is not None:
+                headers = {**headers, "Idempotency-Key": key}
+        query, body = call.query, call.body
+        timeout, attempt_timeout = config.timeout, config.attempt_timeout
+        connect_timeout, max_retries = config.connect_timeout, config.max_retries
+        if options is not None:
+            timeout = _either(options.timeout, timeout)
+            attempt_timeout = _either(options.attempt_timeout, attempt_timeout)
+            connect_timeout = _either(options.connect_timeout, connect_timeout)
+            max_retries = _either(options.max_retries, max_retries)
+            query, body, headers = _with_extras(options, query, body, headers)
+        url = config.base_url + call.path
+        if query:
+            url = f"{url}?{encode_query(query)}"
+        return Request(
+            operation=call.operation,
+            method=call.method,
+            url=url,
+            template=call.template,
+            headers=headers,
+            body=None if body is None else _encode(body, call.operation),
+            idempotency_key=key,
+            deadline=config.effects.monotonic() + timeout,
+            attempt_timeout=attempt_timeout,
+            connect_timeout=connect_timeout,
+            max_retries=max_retries,
+            authorization=self._authorization,
+        )
+
+    def _check_publishable(self, call: Call) -> None:
+        if not call.publishable or not call.query.get("client_secret"):
+            raise ConfigurationError(
+                f"A publishable key (pk_) cannot call {call.operation}: use a secret key (sk_) on your server."
+                " A publishable key may only retrieve a payment intent, and needs its client_secret for that.",
+                operation=call.operation,
+            )
+
+    # ---- the call ----
+
+    async def run(self, request: Request) -> Response:
+        """Carry a request out, with retries.
+
+        Returns:
+            The answer, a success.
+
+        Raises:
+            WooshPayError: Anything else.
+        """
+        try:
+            response = await self._call(request)
+        except WooshPayError as error:
+            identify(error, request)
+            raise
+        except asyncio.CancelledError as cancelled:
+            note_interruption(cancelled, request)
+            raise
+        if response.status >= 300:
+            raise error_of(request, response, self._retry_after(response))
+        return response
+
+    async def _attempts(self, request: Request) -> Response:
+        ambiguous = False
+        while True:
+            error: TransportError | None = None
+            response: Response | None = None
+            try:
+                response = await self._attempt(request)
+            except TransportError as failed:
+                error = failed
+            if response is not None and response.status < 300:
+                _log_attempt(request, response)
+                if request.attempt == 1:
+                    return response
+                return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
+
+            attempt = self._describe(request, response, error)
+            ambiguous = ambiguous or attempt.ambiguous
+            _log_attempt(request, response, error)
+            wait, why_not = self._next_wait(request, attempt)
+            if wait is None:
+                if error is not None:
+                    raise _finished(error, request, ambiguous=ambiguous, why_not=why_not)
+                assert response is not None
+                return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous, gave_up=why_not)
+
+            self._tell(request, attempt, wait, error)
+            await self.config.effects.sleep(wait)
+            request = attrs.evolve(request, attempt=request.attempt + 1)
+
+    async def _within_deadline(self, attempt: Next, request: Request) -> Response:
+        """Hold a middleware that waits, such as a rate limiter, to the deadline of the call."""
+        left = request.deadline - self.config.effects.monotonic()
+        scope = asyncio.timeout(max(left, 0.0))
+        try:
+            async with scope:
+                return await attempt(request)
+        except asyncio.TimeoutError as error:
+            if scope.expired():
+                raise TimeoutError("The deadline of the call ended an attempt.", failure="broken") from error
+            raise
+
+    # ---- deciding ----
+
+    def _describe(self, request: Request, response: Response | None, error: TransportError | None) -> Attempt:
+        if response is None:
+            return Attempt(
+                number=request.attempt,
+                method=request.method,
+                keyed=request.idempotency_key is not None,
+                failure=error.failure if error is not None else None,
+            )
+        return Attempt(
+            number=request.attempt,
+            method=request.method,
+            keyed=request.idempotency_key is not None,
+            status=response.status,
+            key_in_use=response.status == 409 and read_failing(response.body).key_in_use,
+            replayed=response.headers.get("Idempotent-Replayed") == "true",
+            retry_after=self._retry_after(response),
+        )
+
+    def _retry_after(self, response: Response) -> float | None:
+        return parse_retry_after(response.headers, self.config.effects.now())
+
+    def _next_wait(self, request: Request, attempt: Attempt) -> tuple[float | None, str | None]:
+        """Decide how long to wait for the next attempt, or say why there is none."""
+        effects = self.config.effects
+        wait = self.config.retry_policy.wait(attempt, effects.uniform)
+        if wait is None or request.attempt > request.max_retries:
+            return None, None
+        left = request.deadline - effects.monotonic()
+        if wait + min(request.attempt_timeout, LEAST_ATTEMPT) <= left:
+            return wait, None
+        if attempt.retry_after is not None and attempt.retry_after >= wait:
+            return None, (
+                f"WooshPay asks to wait {attempt.retry_after:.4g} s, but the deadline leaves only {max(left, 0):.3g} s:"
+                " raise timeout=... or call again later."
+            )
+        return None, f"The deadline leaves no time for another attempt (attempt {request.attempt} was the last)."
+
+    def _tell(self, request: Request, attempt: Attempt, wait: float, error: TransportError | None) -> None:
+        logger.info(
+            "%s: attempt %d failed (%s), trying again in %.2f s with the same key",
+            request.operation,
+            attempt.number,
+            f"HTTP {attempt.status}" if attempt.status is not None else attempt.failure,
+            wait,
+        )
+        if self.config.on_retry is not None:
+            self.config.on_retry(
+                RetryEvent(
+                    operation=request.operation,
+                    attempt=attempt.number,
+                    wait=wait,
+                    status=attempt.status,
+                    error=None if error is None else error.message,
+                    idempotency_key=request.idempotency_key,
+                )
+            )
+
+    # ---- the result ----
+
+    def decode(self, request: Request, response: Response, returns: Any) -> Any:
+        """Make the result of an answer.
+
+        Raises:
+            DecodeError: The answer is a success, but not JSON.
+        """
+        try:
+            if not response.body and response.status == 204:
+                data: Json = {}
+            else:
+                data = loads(response.body)
+            return reader(returns, strict=self.config.strict)(data)
+        except UndocumentedType as error:
+            problem = f"strict=True: the answer is not as documented, {error}."
+        except (ValueError, RecursionError):
+            what = "an empty body" if not response.body else "a body that is not JSON"
+            problem = f"WooshPay answered HTTP {response.status} with {what}, so the result cannot be read."
+        raise DecodeError(
+            problem,
+            status=response.status,
+            body=response.body.decode("utf-8", "replace"),
+            outcome="rejected" if request.method == "GET" else "unknown",
+            idempotency_key=request.idempotency_key,
+            request_id=response.request_id,
+            attempts=response.attempts,
+            operation=request.operation,
+        )
+
+    def decode_with_response(self, request: Request, response: Response, returns: Any) -> ApiResponse[Any]:
+        """Make the result of an answer, together with the answer's facts."""
+        return ApiResponse(
+            data=self.decode(request, response, returns),
+            status=response.status,
+            headers=response.headers,
+            request_id=response.request_id,
+            attempts=response.attempts,
+            idempotency_key=request.idempotency_key,
+            body=response.body,
+        )
+
+
+def identify(error: WooshPayError, request: Request) -> None:
+    """Write on an error which call it belongs to, and the key to resume it with."""
+    error.operation = error.operation or request.operation
+    error.idempotency_key = error.idempotency_key or request.idempotency_key
+
+
+def note_interruption(interruption: BaseException, request: Request) -> None:
+    """Leave the key on an exception that ends a call from outside, such as Ctrl-C, and in the log."""
+    if request.method == "GET":
+        return
+    text = f"{request.operation} was interrupted and may have been carried out"
+    if request.idempotency_key is not None:
+        text = f"{text}; to be sure, call it again with idempotency key {request.idempotency_key}"
+    interruption.add_note(text)
+    logger.warning("%s", text)
+
+
+def _basic(api_key: Secret) -> str:
+    from base64 import b64encode
+
+    return f"Basic {b64encode(f'{api_key.reveal()}:'.encode()).decode()}"
+
+
+def _either(chosen: Any, default: Any) -> Any:
+    return default if chosen is UNSET else chosen
+
+
+def _with_extras(
+    options: RequestOptions, query: JsonObject, body: JsonObject | None, headers: Mapping[str, str]
+) -> tuple[JsonObject, JsonObject | None, Mapping[str, str]]:
+    if options.extra_query:
+        query = {**query, **options.extra_query}
+    if options.extra_body:
+        body = {**(body or {}), **options.extra_body}
+    if options.headers:
+        headers = {**headers, **options.headers}
+    return query, body, headers
+
+
+def _encode(body: JsonObject, operation: str) -> bytes:
+    try:
+        return dumps(body)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{operation}(): a parameter has no JSON form ({error})") from None
+    except TypeError as error:
+        raise TypeError(f"{operation}(): a parameter has no JSON form ({error})") from None
+
+
+def _finished(error: TransportError, request: Request, *, ambiguous: bool, why_not: str | None) -> TransportError:
+    error.attempts = request.attempt
+    if ambiguous:
+        error.outcome = "unknown"
+    elif error.outcome == "unknown":
+        # Only a GET comes here: whatever became of it, it changed nothing.
+        error.outcome = "rejected"
+    if why_not is not None:
+        error.message = f"{error.message} {why_not}"
+        error.args = (error.message,)
+    return error
+
+
+def _log_attempt(request: Request, response: Response | None, error: TransportError | None = None) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    result = f"HTTP {response.status}" if response is not None else redact(error.message if error else "no answer")
+    logger.debug("%s %s (%s) attempt %d: %s", request.method, request.template, request.operation, request.attempt, result)

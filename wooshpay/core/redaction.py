@@ -1,0 +1,103 @@
+"""Keeping secrets out of every text that the SDK writes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+HIDDEN: Final = "[hidden]"
+
+# Field names, on objects and in parameters, whose values are never shown.
+SENSITIVE_FIELDS: Final = frozenset(
+    {
+        "account_number",
+        "api_key",
+        "authorization",
+        "bank_account_number",
+        "client_secret",
+        "cvc",
+        "cvv",
+        "iban",
+        "key",
+        "number",
+        "pan",
+        "pin",
+        "secret",
+        "webhook_secret",
+    }
+)
+
+_KEY = re.compile(r"\b((?:sk|pk|rk)_(?:test|live)_|whsec_)[A-Za-z0-9+/=_\-.]+")
+_CLIENT_SECRET = re.compile(r"\b([a-z]+_[A-Za-z0-9]+_secret_)[A-Za-z0-9]+")
+_BASIC = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_\-.]+", re.IGNORECASE)
+# An id such as pi_1693466278934609920 is no card number: the underscore before it says so.
+_DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)")
+
+
+class Secret:
+    """A text that does not show itself: ``repr`` and ``str`` give its kind only, ``reveal()`` the text."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({_visible_kind(self._value)!r})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Secret, (self._value,)
+
+
+def _visible_kind(value: str) -> str:
+    found = _KEY.match(value)
+    return f"{found.group(1)}..." if found else "..."
+
+
+def _passes_luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        if place % 2:
+            value = value * 2 - 9 if value > 4 else value * 2
+        total += value
+    return total % 10 == 0
+
+
+def _hide_card_number(found: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", found.group())
+    return HIDDEN if _passes_luhn(digits) else found.group()
+
+
+def redact(text: str) -> str:
+    """Take API keys, webhook secrets, client secrets, credentials and card numbers out of a text."""
+    text = _KEY.sub(rf"\1{HIDDEN}", text)
+    text = _CLIENT_SECRET.sub(rf"\1{HIDDEN}", text)
+    text = _BASIC.sub(rf"\1 {HIDDEN}", text)
+    return _DIGITS.sub(_hide_card_number, text)
+
+
+def redact_json(value: object) -> object:
+    """Copy parsed JSON with every sensitive field hidden and every text redacted."""
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if name in SENSITIVE_FIELDS and item is not None else redact_json(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redact_json(item) for item in value]
+    if isinstance(value, str):
+        return redact(value)
+    return value

@@ -1,0 +1,163 @@
+"""Whether a call is tried again, and when. A decision on facts; nothing here waits or sends."""
+
+from __future__ import annotations
+
+import math
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Failure: TypeAlias = Literal["not_connected", "refused", "broken"]
+"""How an attempt without an answer ended.
+
+``not_connected``: DNS, refused, reset while connecting: the request was not sent.
+``refused``: a bad certificate, URL or proxy: the request was not sent, and trying again cannot help.
+``broken``: disconnected, reset, timed out, or the body was cut off: it may have been carried out.
+"""
+
+_SERVER_FAULTS: Final = frozenset({408, 500, 502, 503, 504})
+_TOO_EARLY_OR_MANY: Final = frozenset({425, 429})
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """What is known after one attempt that brought no success.
+
+    Attributes:
+        number: 1 for the first attempt.
+        method: The HTTP verb.
+        keyed: Whether the request carries an idempotency key.
+        failure: How it ended without an answer; ``None`` where there was one.
+        status: The status of the answer; ``None`` where there was none.
+        key_in_use: Whether a 409 says that the idempotency key is still being worked on.
+        replayed: Whether the answer says that it repeats the first answer under this key.
+        retry_after: Seconds that WooshPay asked to wait.
+    """
+
+    number: int
+    method: str
+    keyed: bool
+    failure: Failure | None = None
+    status: int | None = None
+    key_in_use: bool = False
+    replayed: bool = False
+    retry_after: float | None = None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the attempt may have been carried out. A GET changes nothing, so it never is."""
+        if self.method == "GET":
+            return False
+        return self.failure == "broken" or self.status in _SERVER_FAULTS or self._server_fault or self.key_in_use
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether carrying the request out twice does the same as once."""
+        return self.method != "POST" or self.keyed
+
+    @property
+    def _server_fault(self) -> bool:
+        return self.status is not None and self.status >= 500
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a call is tried again. Subclass it and override `wait` for other rules.
+
+    Attributes:
+        base: Seconds; the first wait is a random part of this.
+        factor: How much longer each further wait may be.
+        longest: Seconds; no random wait is longer than this.
+    """
+
+    base: float = 0.5
+    factor: float = 2.0
+    longest: float = 8.0
+
+    def wait(self, attempt: Attempt, uniform: Callable[[float, float], float]) -> float | None:
+        """Decide on the next attempt.
+
+        Args:
+            attempt: What is known of the last attempt.
+            uniform: Gives a random number between two bounds.
+
+        Returns:
+            Seconds to wait before the next attempt, or ``None`` to give up. The limits on the number of
+            attempts and on the time are not asked here; they hold in any case.
+        """
+        if not self.may_retry(attempt):
+            return None
+        backoff = uniform(0.0, min(self.longest, self.base * self.factor ** (attempt.number - 1)))
+        return backoff if attempt.retry_after is None else max(backoff, attempt.retry_after)
+
+    def may_retry(self, attempt: Attempt) -> bool:
+        """Whether another attempt is safe and may help."""
+        if attempt.replayed:
+            return False
+        if attempt.failure is not None:
+            if attempt.failure == "refused":
+                return False
+            return attempt.failure == "not_connected" or attempt.repeatable
+        if attempt.status in _SERVER_FAULTS:
+            return attempt.repeatable
+        if attempt.status in _TOO_EARLY_OR_MANY:
+            return True
+        return attempt.status == 409 and attempt.key_in_use and attempt.method == "POST"
+
+
+@attrs.frozen(kw_only=True)
+class RetryEvent:
+    """Told to ``on_retry`` before each wait.
+
+    Attributes:
+        operation: The SDK name of the call.
+        attempt: The number of the attempt that failed.
+        wait: Seconds until the next one.
+        status: The status of the answer, where there was one.
+        error: What went wrong, as a sentence, where there was no answer.
+        idempotency_key: The key of the call.
+    """
+
+    operation: str
+    attempt: int
+    wait: float
+    status: int | None
+    error: str | None
+    idempotency_key: str | None
+
+
+def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read how long to wait from ``Retry-After-Ms`` or ``Retry-After`` (seconds or an HTTP date).
+
+    Args:
+        headers: The headers of the answer.
+        now: Seconds since 1970.
+
+    Returns:
+        Seconds, never negative; ``None`` where nothing sensible was said.
+    """
+    milliseconds = _number(headers.get("Retry-After-Ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("Retry-After")
+    seconds = _number(text)
+    if seconds is not None or text is None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None

@@ -1,0 +1,288 @@
+"""The only place that knows aiohttp: one request out, one answer in, every failure named."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from wooshpay import errors
+from wooshpay.core.redaction import redact
+from wooshpay.core.request import Request, Response
+from wooshpay.transport.fork import abandon
+
+# aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
+_NEVER_ROUND: Final = float("inf")
+
+
+@attrs.define(eq=False)
+class _Pool:
+    """The connections of one event loop."""
+
+    session: aiohttp.ClientSession
+    slots: asyncio.Semaphore | None
+    lifetime: AsyncGenerator[None, None] | None
+
+
+class HttpTransport:
+    """Sends requests with aiohttp, over one session per running event loop.
+
+    A session is closed by `close`, or when its loop shuts down its asynchronous generators, as
+    ``asyncio.run`` does. An injected session is never closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int,
+        proxy: str | None,
+        monotonic: Callable[[], float],
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self._max_connections = max_connections
+        self._proxy = proxy
+        self._monotonic = monotonic
+        self._injected = None if session is None else _Pool(session, None, None)
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._proxies: dict[str, str | None] = {}
+        self._closed = False
+        _transports.add(self)
+
+    async def send(self, request: Request, /) -> Response:
+        """Send one request and read the whole answer.
+
+        Raises:
+            TransportError: No whole answer came.
+            ConfigurationError: The transport is closed, or its session belongs to another loop.
+        """
+        pool = self._injected or self._pools.get(asyncio.get_running_loop()) or await self._open()
+        if self._closed:
+            raise _closed()
+        slots = pool.slots
+        if slots is None:
+            return await self._exchange(pool.session, request)
+        if slots.locked():
+            await self._wait_for_slot(slots, request)
+        else:
+            await slots.acquire()
+        try:
+            return await self._exchange(pool.session, request)
+        finally:
+            slots.release()
+
+    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Response:
+        left = request.deadline - self._monotonic()
+        if left <= 0:
+            raise errors.TimeoutError("The deadline of the call passed before the request was sent.", failure="refused")
+        if left >= request.attempt_timeout:
+            timeout = _usual_timeout(request.attempt_timeout, request.connect_timeout)
+        else:
+            timeout = _timeout(left, request.connect_timeout)
+        url = request.url
+        try:
+            answer = await session.request(
+                request.method,
+                URL(url, encoded=True),
+                data=request.body,
+                headers={**request.headers, "Authorization": request.authorization.reveal()},
+                timeout=timeout,
+                allow_redirects=False,
+                proxy=self._proxy_for(url),
+            )
+            body = await answer.read()
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ssl.SSLError) as error:
+            raise _named(error, request, timeout) from _without_secrets(error)
+        except RuntimeError as error:
+            if session.closed:
+                raise _closed() from error
+            raise
+        return Response(status=answer.status, headers=answer.headers, body=body)
+
+    async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
+        """Wait for one of the other calls to finish: back-pressure, bounded by the call's deadline."""
+        try:
+            async with asyncio.timeout(max(request.deadline - self._monotonic(), 0.0)):
+                await slots.acquire()
+        except asyncio.TimeoutError as error:
+            raise errors.TimeoutError(
+                f"All {self._max_connections} connections stayed busy until the deadline of the call."
+                " Raise max_connections=... or make fewer calls at a time.",
+                failure="not_connected",
+            ) from error
+
+    async def _open(self) -> _Pool:
+        if self._closed:
+            raise _closed()
+        loop = asyncio.get_running_loop()
+        for other in [other for other in self._pools if other.is_closed()]:
+            del self._pools[other]
+        session = aiohttp.ClientSession(
+            connector=_Connector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+        pool = _Pool(session, asyncio.Semaphore(self._max_connections), None)
+        self._pools[loop] = pool
+        pool.lifetime = _close_with_loop(session, weakref.ref(self), loop)
+        await anext(pool.lifetime)
+        return pool
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop the pool of a loop that has closed its session."""
+        self._pools.pop(loop, None)
+
+    async def close(self) -> None:
+        """Close the connections of the running loop, and refuse further requests on any."""
+        self._closed = True
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None and pool.lifetime is not None:
+            await pool.lifetime.aclose()
+
+    def after_fork(self) -> None:
+        """In a forked child: let go of the parent's connections without touching them."""
+        abandon(list(self._pools.items()))
+        self._pools = {}
+
+    def _proxy_for(self, url: str) -> str | None:
+        origin = url.split("/v1", 1)[0]
+        if origin not in self._proxies:
+            self._proxies[origin] = self._proxy or proxy_from_environment(origin)
+        return self._proxies[origin]
+
+
+async def _close_with_loop(
+    session: aiohttp.ClientSession, transport: weakref.ref[HttpTransport], loop: asyncio.AbstractEventLoop
+) -> AsyncGenerator[None, None]:
+    """Hold a session until it is closed: by the transport, by the loop's shutdown, or by garbage collection."""
+    try:
+        yield
+    finally:
+        owner = transport()
+        if owner is not None:
+            owner.forget(loop)
+        await session.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """aiohttp's connector, which in a forked child must not clean up: the sockets are the parent's."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(limit=limit)
+        self._process = os.getpid()
+
+    def __del__(self) -> None:  # type: ignore[override]  # aiohttp passes itself a module as default
+        if getattr(self, "_process", None) == os.getpid():
+            super().__del__()
+
+
+def proxy_from_environment(origin: str) -> str | None:
+    """Find the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` ask for.
+
+    Args:
+        origin: Scheme, host and port of the server.
+
+    Returns:
+        The proxy's URL, or ``None``. This machine itself is never reached through a proxy.
+    """
+    from wooshpay.config import is_loopback
+
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def _timeout(total: float, connect: float) -> aiohttp.ClientTimeout:
+    # Connecting must run out before the whole does: only then is it known that nothing was sent.
+    return aiohttp.ClientTimeout(total=total, connect=min(connect, total * 0.98), ceil_threshold=_NEVER_ROUND)
+
+
+_usual_timeout = lru_cache(maxsize=64)(_timeout)
+
+
+def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -> errors.TransportError:
+    """Give a failure of aiohttp its name, and say whether the request may have arrived."""
+    host = urlsplit(request.url).hostname or "the host"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return errors.TimeoutError(
+            f"Connecting to {host} took longer than {timeout.connect:.3g} s."
+            " Check the network, or raise connect_timeout=....",
+            failure="not_connected",
+        )
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)):
+        return errors.ConnectError(
+            f"The TLS certificate of {host} could not be verified ({_reason(error)})."
+            " Check base_url, this machine's clock and its CA certificates.",
+            failure="refused",
+        )
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return _of_tls(error, host)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return errors.ConnectError(
+            f"The proxy refused to connect to {host} (HTTP {error.status}). Check the proxy and its credentials.",
+            failure="refused",
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        what = "The proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else host
+        return errors.ConnectError(
+            f"{what} could not be reached ({_reason(error)}). Check the network and base_url.", failure="not_connected"
+        )
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
+    if isinstance(error, asyncio.TimeoutError):
+        return errors.TimeoutError(
+            f"No whole answer came within {timeout.total:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
+            failure="broken",
+        )
+    return errors.ProtocolError(
+        f"The connection to {host} broke before the whole answer was read ({_reason(error)}).", failure="broken"
+    )
+
+
+def _of_tls(error: aiohttp.ClientConnectorSSLError, host: str) -> errors.ConnectError:
+    cut = isinstance(error.certificate_error if hasattr(error, "certificate_error") else error.os_error, ssl.SSLEOFError)
+    if cut:
+        return errors.ConnectError(f"{host} ended the TLS handshake. Check the network.", failure="not_connected")
+    return errors.ConnectError(
+        f"No TLS connection to {host} could be made ({_reason(error)}). Check that base_url names an https host.",
+        failure="refused",
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Give the innermost cause in a few words, without URLs and secrets."""
+    inner: Any = getattr(error, "os_error", None) or error
+    text = getattr(inner, "strerror", None) or getattr(inner, "verify_message", None)
+    if not text and not isinstance(inner, (aiohttp.InvalidURL, aiohttp.ClientResponseError)):
+        text = str(inner)
+    return redact(str(text or type(inner).__name__))[:200]
+
+
+def _without_secrets(error: Exception) -> Exception | None:
+    """Keep a cause only where its own text shows no secret: aiohttp puts whole URLs into some."""
+    return error if redact(str(error)) == str(error) else None
+
+
+def _closed() -> errors.ConfigurationError:
+    return errors.ConfigurationError("This client is closed. Make a new one, or close it later.")
+
+
+_transports: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for transport in list(_transports):
+        transport.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
