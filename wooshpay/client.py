@@ -29,8 +29,9 @@ from wooshpay.core.retry import RetryEvent, RetryPolicy
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from aiohttp import ClientSession
-    from typing_extensions import Self
 
     from wooshpay.api.balance import Balances
     from wooshpay.api.charges import Charges
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 class Client(Resource[W]):
     """What both clients have: their settings, and the sections of the API."""
-
-    _caller: AsyncCaller | SyncCaller
 
     def __init__(
         self,
@@ -108,14 +107,13 @@ class Client(Resource[W]):
             proxy=proxy,
             effects=effects or Effects(),
         )
-        super().__init__(self._open(config))
+        self._pipeline = Pipeline(config, self._open_transport(config))
+        super().__init__(self._open_caller(self._pipeline))
 
-    def _open(self, config: Config) -> Caller:
-        """Make the caller of a new client."""
-        raise TypeError("Use AsyncWooshPay or WooshPay.")
+    def _open_transport(self, config: Config) -> Transport:
+        return _transport(config, None)
 
-    def _reopen(self, config: Config) -> Caller:
-        """Make a caller with other settings over the same connections."""
+    def _open_caller(self, pipeline: Pipeline) -> Caller:
         raise TypeError("Use AsyncWooshPay or WooshPay.")
 
     def with_options(
@@ -143,11 +141,12 @@ class Client(Resource[W]):
         """
         changes = {name: value for name, value in locals().items() if name != "self" and value is not UNSET}
         copy = type(self).__new__(type(self))
-        Resource.__init__(copy, self._reopen(_changed(self._caller.pipeline.config, changes)))
+        copy._pipeline = Pipeline(_changed(self._pipeline.config, changes), self._pipeline.transport)
+        Resource.__init__(copy, self._caller.with_pipeline(copy._pipeline))
         return copy
 
     def __repr__(self) -> str:
-        config = self._caller.pipeline.config
+        config = self._pipeline.config
         return f"<{type(self).__name__} {config.api_key} at {config.base_url}>"
 
     @cached_property
@@ -233,7 +232,6 @@ class Client(Resource[W]):
             APIError: WooshPay answered with an error.
             TransportError: No whole answer came.
         """
-        ...
 
 
 class AsyncWooshPay(Client[Async]):
@@ -242,8 +240,6 @@ class AsyncWooshPay(Client[Async]):
     Use it with ``async with``, or call ``await client.close()`` when done. One client may serve several event
     loops, one after the other or at the same time; each gets connections of its own.
     """
-
-    _caller: AsyncCaller
 
     def __init__(
         self,
@@ -308,15 +304,15 @@ class AsyncWooshPay(Client[Async]):
             effects=effects,
         )
 
-    def _open(self, config: Config) -> Caller:
-        return AsyncCaller(Pipeline(config, _transport(config, self._session)))
+    def _open_transport(self, config: Config) -> Transport:
+        return _transport(config, self._session)
 
-    def _reopen(self, config: Config) -> Caller:
-        return AsyncCaller(Pipeline(config, self._caller.pipeline.transport))
+    def _open_caller(self, pipeline: Pipeline) -> Caller:
+        return AsyncCaller(pipeline)
 
     async def close(self) -> None:
         """Close the connections of the running event loop. The client cannot be used afterwards."""
-        await self._caller.pipeline.transport.close()
+        await self._caller.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -333,22 +329,17 @@ class WooshPay(Client[Sync]):
     that starts with the first call.
     """
 
-    _caller: SyncCaller
-
-    def _open(self, config: Config) -> Caller:
+    def _open_caller(self, pipeline: Pipeline) -> Caller:
         from wooshpay.transport.loop import PrivateLoop
 
-        return SyncCaller(Pipeline(config, _transport(config, None)), PrivateLoop())
-
-    def _reopen(self, config: Config) -> Caller:
-        return SyncCaller(Pipeline(config, self._caller.pipeline.transport), self._caller.loop)
+        return SyncCaller(pipeline, PrivateLoop())
 
     def close(self) -> None:
         """Close the connections and end the thread. The client cannot be used afterwards.
 
         Calls that other threads have under way end with a `TransportError`. May be called again, from any thread.
         """
-        self._caller.loop.close()
+        self._caller.close()
 
     def __enter__(self) -> Self:
         return self

@@ -155,9 +155,7 @@ class Config:
         return self.api_key.reveal().startswith(("sk_live_", "pk_live_"))
 
 
-def resolve(
-    api_key: str | None, base_url: str | None, environ: Mapping[str, str], **settings: Any
-) -> Config:
+def resolve(api_key: str | None, base_url: str | None, environ: Mapping[str, str], **settings: Any) -> Config:
     """Make a client's settings, taking key and host from the environment where they are not given.
 
     Args:
@@ -203,9 +201,7 @@ def check_base_url(url: str, *, live: bool) -> str:
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s\x00-\x1f\x7f\\]", url):
-        raise ConfigurationError(
-            f"The base URL {redact(url)!r} is malformed: pass something like {TEST_URL!r}."
-        )
+        raise ConfigurationError(f"The base URL {redact(url)!r} is malformed: pass something like {TEST_URL!r}.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError("The base URL must not hold credentials, a query or a fragment: only host and path.")
     if parts.scheme == "http" and (live or not is_loopback(host)):

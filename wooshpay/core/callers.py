@@ -31,14 +31,21 @@ class AsyncCaller:
         request = self.pipeline.prepare(call)
         return self.pipeline.decode_with_response(request, await self.pipeline.run(request), returns)
 
-    def page(self, call: Call, item: Any) -> AsyncPager[Any]:
+    def page(self, call: Call, returns: Any) -> AsyncPager[Any]:
         """Give the pager over a list."""
-        returns: Any = ListObject[item]
 
         def fetch(call: Call) -> Coroutine[Any, Any, ListObject[Any]]:
             return self.call(call, returns)
 
         return AsyncPager(fetch, call)
+
+    def with_pipeline(self, pipeline: Pipeline) -> AsyncCaller:
+        """Give a caller that uses another pipeline."""
+        return AsyncCaller(pipeline)
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        await self.pipeline.transport.close()
 
 
 class SyncCaller:
@@ -58,15 +65,22 @@ class SyncCaller:
         request = self.pipeline.prepare(call)
         return self.pipeline.decode_with_response(request, self._run(request), returns)
 
-    def page(self, call: Call, item: Any) -> Pager[Any]:
+    def page(self, call: Call, returns: Any) -> Pager[Any]:
         """Give the pager over a list."""
-        returns: Any = ListObject[item]
 
         def fetch(call: Call) -> ListObject[Any]:
             page: ListObject[Any] = self.call(call, returns)
             return page
 
         return Pager(fetch, call)
+
+    def with_pipeline(self, pipeline: Pipeline) -> SyncCaller:
+        """Give a caller that uses another pipeline on the same loop."""
+        return SyncCaller(pipeline, self.loop)
+
+    def close(self) -> None:
+        """Stop the loop, which closes the connections."""
+        self.loop.close()
 
     def _run(self, request: Request) -> Response:
         try:

@@ -14,16 +14,16 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 import cattrs
 
 from wooshpay.core.json import Json, JsonObject, loads
 from wooshpay.core.listing import ListObject
-from wooshpay.core.objects import NOTHING_EXTRA, WIRE_NAME, Object, model
+from wooshpay.core.objects import NOTHING_EXTRA, Object, model, received_of, wire_names
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class _LaterNames(Mapping[str, Any]):
         return 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name: str) -> type[Object]:
     """Import the object class of this name."""
     from wooshpay.api import OBJECTS
@@ -96,16 +96,6 @@ def class_for_tag(tag: Json) -> type[Object] | None:
 def hints(cls: type) -> dict[str, Any]:
     """The field types of an object class; classes of other sections stand as `Later` names."""
     return typing.get_type_hints(cls, localns=typing.cast("dict[str, Any]", _LaterNames()))
-
-
-@lru_cache(maxsize=None)
-def wire_names(cls: type[Object]) -> tuple[tuple[str, str], ...]:
-    """Pairs of attribute name and name in the API, for every documented field of a class."""
-    return tuple(
-        (field.name, field.metadata.get(WIRE_NAME, field.name))
-        for field in attrs.fields(cls)
-        if field.name not in {"extra", "_received"}
-    )
 
 
 # ---- lossless conversions -------------------------------------------------------------------------------------
@@ -201,8 +191,8 @@ class _Planner:
         origin = typing.get_origin(options[0]) or options[0]
         if origin is list:
             entry = self.plan((*typing.get_args(options[0]), Any)[0])
-            read = _items(entry) if entry.convert is not None else None
-            return Plan(list, read, self._refusing(_other_than_list(read or _same), hint))
+            items = _items(entry) if entry.convert is not None else None
+            return Plan(list, items, self._refusing(_other_than_list(items), hint))
         if origin is float:
             return Plan(float, None, self._refusing(_to_float, hint, (int,)))
         plain: dict[Any, Read] = {int: _to_int, bool: _to_bool, dict: _from_json_text, Mapping: _from_json_text}
@@ -230,7 +220,7 @@ class _Planner:
         if not self._strict:
             return read
 
-        def refuse(value: Json) -> NoReturn | Json:
+        def refuse(value: Json) -> Json:
             if value.__class__ in fine:
                 return value
             raise UndocumentedType(f"{type(value).__name__} where {hint} is documented")
@@ -244,7 +234,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
-def _class_of(option: Any) -> type:
+def _class_of(option: Any) -> Any:
     return typing.get_origin(option) or option
 
 
@@ -277,7 +267,9 @@ def _other_than_object(read: Read, option: Any) -> Read:
     return other
 
 
-def _other_than_list(read: Read) -> Read:
+def _other_than_list(items: Read | None) -> Read:
+    read = items or _same
+
     def other(value: Json) -> Any:
         if value.__class__ is dict and value.get("data").__class__ is list:
             return read(value["data"])
@@ -293,9 +285,9 @@ def _other_than_list(read: Read) -> Read:
 
 
 def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
-    cls: type[Object] = _class_of(hint)
+    cls: Any = _class_of(hint)
     arguments = typing.get_args(hint)
-    parameters = dict(zip(getattr(cls, "__parameters__", ()), arguments)) if arguments else {}
+    parameters = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=True)) if arguments else {}
     planner = _Planner(converter, strict=strict, parameters=parameters)
     names = wire_names(cls)
     types_of = hints(cls)
@@ -331,7 +323,8 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
         "    made._received = received",
         "    return made",
     ]
-    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), scope)
+    # The text is made of field names of our own classes only; nothing received gets into it.
+    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), scope)  # noqa: S102
     hook: Hook = scope["structure"]
     return hook
 
@@ -370,7 +363,7 @@ def _leftovers(data: JsonObject, known: frozenset[str], received: JsonObject) ->
     return extra or NOTHING_EXTRA
 
 
-def _odd(cls: type[Object], data: Json) -> Any:
+def _odd(cls: Any, data: Json) -> Any:
     """Make an object although WooshPay sent no JSON object: empty, but it gives the JSON back."""
     made: Any = cls.__new__(cls)
     for name, _ in wire_names(cls):
@@ -385,7 +378,11 @@ def _odd(cls: type[Object], data: Json) -> Any:
 
 def _make_converter(*, strict: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook_factory(_is_object, lambda hint: _make_hook(hint, converter, strict=strict))
+
+    def factory(hint: Any) -> Hook:
+        return _make_hook(hint, converter, strict=strict)
+
+    converter.register_structure_hook_factory(_is_object, factory)
     converter.register_unstructure_hook_func(_is_object, unstructure)
     return converter
 
@@ -401,7 +398,7 @@ def structure(data: Json, cls: type[T], *, strict: bool = False) -> T:
     return (STRICT if strict else TOLERANT).structure(data, cls)
 
 
-@lru_cache(maxsize=None)
+@cache
 def reader(hint: Any, *, strict: bool = False) -> Read:
     """Give the function that makes what an operation returns out of parsed JSON."""
     if not _is_object(hint):
@@ -415,12 +412,13 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
 
 def unstructure(value: Object) -> JsonObject:
     """Give an object's JSON as it was received."""
-    received: Any = value._received
+    received = received_of(value)
     if received.__class__ is Whole:
         whole: JsonObject = received.value
         return whole
     result: JsonObject = {}
-    for name, wire in wire_names(type(value)):
+    cls: Any = type(value)
+    for name, wire in wire_names(cls):
         item = getattr(value, name)
         if item is not None:
             result[wire] = _to_json(item)

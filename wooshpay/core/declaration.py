@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
 from urllib.parse import quote
 
 import attrs
@@ -23,10 +23,11 @@ from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
 from wooshpay.core.unset import UNSET
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from wooshpay.config import RequestOptions
     from wooshpay.core.json import JsonObject
+    from wooshpay.core.pipeline import Pipeline
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,8 +53,15 @@ class Caller(Protocol):
     def call_with_response(self, call: Call, returns: Any) -> Any:
         """Give the `ApiResponse`, or a coroutine of it."""
 
-    def page(self, call: Call, item: Any) -> Any:
+    def page(self, call: Call, returns: Any) -> Any:
         """Give the pager over a list."""
+
+    def with_pipeline(self, pipeline: Pipeline) -> Caller:
+        """Give a caller of the same world that uses another pipeline."""
+        ...
+
+    def close(self) -> Any:
+        """Close the connections, or give a coroutine that does."""
 
 
 @attrs.define(slots=False, eq=False, repr=False)
@@ -123,7 +131,10 @@ class BoundOperation:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         declaration = self._declaration
-        return self._caller.call(declaration.bind(args, kwargs), declaration.returns)
+        call = declaration.bind(args, kwargs)
+        if declaration.is_list:
+            return self._caller.page(call, declaration.returns)
+        return self._caller.call(call, declaration.returns)
 
     def with_response(self, /, *args: Any, **kwargs: Any) -> Any:
         """Make the same call; give its result with status, headers, request id, attempts and key."""
@@ -139,7 +150,7 @@ class BoundOperation:
         return self._declaration.signature
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override]  # per instance, as on any method
+    def __doc__(self) -> str | None:  # type: ignore[override]  # per instance, as a method has
         return self._declaration.__doc__
 
     @property
@@ -153,12 +164,6 @@ class BoundOperation:
 
     def __repr__(self) -> str:
         return f"<{self._declaration.name}: {self._declaration.method} {self._declaration.path}>"
-
-
-class BoundListOperation(BoundOperation):
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        declaration = self._declaration
-        return self._caller.page(declaration.bind(args, kwargs), declaration.item)
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -176,7 +181,10 @@ class Declaration:
         wire: Parameters whose name in the API is no Python name.
         publishable: Whether a publishable key may make this call.
         function: The declared function.
+        is_list: Whether the result is a page of a list.
     """
+
+    is_list: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -218,17 +226,8 @@ class Declaration:
     @cached_property
     def returns(self) -> Any:
         """The declared result type."""
-        return eval(self.function.__annotations__["return"], self.function.__globals__)
-
-    @property
-    def item(self) -> Any:
-        """The type of one entry, where the result is a page."""
-        return self.returns.__args__[0]
-
-    @property
-    def is_list(self) -> bool:
-        """Whether the result is a page of a list."""
-        return getattr(self.returns, "__origin__", None) is ListObject
+        # The text is the annotation in our own source.
+        return eval(self.function.__annotations__["return"], self.function.__globals__)  # noqa: S307
 
     @property
     def reference(self) -> str | None:
@@ -252,10 +251,7 @@ class Declaration:
         if not kwargs.keys() <= self._keywords:
             self._refuse_names(kwargs)
         options: RequestOptions | None = kwargs.pop("options", None)
-        if args or self._path_params:
-            path = self._fill(args)
-        else:
-            path = self.path
+        path = self._fill(args) if args or self._path_params else self.path
         params: JsonObject = {name: value for name, value in kwargs.items() if value is not UNSET}
         if self.wire:
             params = {self.wire.get(name, name): value for name, value in params.items()}
@@ -332,6 +328,8 @@ class Operation(Declaration, Generic[P, T]):
 class ListOperation(Declaration, Generic[P, T]):
     """A list operation as declared in its section. On a client it gives that world's pager."""
 
+    is_list: ClassVar[bool] = True
+
     if TYPE_CHECKING:
 
         @overload
@@ -345,12 +343,10 @@ class ListOperation(Declaration, Generic[P, T]):
     else:
 
         def __get__(self, instance: Any, owner: Any) -> Any:
-            return self if instance is None else BoundListOperation(self, instance._caller)
+            return self if instance is None else BoundOperation(self, instance._caller)
 
 
-def get(
-    path: str, *, publishable: bool = False
-) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
+def get(path: str, *, publishable: bool = False) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
     """Declare a GET. Keyword parameters travel in the query string."""
 
     def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from wooshpay import errors
-from wooshpay.core.json import Json, loads
+from wooshpay.core.json import Json, is_object, loads
 from wooshpay.core.redaction import redact
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ def read_failing(body: bytes) -> Failing:
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
         return Failing(message=_clean(_without_markup(text)), body=text)
-    if not isinstance(parsed, dict):
+    if not is_object(parsed):
         return Failing(message=_clean(parsed), body=parsed)
     error: Json = parsed.get("error")
-    facts: Json = {**parsed, **error} if isinstance(error, dict) else parsed
+    facts = {**parsed, **error} if is_object(error) else parsed
     message = facts.get("message") or facts.get("error_description")
     message = message or (error if isinstance(error, str) else None) or facts.get("msg") or facts.get("detail")
     return Failing(

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json as _json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 # JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
 Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
+JsonArray: TypeAlias = list[Any]
 
 if TYPE_CHECKING:
     loads: Callable[[bytes], Json]
     dumps: Callable[[Json], bytes]
 
 
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    """Whether parsed JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[JsonArray]:
+    """Whether parsed JSON is an array."""
+    return isinstance(value, list)
+
+
 def _plain(value: object) -> Json:
     """Give read-only mappings and sequences, which JSON writers refuse, as dict and list."""
     if isinstance(value, Mapping):
-        return dict(value)
+        return dict(cast("Mapping[str, Any]", value))
     if isinstance(value, Sequence):
-        return list(value)
-    raise TypeError(
-        f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts"
-    )
+        return list(cast("Sequence[Any]", value))
+    raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
 
 
 def _loads_stdlib(data: bytes) -> Json:
@@ -31,9 +40,9 @@ def _loads_stdlib(data: bytes) -> Json:
 
 
 def _dumps_stdlib(value: Json) -> bytes:
-    return _json.dumps(
-        value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
-    ).encode("utf-8")
+    return _json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode(
+        "utf-8"
+    )
 
 
 try:

@@ -28,7 +28,7 @@ class ListObject(Object, Generic[T]):
     object: str | None = None
     url: str | None = None
     has_more: bool | None = None
-    data: list[T] = attrs.field(factory=list)
+    data: list[T] = attrs.field(factory=list[T])
     next_page: str | None = None
 
     def __iter__(self) -> Iterator[T]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, dataclass_transform
 
 import attrs
 
+from wooshpay.core.json import is_array, is_object
 from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from wooshpay.core.json import Json, JsonObject
 
 NOTHING_EXTRA: Final[Mapping[str, Any]] = MappingProxyType({})
 WIRE_NAME: Final = "wooshpay.wire"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds left it behind in March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 
@@ -80,8 +82,6 @@ class Object:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _visible_names(type(self)))
 
-    __hash__ = None  # type: ignore[assignment]  # mutable, compared by value
-
     def __repr__(self) -> str:
         shown: list[str] = []
         for name in _visible_names(type(self)):
@@ -94,16 +94,30 @@ class Object:
                 shown.append(f"{name}={HIDDEN}")
             elif isinstance(value, Object):
                 shown.append(f"{name}=<{type(value).__name__}>")
-            elif isinstance(value, (dict, list)):
-                shown.append(f"{name}=<{len(value)} entries>")  # pyright: ignore[reportUnknownArgumentType]
+            elif is_object(value) or is_array(value):
+                shown.append(f"{name}=<{len(value)} entries>")
             else:
                 shown.append(f"{name}={value!r}")
         return f"<{type(self).__name__} {' '.join(shown)}>" if shown else f"<{type(self).__name__}>"
 
 
-def _visible_names(cls: type[Object]) -> list[str]:
-    names = [field.name for field in attrs.fields(cls) if field.name not in {"_received", "extra"}]
-    return [*names, "extra"]
+@cache
+def wire_names(cls: type) -> tuple[tuple[str, str], ...]:
+    """Pairs of attribute name and name in the API, for every documented field of an object class."""
+    return tuple(
+        (field.name, field.metadata.get(WIRE_NAME, field.name))
+        for field in attrs.fields(cls)
+        if field.name not in {"extra", "_received"}
+    )
+
+
+def received_of(value: Object) -> Any:
+    """What an object must give back although its attributes say something else."""
+    return value._received  # pyright: ignore[reportPrivateUsage]  # hidden from users, not from the codec
+
+
+def _visible_names(cls: type) -> list[str]:
+    return [*(name for name, _ in wire_names(cls)), "extra"]
 
 
 def to_datetime(value: object) -> datetime | None:
@@ -149,8 +163,5 @@ class IdOf:
         if instance is None:
             return None
         value: Json = getattr(instance, self.field)
-        if isinstance(value, dict):
-            found: Json = value.get("id")
-        else:
-            found = getattr(value, "id", value)
+        found: Json = value.get("id") if is_object(value) else getattr(value, "id", value)
         return found if isinstance(found, str) and found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 import platform
 from collections.abc import Mapping, Sequence
@@ -105,7 +106,7 @@ class Pipeline:
         if config.publishable:
             self._check_publishable(call)
         options = call.options
-        headers = self._headers
+        headers: Mapping[str, str] = self._headers
         key: str | None = None
         if call.method == "POST":
             chosen = UNSET if options is None else options.idempotency_key
@@ -206,7 +207,7 @@ class Pipeline:
         try:
             async with scope:
                 return await attempt(request)
-        except asyncio.TimeoutError as error:
+        except builtins.TimeoutError as error:
             if scope.expired():
                 raise TimeoutError("The deadline of the call ended an attempt.", failure="broken") from error
             raise
@@ -378,4 +379,6 @@ def _log_attempt(request: Request, response: Response | None, error: TransportEr
     if not logger.isEnabledFor(logging.DEBUG):
         return
     result = f"HTTP {response.status}" if response is not None else redact(error.message if error else "no answer")
-    logger.debug("%s %s (%s) attempt %d: %s", request.method, request.template, request.operation, request.attempt, result)
+    logger.debug(
+        "%s %s (%s) attempt %d: %s", request.method, request.template, request.operation, request.attempt, result
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from wooshpay.core.json import is_array, is_object
+
 HIDDEN: Final = "[hidden]"
 
 # Field names, on objects and in parameters, whose values are never shown.
@@ -91,12 +93,12 @@ def redact(text: str) -> str:
 
 def redact_json(value: object) -> object:
     """Copy parsed JSON with every sensitive field hidden and every text redacted."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {
             name: HIDDEN if name in SENSITIVE_FIELDS and item is not None else redact_json(item)
             for name, item in value.items()
         }
-    if isinstance(value, list):
+    if is_array(value):
         return [redact_json(item) for item in value]
     if isinstance(value, str):
         return redact(value)

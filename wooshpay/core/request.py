@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -29,7 +29,7 @@ class Call:
     method: Method
     template: str
     path: str
-    query: JsonObject = attrs.field(factory=dict, repr=False)
+    query: JsonObject = attrs.field(factory=dict[str, Any], repr=False)
     body: JsonObject | None = attrs.field(default=None, repr=False)
     publishable: bool = False
     options: RequestOptions | None = None

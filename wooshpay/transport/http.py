@@ -100,7 +100,7 @@ class HttpTransport:
                 proxy=self._proxy_for(url),
             )
             body = await answer.read()
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ssl.SSLError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _named(error, request, timeout) from _without_secrets(error)
         except RuntimeError as error:
             if session.closed:
@@ -113,7 +113,7 @@ class HttpTransport:
         try:
             async with asyncio.timeout(max(request.deadline - self._monotonic(), 0.0)):
                 await slots.acquire()
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise errors.TimeoutError(
                 f"All {self._max_connections} connections stayed busy until the deadline of the call."
                 " Raise max_connections=... or make fewer calls at a time.",
@@ -126,9 +126,9 @@ class HttpTransport:
         loop = asyncio.get_running_loop()
         for other in [other for other in self._pools if other.is_closed()]:
             del self._pools[other]
-        session = aiohttp.ClientSession(
-            connector=_Connector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        )
+        connector = _Connector(limit=0)
+        connector.process = os.getpid()
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         pool = _Pool(session, asyncio.Semaphore(self._max_connections), None)
         self._pools[loop] = pool
         pool.lifetime = _close_with_loop(session, weakref.ref(self), loop)
@@ -174,12 +174,10 @@ async def _close_with_loop(
 class _Connector(aiohttp.TCPConnector):
     """aiohttp's connector, which in a forked child must not clean up: the sockets are the parent's."""
 
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(limit=limit)
-        self._process = os.getpid()
+    process: int | None = None
 
-    def __del__(self) -> None:  # type: ignore[override]  # aiohttp passes itself a module as default
-        if getattr(self, "_process", None) == os.getpid():
+    def __del__(self) -> None:
+        if self.process == os.getpid():
             super().__del__()
 
 
@@ -238,9 +236,10 @@ def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -
         )
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return errors.TimeoutError(
-            f"No whole answer came within {timeout.total:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
+            f"No whole answer came within {timeout.total:.3g} s."
+            " Raise attempt_timeout=... or timeout=... if that is normal.",
             failure="broken",
         )
     return errors.ProtocolError(
@@ -249,8 +248,8 @@ def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -
 
 
 def _of_tls(error: aiohttp.ClientConnectorSSLError, host: str) -> errors.ConnectError:
-    cut = isinstance(error.certificate_error if hasattr(error, "certificate_error") else error.os_error, ssl.SSLEOFError)
-    if cut:
+    cause: Any = getattr(error, "os_error", None)
+    if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return errors.ConnectError(f"{host} ended the TLS handshake. Check the network.", failure="not_connected")
     return errors.ConnectError(
         f"No TLS connection to {host} could be made ({_reason(error)}). Check that base_url names an https host.",

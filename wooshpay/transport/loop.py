@@ -237,7 +237,7 @@ def _check_uwsgi() -> None:
 def _stacklevel_of_user() -> int:
     """Count the frames up to the first one outside this package, for a warning that points at the user's line."""
     level = 1
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # the only way to see the stack cheaply
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("wooshpay."):
         frame = frame.f_back
         level += 1
