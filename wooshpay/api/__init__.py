@@ -26,15 +26,49 @@ SECTIONS: Final[dict[str, str]] = {
 
 # Object class -> the section module that defines it.
 OBJECTS: Final[dict[str, str]] = {
+    "Address": "shared",
     "Balance": "balance",
+    "BalanceFunds": "balance",
+    "BillingDetails": "shared",
+    "Card": "payment_methods",
+    "CardChecks": "payment_methods",
+    "CardOptions": "shared",
+    "CardWallet": "charges",
     "Charge": "charges",
+    "ChargeCard": "charges",
+    "ChargeOutcome": "charges",
     "CheckoutSession": "checkout.sessions",
+    "Coupon": "coupons",
+    "CouponAppliesTo": "coupons",
     "Customer": "customers",
+    "CustomerDetails": "checkout.sessions",
     "DeletedWebhookEndpoint": "webhook_endpoints",
+    "Discount": "coupons",
     "Event": "events",
+    "EventData": "events",
+    "EventRequest": "events",
+    "FraudDetails": "charges",
+    "LastPaymentError": "payment_intents",
+    "LineItem": "shared",
+    "NextAction": "payment_intents",
     "PaymentIntent": "payment_intents",
+    "PaymentMethod": "payment_methods",
+    "PaymentMethodDetails": "charges",
+    "PaymentMethodOptions": "shared",
+    "PhoneNumberCollection": "shared",
+    "PixOptions": "shared",
+    "Price": "prices",
+    "PriceRecurring": "prices",
+    "PriceTier": "prices",
+    "Product": "products",
+    "RedirectAction": "payment_intents",
     "Refund": "refunds",
+    "SepaOptions": "shared",
+    "Shipping": "shared",
+    "ShippingAddressCollection": "shared",
+    "WalletOptions": "shared",
     "WebhookEndpoint": "webhook_endpoints",
+    "WechatPayOptions": "shared",
 }
 
 # Value of the ``object`` field -> object class.
@@ -42,9 +76,15 @@ TAGS: Final[dict[str, str]] = {
     "balance": "Balance",
     "charge": "Charge",
     "checkout.session": "CheckoutSession",
+    "coupon": "Coupon",
     "customer": "Customer",
+    "discount": "Discount",
     "event": "Event",
+    "item": "LineItem",
     "payment_intent": "PaymentIntent",
+    "payment_method": "PaymentMethod",
+    "price": "Price",
+    "product": "Product",
     "refund": "Refund",
     "webhook_endpoint": "WebhookEndpoint",
 }
@@ -55,6 +95,7 @@ def declarations() -> Iterator[Declaration]:
     from wooshpay.core.declaration import Declaration
 
     for section, name in SECTIONS.items():
-        for member in vars(getattr(import_module(f"wooshpay.api.{section}"), name)).values():
+        resource: type = getattr(import_module(f"wooshpay.api.{section}"), name)
+        for member in vars(resource).values():
             if isinstance(member, Declaration):
                 yield member

@@ -53,7 +53,7 @@ class Refunds(Resource[W]):
         payment_intent: str,
         amount: int | Unset = UNSET,
         reason: RefundReason | Unset = UNSET,
-        metadata: Metadata | None | Unset = UNSET,
+        metadata: Metadata | Unset | None = UNSET,
         options: RequestOptions | None = None,
     ) -> Refund:
         """Refund a payment, whole or in part.

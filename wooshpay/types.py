@@ -1,0 +1,79 @@
+"""Every object of the API in one place: ``from wooshpay.types import PaymentIntent``.
+
+A name brings in its section's module when it is first used, and not before.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from wooshpay.api import OBJECTS
+
+if TYPE_CHECKING:
+    from wooshpay.api.balance import Balance as Balance
+    from wooshpay.api.balance import BalanceFunds as BalanceFunds
+    from wooshpay.api.charges import CardWallet as CardWallet
+    from wooshpay.api.charges import Charge as Charge
+    from wooshpay.api.charges import ChargeCard as ChargeCard
+    from wooshpay.api.charges import ChargeOutcome as ChargeOutcome
+    from wooshpay.api.charges import FraudDetails as FraudDetails
+    from wooshpay.api.charges import PaymentMethodDetails as PaymentMethodDetails
+    from wooshpay.api.checkout.sessions import CheckoutSession as CheckoutSession
+    from wooshpay.api.checkout.sessions import CustomerDetails as CustomerDetails
+    from wooshpay.api.coupons import Coupon as Coupon
+    from wooshpay.api.coupons import CouponAppliesTo as CouponAppliesTo
+    from wooshpay.api.coupons import Discount as Discount
+    from wooshpay.api.customers import Customer as Customer
+    from wooshpay.api.events import Event as Event
+    from wooshpay.api.events import EventData as EventData
+    from wooshpay.api.events import EventRequest as EventRequest
+    from wooshpay.api.payment_intents import LastPaymentError as LastPaymentError
+    from wooshpay.api.payment_intents import NextAction as NextAction
+    from wooshpay.api.payment_intents import PaymentIntent as PaymentIntent
+    from wooshpay.api.payment_intents import RedirectAction as RedirectAction
+    from wooshpay.api.payment_methods import Card as Card
+    from wooshpay.api.payment_methods import CardChecks as CardChecks
+    from wooshpay.api.payment_methods import PaymentMethod as PaymentMethod
+    from wooshpay.api.prices import Price as Price
+    from wooshpay.api.prices import PriceRecurring as PriceRecurring
+    from wooshpay.api.prices import PriceTier as PriceTier
+    from wooshpay.api.products import Product as Product
+    from wooshpay.api.refunds import Refund as Refund
+    from wooshpay.api.shared import Address as Address
+    from wooshpay.api.shared import BillingDetails as BillingDetails
+    from wooshpay.api.shared import CardOptions as CardOptions
+    from wooshpay.api.shared import LineItem as LineItem
+    from wooshpay.api.shared import PaymentMethodOptions as PaymentMethodOptions
+    from wooshpay.api.shared import PhoneNumberCollection as PhoneNumberCollection
+    from wooshpay.api.shared import PixOptions as PixOptions
+    from wooshpay.api.shared import SepaOptions as SepaOptions
+    from wooshpay.api.shared import Shipping as Shipping
+    from wooshpay.api.shared import ShippingAddressCollection as ShippingAddressCollection
+    from wooshpay.api.shared import WalletOptions as WalletOptions
+    from wooshpay.api.shared import WechatPayOptions as WechatPayOptions
+    from wooshpay.api.webhook_endpoints import DeletedWebhookEndpoint as DeletedWebhookEndpoint
+    from wooshpay.api.webhook_endpoints import WebhookEndpoint as WebhookEndpoint
+    from wooshpay.core.codec import UnknownObject as UnknownObject
+    from wooshpay.core.listing import ListObject as ListObject
+    from wooshpay.core.objects import Object as Object
+
+_CORE: Final[dict[str, str]] = {"ListObject": "listing", "Object": "objects", "UnknownObject": "codec"}
+
+__all__ = sorted([*_CORE, *OBJECTS])  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
+
+
+def __getattr__(name: str) -> Any:
+    if name in OBJECTS:
+        home = f"wooshpay.api.{OBJECTS[name]}"
+    elif name in _CORE:
+        home = f"wooshpay.core.{_CORE[name]}"
+    else:
+        raise AttributeError(f"module 'wooshpay.types' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
