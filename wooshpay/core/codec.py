@@ -11,6 +11,7 @@ that held something. Where the count is the number of keys received, nothing is 
 
 from __future__ import annotations
 
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -62,10 +63,13 @@ class Later:
 class _LaterNames(Mapping[str, Any]):
     """Names that a section knows only under TYPE_CHECKING, for `typing.get_type_hints`."""
 
+    def __init__(self, section: str) -> None:
+        self._imported = vars(sys.modules[section])
+
     def __getitem__(self, name: str) -> Any:
         from wooshpay.api import OBJECTS
 
-        if name not in OBJECTS:
+        if name in self._imported or name not in OBJECTS:
             raise KeyError(name)
         return type(name, (Later,), {})
 
@@ -95,7 +99,7 @@ def class_for_tag(tag: Json) -> type[Object] | None:
 
 def hints(cls: type) -> dict[str, Any]:
     """The field types of an object class; classes of other sections stand as `Later` names."""
-    return typing.get_type_hints(cls, localns=typing.cast("dict[str, Any]", _LaterNames()))
+    return typing.get_type_hints(cls, localns=typing.cast("dict[str, Any]", _LaterNames(cls.__module__)))
 
 
 # ---- lossless conversions -------------------------------------------------------------------------------------
@@ -211,7 +215,7 @@ class _Planner:
         def by_tag(value: JsonObject) -> Any:
             cls = class_for_tag(value.get("object"))
             if cls is None:
-                cls = load(named) if named is not None and "object" not in value else UnknownObject
+                cls = load(named) if named is not None else UnknownObject
             return self._converter.get_structure_hook(cls)(value, cls)
 
         return by_tag

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar, dataclass_transform
 
 import attrs
 
 from wooshpay.core.json import is_array, is_object
-from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS
+from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, redact
 
 if TYPE_CHECKING:
     from typing import Self
 
     from wooshpay.core.json import Json, JsonObject
 
-NOTHING_EXTRA: Final[Mapping[str, Any]] = MappingProxyType({})
+
+class _Nothing(Mapping[str, Any]):
+    """The one empty mapping of all objects without unknown fields. Copying and pickling keep it the one."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> NoReturn:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __reduce__(self) -> str:
+        return "NOTHING_EXTRA"
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING_EXTRA: Final[Mapping[str, Any]] = _Nothing()
 WIRE_NAME: Final = "wooshpay.wire"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +118,8 @@ class Object:
             elif is_object(value) or is_array(value):
                 shown.append(f"{name}=<{len(value)} entries>")
             else:
-                shown.append(f"{name}={value!r}")
+                # A URL to pay at carries the client secret.
+                shown.append(f"{name}={redact(repr(value)) if isinstance(value, str) else repr(value)}")
         return f"<{type(self).__name__} {' '.join(shown)}>" if shown else f"<{type(self).__name__}>"
 
 
