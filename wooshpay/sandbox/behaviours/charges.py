@@ -1,0 +1,36 @@
+"""Charges: one for each attempt that reached the issuer. They come of PaymentIntents and are only read here.
+
+status       comes of
+pending      an attempt whose outcome comes later
+succeeded    an accepted attempt; ``captured`` tells whether the money was taken
+failed       a refused attempt
+"""
+
+from __future__ import annotations
+
+from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.listing import envelope, equals, list_page
+from wooshpay.sandbox.params import Params
+from wooshpay.sandbox.registry import behaviour, view
+from wooshpay.sandbox.state import State, plain_view
+from wooshpay.sandbox.store import Record
+
+
+@behaviour("charges.retrieve")
+def retrieve(state: State, params: Params) -> JsonObject:
+    """Get a charge."""
+    return state.view(state.need("charge", params.id))
+
+
+@behaviour("charges.list")
+def list_charges(state: State, params: Params) -> JsonObject:
+    """List charges, newest first."""
+    keep = equals(params, "customer", "payment_intent")
+    return list_page(state, params, kind="charge", url="/v1/charges/list", keep=keep)
+
+
+@view("charge")
+def view_charge(state: State, record: Record) -> JsonObject:
+    """A charge with its refunds, newest first."""
+    refunds = [state.view(state.need("refund", id)) for id in reversed(record.private.get("refunds", ()))]
+    return {**plain_view(record), "refunds": envelope(f"/v1/charges/{record.id}/refunds", refunds)}

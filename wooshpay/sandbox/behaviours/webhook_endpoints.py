@@ -1,0 +1,113 @@
+"""Webhook endpoints.
+
+    status      comes of
+    enabled     create; update with ``disabled`` false
+    disabled    update with ``disabled`` true: nothing more is sent there
+    (gone)      delete
+
+The secret is answered by create and retrieve, not in lists.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.errors import SandboxError, missing
+from wooshpay.sandbox.listing import list_page
+from wooshpay.sandbox.params import Params, is_web_address
+from wooshpay.sandbox.registry import behaviour
+from wooshpay.sandbox.state import API_VERSION, State
+
+_LOCAL_ENDINGS: Final = (".localhost", ".local", ".internal", ".test", ".example")
+
+
+@behaviour("webhook_endpoints.create")
+def create(state: State, params: Params) -> JsonObject:
+    """Register an address; it gets events from now on."""
+    url = _url(params)
+    events = _events(params)
+    if url is None or events is None:
+        raise missing("url" if url is None else "enabled_events")
+    endpoint = state.add(
+        "we",
+        "webhook_endpoint",
+        {
+            "api_version": params.text("api_version") or API_VERSION,
+            "description": params.text("description"),
+            "enabled_events": events,
+            "metadata": params.metadata() or {},
+            "secret": state.ids.webhook_secret(),
+            "status": "enabled",
+            "url": url,
+        },
+    )
+    return state.view(endpoint)
+
+
+@behaviour("webhook_endpoints.retrieve")
+def retrieve(state: State, params: Params) -> JsonObject:
+    """Get an endpoint with its secret."""
+    return state.view(state.need("webhook_endpoint", params.id))
+
+
+@behaviour("webhook_endpoints.list")
+def list_endpoints(state: State, params: Params) -> JsonObject:
+    """List endpoints, newest first."""
+    return list_page(state, params, kind="webhook_endpoint", url="/v1/webhook_endpoints", omit="secret")
+
+
+@behaviour("webhook_endpoints.update")
+def update(state: State, params: Params) -> JsonObject:
+    """Change an endpoint, or switch it on and off."""
+    endpoint = state.need("webhook_endpoint", params.id)
+    disabled = params.flag("disabled")
+    read: JsonObject = {
+        "description": params.text("description"),
+        "enabled_events": _events(params),
+        "metadata": params.metadata(endpoint["metadata"]),
+        "status": None if disabled is None else "disabled" if disabled else "enabled",
+        "url": _url(params),
+    }
+    endpoint.update({name: value for name, value in read.items() if value is not None})
+    answer = state.view(endpoint)
+    del answer["secret"]
+    return answer
+
+
+@behaviour("webhook_endpoints.delete")
+def delete(state: State, params: Params) -> JsonObject:
+    """Remove an endpoint; deliveries under way to it end."""
+    endpoint = state.need("webhook_endpoint", params.id)
+    state.store["webhook_endpoint"].remove(endpoint.id)
+    return {"id": endpoint.id, "object": "webhook_endpoint", "deleted": True}
+
+
+def _events(params: Params) -> list[str] | None:
+    events = params.texts("enabled_events")
+    if events is not None and not events:
+        raise missing("enabled_events")
+    return events
+
+
+def _url(params: Params) -> str | None:
+    url = params.text("url")
+    if url is None:
+        return None
+    if not is_web_address(url) or (urlsplit(url).scheme.lower() == "http" and not _is_local(url)):
+        raise SandboxError(
+            "url must start with https://; http:// is for endpoints on this machine or network.",
+            code="url_invalid",
+            param="url",
+        )
+    return url
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(_LOCAL_ENDINGS)

@@ -1,0 +1,221 @@
+"""Webhook deliveries: real, signed POSTs to every endpoint that wants an event, repeated until it answers 2xx."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import attrs
+
+from wooshpay.core.json import dumps
+from wooshpay.core.redaction import redact
+from wooshpay.sandbox.state import State
+from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MOST_ATTEMPTS: Final = 18
+WINDOW: Final = 72 * 3_600_000
+_GROWTH: Final = 1.5
+TIMEOUT_SECONDS: Final = 10.0
+
+DeliveryState: TypeAlias = Literal["pending", "delivered", "given_up"]
+
+
+def attempt_offset(number: int) -> int:
+    """Milliseconds between the first attempt and the one with this number, counted from 0.
+
+    Documented are 18 attempts in 72 hours with growing gaps; here each gap is half as long again.
+    """
+    return round(WINDOW * (_GROWTH**number - 1) / (_GROWTH ** (MOST_ATTEMPTS - 1) - 1))
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryAttempt:
+    """One POST.
+
+    Attributes:
+        due: When it fell due, in milliseconds on the sandbox's clock.
+        status: The status of the answer; ``None`` where none came.
+        error: What went wrong, where no answer came.
+    """
+
+    due: int
+    status: int | None = None
+    error: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the endpoint took the event."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@attrs.define(kw_only=True, eq=False)
+class Delivery:
+    """One event on its way to one endpoint.
+
+    Attributes:
+        event_id: The event.
+        event_type: Its type.
+        endpoint_id: The endpoint.
+        body: The bytes of every attempt.
+        signed_at: The ``t`` of the signature, in seconds; every attempt keeps the first one.
+        next_at: When the next attempt is due; ``None`` where there is none.
+        state: How it stands.
+        attempts: The attempts so far.
+    """
+
+    event_id: str
+    event_type: str
+    endpoint_id: str
+    body: bytes = attrs.field(repr=False)
+    signed_at: int
+    first_at: int
+    next_at: int | None
+    state: DeliveryState = "pending"
+    attempts: list[DeliveryAttempt] = attrs.field(factory=list[DeliveryAttempt])
+
+
+class Deliveries:
+    """Takes events and sees to their deliveries. Every endpoint has a lane: its events come one after another.
+
+    Args:
+        state: The sandbox.
+        lock: Guards the objects.
+    """
+
+    def __init__(self, state: State, lock: threading.RLock) -> None:
+        self._state = state
+        self._lock = lock
+        self._all: list[Delivery] = []
+        self._lanes: dict[str, list[tuple[int, int, Delivery]]] = {}
+        self._count = 0
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._wakeup = Wakeup()
+        self._on_change: Callable[[], None] = _ignore
+
+    def all(self) -> list[Delivery]:
+        """Every delivery so far, oldest first."""
+        with self._lock:
+            return list(self._all)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an attempt is due or under way."""
+        with self._lock:
+            now = self._state.clock.now
+            return bool(self._under_way) or any(lane and lane[0][0] <= now for lane in self._lanes.values())
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Be told, on the loop, when an attempt is over."""
+        self._on_change = listener
+
+    def wake(self) -> None:
+        """Look again at what is due. Works from any thread."""
+        self._wakeup.set()
+
+    def take(self, event: Record) -> None:
+        """Deliver an event to every endpoint that wants it."""
+        with self._lock:
+            body = dumps(self._state.view(event))
+            now = self._state.clock.now
+            for endpoint in reversed(list(self._state.store["webhook_endpoint"])):
+                if endpoint["status"] != "enabled" or not {"*", event["type"]} & set(endpoint["enabled_events"]):
+                    continue
+                delivery = Delivery(
+                    event_id=event.id,
+                    event_type=event["type"],
+                    endpoint_id=endpoint.id,
+                    body=body,
+                    signed_at=event["created"] // 1000,
+                    first_at=now,
+                    next_at=now,
+                )
+                self._all.append(delivery)
+                self._put(delivery, now)
+        self.wake()
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        """Make the attempts as they fall due, until cancelled."""
+        self._wakeup.open()
+        try:
+            while True:
+                wait = self._start_due(session)
+                await self._wakeup.wait(wait)
+        finally:
+            self._wakeup.close()
+            tasks = list(self._under_way.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _put(self, delivery: Delivery, due: int) -> None:
+        self._count += 1
+        heapq.heappush(self._lanes.setdefault(delivery.endpoint_id, []), (due, self._count, delivery))
+
+    def _start_due(self, session: aiohttp.ClientSession) -> float | None:
+        """Start what is due in every lane that is free; give the seconds until there is more to do."""
+        waits: list[float] = []
+        with self._lock:
+            for endpoint_id, lane in self._lanes.items():
+                if endpoint_id in self._under_way or not lane:
+                    continue
+                wait = self._state.clock.seconds_until(lane[0][0])
+                if wait is None or wait > 0:
+                    waits += [] if wait is None else [wait]
+                    continue
+                due, _, delivery = heapq.heappop(lane)
+                self._under_way[endpoint_id] = asyncio.create_task(self._attempt(session, delivery, due))
+        return min(waits, default=None)
+
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, due: int) -> None:
+        try:
+            with self._lock:
+                endpoint = self._state.store["webhook_endpoint"].get(delivery.endpoint_id)
+            if endpoint is None or endpoint["status"] != "enabled":
+                delivery.state, delivery.next_at = "given_up", None
+                return
+            attempt = await _post(session, endpoint, delivery, due)
+            with self._lock:
+                self._note(delivery, attempt)
+        finally:
+            del self._under_way[delivery.endpoint_id]
+            self._wakeup.set()
+            self._on_change()
+
+    def _note(self, delivery: Delivery, attempt: DeliveryAttempt) -> None:
+        delivery.attempts.append(attempt)
+        if attempt.succeeded:
+            delivery.state, delivery.next_at = "delivered", None
+        elif len(delivery.attempts) == MOST_ATTEMPTS:
+            delivery.state, delivery.next_at = "given_up", None
+        else:
+            delivery.next_at = delivery.first_at + attempt_offset(len(delivery.attempts))
+            self._put(delivery, delivery.next_at)
+
+
+async def _post(session: aiohttp.ClientSession, endpoint: Record, delivery: Delivery, due: int) -> DeliveryAttempt:
+    import aiohttp
+
+    from wooshpay.webhooks import sign
+
+    headers = {
+        "Content-Type": "application/json",
+        "Wooshpay-Signature": sign(delivery.body, endpoint["secret"], t=delivery.signed_at),
+    }
+    try:
+        async with session.post(
+            endpoint["url"], data=delivery.body, headers=headers, allow_redirects=False
+        ) as response:
+            return DeliveryAttempt(due=due, status=response.status)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return DeliveryAttempt(due=due, error=redact(f"{type(error).__name__}: {error}"))
+
+
+def _ignore() -> None:
+    """Nobody waits."""

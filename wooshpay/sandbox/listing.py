@@ -1,0 +1,98 @@
+"""Answering lists: limits, cursors and bounds on the time of creation are the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.errors import SandboxError
+from wooshpay.sandbox.params import Params, as_object
+from wooshpay.sandbox.state import State
+from wooshpay.sandbox.store import Collection, Page, Record, UnknownCursor
+
+DEFAULT_LIMIT: Final = 10
+MAX_LIMIT: Final = 100
+
+Keep = Callable[[Record], bool]
+
+
+def envelope(url: str, data: list[JsonObject], *, has_more: bool = False) -> JsonObject:
+    """The form of every list."""
+    return {"object": "list", "url": url, "has_more": has_more, "data": data}
+
+
+def limit_of(params: Params) -> int:
+    """How many entries were asked for."""
+    return params.integer("limit", least=1, most=MAX_LIMIT) or DEFAULT_LIMIT
+
+
+def list_page(
+    state: State, params: Params, *, kind: str, url: str, keep: Keep | None = None, omit: str | None = None
+) -> JsonObject:
+    """One page of the objects of a kind, newest first.
+
+    Args:
+        state: The sandbox.
+        params: ``limit``, ``starting_after``, ``ending_before`` and ``created`` are read here.
+        kind: The kind of object.
+        url: The path of the list.
+        keep: Any further filter.
+        omit: A field to leave out of every entry.
+    """
+    bounds = created_bounds(params)
+    page = take_page(params, state.store[kind], lambda record: bounds(record) and (keep is None or keep(record)))
+    data = [state.view(record) for record in page.records]
+    if omit is not None:
+        for entry in data:
+            entry.pop(omit, None)
+    return envelope(url, data, has_more=page.has_more)
+
+
+def take_page(params: Params, collection: Collection, keep: Keep) -> Page:
+    """Some records of a collection, as the parameters ask."""
+    starting_after = params.text("starting_after") or None
+    ending_before = params.text("ending_before") or None
+    if starting_after is not None and ending_before is not None:
+        raise SandboxError(
+            "Pass starting_after or ending_before, not both.", code="parameter_invalid", param="ending_before"
+        )
+    try:
+        return collection.page(
+            limit=limit_of(params), starting_after=starting_after, ending_before=ending_before, keep=keep
+        )
+    except UnknownCursor as unknown:
+        name = "starting_after" if starting_after is not None else "ending_before"
+        raise SandboxError(
+            f"{name} names no object of this list: {unknown}.", code="resource_missing", param=name
+        ) from None
+
+
+def created_bounds(params: Params) -> Keep:
+    """The filter on the time of creation."""
+    value = params.values.get("created")
+    if value is None:
+        return lambda record: True
+    if as_object(value) is None:
+        exact = params.moment("created")
+        return lambda record: record["created"] == exact
+    inner = params.need_within("created")
+    above, least = inner.moment("gt"), inner.moment("gte")
+    below, most = inner.moment("lt"), inner.moment("lte")
+
+    def keep(record: Record) -> bool:
+        created: int = record["created"]
+        return (
+            (above is None or created > above)
+            and (least is None or created >= least)
+            and (below is None or created < below)
+            and (most is None or created <= most)
+        )
+
+    return keep
+
+
+def equals(params: Params, *names: str) -> Keep:
+    """The filter on fields that must equal the parameter of the same name, where it was sent."""
+    wanted = {name: value for name in names if (value := params.text(name)) is not None}
+    return lambda record: all(record.get(name) == value for name, value in wanted.items())

@@ -1,0 +1,88 @@
+"""The form of the hosted checkout page: what was typed, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.cards import digits_of, passes_luhn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wooshpay.sandbox.errors import SandboxError
+    from wooshpay.sandbox.store import Record
+
+_FIELD_OF_CODE: Final = {"incorrect_number": "number", "expired_card": "expiry", "incorrect_cvc": "cvc"}
+
+
+@attrs.frozen(kw_only=True)
+class CardForm:
+    """What a customer typed. Card data is never shown again.
+
+    Attributes:
+        method: The type of payment method.
+        email: For the receipt.
+        name: The name on the card.
+        number: The card number.
+        exp_month: The month of expiry.
+        exp_year: The year of expiry, with two or four digits.
+        cvc: The security code.
+    """
+
+    method: str = "card"
+    email: str = ""
+    name: str = ""
+    number: str = attrs.field(default="", repr=False)
+    exp_month: str = ""
+    exp_year: str = ""
+    cvc: str = attrs.field(default="", repr=False)
+
+    @classmethod
+    def empty(cls, session: Record) -> CardForm:
+        """The form before anything was typed."""
+        return cls(email=session.get("customer_email") or "")
+
+    @classmethod
+    def read(cls, posted: Mapping[str, str]) -> CardForm:
+        """The form as it was sent."""
+        known = {field.name for field in attrs.fields(cls)}
+        return cls(**{name: value for name, value in posted.items() if name in known and value})
+
+    def errors(self) -> dict[str, str]:
+        """What the customer has to change, by field."""
+        errors: dict[str, str] = {}
+        if self.email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.email):
+            errors["email"] = "Enter an e-mail address like name@example.com."
+        if self.method != "card":
+            return errors
+        if not self.number:
+            errors["number"] = "Enter the card number."
+        elif not re.fullmatch(r"\d{12,19}", digits_of(self.number)) or not passes_luhn(digits_of(self.number)):
+            errors["number"] = "This is no card number. Check the digits."
+        if not re.fullmatch(r"0?[1-9]|1[0-2]", self.exp_month) or not re.fullmatch(r"\d{2}|\d{4}", self.exp_year):
+            errors["expiry"] = "Enter the expiry date as month and year, for example 08 and 2030."
+        if not re.fullmatch(r"\d{3,4}", self.cvc):
+            errors["cvc"] = "Enter the three or four digits of the security code."
+        return errors
+
+    def errors_for(self, error: SandboxError) -> dict[str, str]:
+        """The field that a refusal is about, where it is about one."""
+        field = _FIELD_OF_CODE.get(error.code)
+        return {field: error.message} if field is not None else {}
+
+    def method_data(self) -> JsonObject:
+        """The form as ``payment_method_data``."""
+        billing = self.customer_details()
+        data: JsonObject = {"type": self.method, **({"billing_details": billing} if billing else {})}
+        if self.method == "card":
+            card = {"number": self.number, "exp_month": self.exp_month, "exp_year": self.exp_year, "cvc": self.cvc}
+            data["card"] = card
+        return data
+
+    def customer_details(self) -> JsonObject:
+        """What the customer told about themselves."""
+        return {name: value for name, value in (("email", self.email), ("name", self.name)) if value}

@@ -1,0 +1,98 @@
+"""Where the behaviours register themselves: under an operation, an alarm, an event or an object.
+
+The gate, the clock and the events find them here, so none of them knows a behaviour by name.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from wooshpay.core.json import JsonObject
+    from wooshpay.sandbox.params import Params
+    from wooshpay.sandbox.state import State
+    from wooshpay.sandbox.store import Record
+
+Behaviour: TypeAlias = "Callable[[State, Params], JsonObject]"
+Duty: TypeAlias = "Callable[[State, str], None]"
+Reaction: TypeAlias = "Callable[[State, Record], None]"
+View: TypeAlias = "Callable[[State, Record], JsonObject]"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_behaviours: Final[dict[str, Behaviour]] = {}
+_duties: Final[dict[str, Duty]] = {}
+_reactions: Final[dict[str, list[Reaction]]] = {}
+_views: Final[dict[str, View]] = {}
+
+
+def behaviour(operation: str) -> Callable[[F], F]:
+    """Register what an operation does, under its SDK name."""
+    return _under(operation, _behaviours)
+
+
+def duty(alarm: str) -> Callable[[F], F]:
+    """Register what happens to an object when an alarm of this name falls due."""
+    return _under(alarm, _duties)
+
+
+def view(kind: str) -> Callable[[F], F]:
+    """Register how an object of this kind is answered, where that is more than its fields."""
+    return _under(kind, _views)
+
+
+def reaction(event: str) -> Callable[[F], F]:
+    """Register what else happens when an event of this type comes up."""
+
+    def register(function: F) -> F:
+        _reactions.setdefault(event, []).append(function)
+        return function
+
+    return register
+
+
+def _under(name: str, table: dict[str, Any]) -> Callable[[F], F]:
+    def register(function: F) -> F:
+        if name in table:
+            raise TypeError(f"{name} is registered twice")
+        table[name] = function
+        return function
+
+    return register
+
+
+@cache
+def load() -> None:
+    """Import every behaviour, once."""
+    from wooshpay.sandbox import behaviours
+
+    for module in pkgutil.iter_modules(behaviours.__path__, f"{behaviours.__name__}."):
+        import_module(module.name)
+
+
+def find_behaviour(operation: str) -> Behaviour | None:
+    """What an operation does."""
+    load()
+    return _behaviours.get(operation)
+
+
+def find_duty(alarm: str) -> Duty:
+    """What an alarm is for."""
+    load()
+    return _duties[alarm]
+
+
+def find_reactions(event: str) -> list[Reaction]:
+    """What else happens on an event."""
+    load()
+    return _reactions.get(event, [])
+
+
+def find_view(kind: str) -> View | None:
+    """How an object of this kind is answered."""
+    load()
+    return _views.get(kind)

@@ -1,0 +1,109 @@
+"""From method and path to an operation. The table is the declarations of the API themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+import attrs
+
+from wooshpay.api import declarations
+from wooshpay.core.declaration import Declaration
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+# Paths that programs in use call beside the one that the reference gives.
+OTHER_PATHS: Final = {("GET", "/v1/checkout/sessions"): "checkout.sessions.list"}
+
+
+@attrs.frozen
+class Route:
+    """What a request asks for.
+
+    Attributes:
+        operation: The SDK name of the operation.
+        publishable: Whether a publishable key may ask for it.
+        path: What stands in the placeholders of the path.
+    """
+
+    operation: str
+    publishable: bool
+    path: Mapping[str, str]
+
+
+@attrs.frozen
+class _Target:
+    declaration: Declaration
+    names: tuple[str, ...]
+
+
+@attrs.define
+class _Node:
+    """One step into the paths. A literal segment is tried before a placeholder."""
+
+    literals: dict[str, _Node] = attrs.field(factory=lambda: dict[str, _Node]())
+    placeholder: _Node | None = None
+    targets: dict[str, _Target] = attrs.field(factory=dict[str, _Target])
+
+
+class Routes:
+    """The routing table.
+
+    Args:
+        declared: The operations; all that the SDK declares when left out.
+    """
+
+    def __init__(self, declared: Iterable[Declaration] | None = None) -> None:
+        self._root = _Node()
+        self.operations: dict[str, Declaration] = {}
+        for declaration in declarations() if declared is None else declared:
+            self.operations[declaration.name] = declaration
+            self._add(declaration.method, declaration.path, declaration)
+        for (method, path), operation in OTHER_PATHS.items():
+            if operation in self.operations:
+                self._add(method, path, self.operations[operation])
+
+    def find(self, method: str, raw_path: str) -> Route | None:
+        """Find the operation for a request; the path is as it came, percent-quoted."""
+        values: list[str] = []
+        target = self._search(self._root, method, _segments(raw_path), 0, values)
+        if target is None:
+            return None
+        declaration = target.declaration
+        return Route(declaration.name, declaration.publishable, dict(zip(target.names, values, strict=True)))
+
+    def _add(self, method: str, path: str, declaration: Declaration) -> None:
+        node = self._root
+        names: list[str] = []
+        for segment in _segments(path):
+            found = _PLACEHOLDER.fullmatch(segment)
+            if found is None:
+                node = node.literals.setdefault(segment, _Node())
+            else:
+                names.append(found.group(1))
+                node.placeholder = node.placeholder or _Node()
+                node = node.placeholder
+        node.targets[method] = _Target(declaration, tuple(names))
+
+    def _search(self, node: _Node, method: str, segments: list[str], place: int, values: list[str]) -> _Target | None:
+        if place == len(segments):
+            return node.targets.get(method)
+        segment = unquote(segments[place])
+        literal = node.literals.get(segment)
+        if literal is not None:
+            found = self._search(literal, method, segments, place + 1, values)
+            if found is not None:
+                return found
+        if node.placeholder is None or not segment:
+            return None
+        values.append(segment)
+        found = self._search(node.placeholder, method, segments, place + 1, values)
+        if found is None:
+            values.pop()
+        return found
+
+
+def _segments(path: str) -> list[str]:
+    return path.strip("/").split("/")

@@ -1,0 +1,223 @@
+"""The public face: a sandbox for asynchronous code and one for plain code."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wooshpay.sandbox.clock import Clock, real_time
+from wooshpay.sandbox.deliveries import Delivery
+from wooshpay.sandbox.faults import Faults
+from wooshpay.sandbox.inspector import Inspector
+from wooshpay.sandbox.log import RequestLog
+from wooshpay.sandbox.server import Server
+from wooshpay.sandbox.state import Account
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+
+
+class _Face:
+    """What both faces show."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._store = Inspector(server.state, server.lock)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens, such as ``http://127.0.0.1:41234``: pass it to a client as ``base_url``."""
+        if not self._server.state.base_url:
+            raise RuntimeError("The sandbox has no address before it is entered: use it in a with block.")
+        return self._server.state.base_url
+
+    @property
+    def api_key(self) -> str:
+        """The secret key, ``sk_test_...``."""
+        return self._server.state.account.api_key
+
+    @property
+    def publishable_key(self) -> str:
+        """The publishable key, ``pk_test_...``."""
+        return self._server.state.account.publishable_key
+
+    @property
+    def clock(self) -> Clock:
+        """The sandbox's own clock."""
+        return self._server.clock
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that are switched on."""
+        return self._server.faults
+
+    @property
+    def requests(self) -> RequestLog:
+        """The requests to the API so far, without secrets."""
+        return self._server.log
+
+    @property
+    def store(self) -> Inspector:
+        """The objects, as the API would answer them."""
+        return self._store
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The webhook deliveries so far, oldest first."""
+        return self._server.deliveries.all()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"
+
+    def _resend(self, event_id: str) -> None:
+        with self._server.lock:
+            event = self._server.state.store["event"].get(event_id)
+            if event is None:
+                raise LookupError(f"There is no event {event_id!r}.")
+            self._server.deliveries.take(event)
+
+
+class Sandbox(_Face):
+    """An offline, stateful WooshPay on a loopback port.
+
+    ``async with Sandbox() as sandbox`` runs it on the running event loop. ``with Sandbox() as sandbox`` gives a
+    `SyncSandbox`, which runs on a thread of its own.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        api_key: The secret key; made up when left out.
+        publishable_key: The publishable key; made up when left out.
+        seed: Makes secrets repeatable.
+        now: The real time in milliseconds, for the sandbox's clock to start from.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = None,
+        publishable_key: str | None = None,
+        seed: int | None = None,
+        now: Callable[[], int] = real_time,
+    ) -> None:
+        super().__init__(Server(host=host, port=port, seed=seed, now=now))
+        account = self._server.state.account
+        self._server.state.account = Account(
+            api_key=api_key or account.api_key, publishable_key=publishable_key or account.publishable_key
+        )
+        self._used = False
+        self._thread: _LoopThread | None = None
+
+    async def __aenter__(self) -> Self:
+        self._use()
+        await self._server.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.stop()
+
+    def __enter__(self) -> SyncSandbox:
+        self._use()
+        self._thread = _LoopThread(self._server)
+        self._thread.start()
+        return SyncSandbox(self._server, self._thread)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.stop()
+
+    async def settle(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  # one name on both faces
+        """Wait until everything that is due on the sandbox's clock is done, webhook deliveries included.
+
+        Raises:
+            TimeoutError: An endpoint takes longer than ``timeout`` real seconds.
+        """
+        await self._server.settle(timeout)
+
+    async def resend(self, event_id: str) -> None:
+        """Deliver an event once more to every endpoint that wants it."""
+        self._resend(event_id)
+
+    def _use(self) -> None:
+        if self._used:
+            raise RuntimeError("This sandbox was used before; make a new Sandbox().")
+        self._used = True
+
+
+class SyncSandbox(_Face):
+    """A sandbox on a thread of its own, for plain code. ``with Sandbox() as sandbox`` gives it."""
+
+    def __init__(self, server: Server, thread: _LoopThread) -> None:
+        super().__init__(server)
+        self._thread = thread
+
+    def settle(self, *, timeout: float = 30.0) -> None:
+        """Wait until everything that is due on the sandbox's clock is done, webhook deliveries included.
+
+        Raises:
+            TimeoutError: An endpoint takes longer than ``timeout`` real seconds.
+        """
+        self._thread.run(self._server.settle(timeout))
+
+    def resend(self, event_id: str) -> None:
+        """Deliver an event once more to every endpoint that wants it."""
+        self._resend(event_id)
+
+
+class _LoopThread:
+    """A thread whose event loop runs a server from `start` to `stop`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._thread = threading.Thread(target=self._main, name="wooshpay-sandbox", daemon=True)
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None or not self._thread.is_alive():
+            work.close()
+            raise RuntimeError("The sandbox is closed.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # handed over to the thread that waits in start()
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        await self._server.start()
+        try:
+            self._loop = asyncio.get_running_loop()
+            self._ready.set()
+            await self._ending.wait()
+        finally:
+            self._loop = None
+            await self._server.stop()

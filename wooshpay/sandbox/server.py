@@ -1,0 +1,137 @@
+"""The HTTP server, and what runs beside it: alarms of the clock and webhook deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+
+from wooshpay.sandbox.clock import Clock, real_time
+from wooshpay.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries
+from wooshpay.sandbox.faults import Faults
+from wooshpay.sandbox.gate import Gate
+from wooshpay.sandbox.idempotency import Keys
+from wooshpay.sandbox.ids import Ids
+from wooshpay.sandbox.log import RequestLog
+from wooshpay.sandbox.pages.views import Pages
+from wooshpay.sandbox.registry import load
+from wooshpay.sandbox.routing import Routes
+from wooshpay.sandbox.state import Account, State
+from wooshpay.sandbox.wakeup import Wakeup
+
+_LARGEST_BODY: Final = 16 * 1024 * 1024
+_SHUTDOWN_SECONDS: Final = 2.0
+
+
+class Server:
+    """A sandbox put together and, between `start` and `stop`, reachable on a loopback port.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        account: The keys; made up when left out.
+        seed: Makes ids and secrets repeatable.
+        now: The real time in milliseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        account: Account | None = None,
+        seed: int | None = None,
+        now: Callable[[], int] = real_time,
+    ) -> None:
+        load()
+        self._host = host
+        self._port = port
+        self.lock = threading.RLock()
+        self.clock = Clock(now, lock=self.lock)
+        ids = Ids(lambda: self.clock.now, seed=seed)
+        if account is None:
+            account = Account(api_key=f"sk_test_{ids.text(32)}", publishable_key=f"pk_test_{ids.text(32)}")
+        self.state = State(account=account, clock=self.clock, ids=ids)
+        self.deliveries = Deliveries(self.state, self.lock)
+        self.state.deliver = self.deliveries.take
+        self.faults = Faults()
+        self.log = RequestLog()
+        self._gate = Gate(
+            state=self.state,
+            routes=Routes(),
+            faults=self.faults,
+            log=self.log,
+            keys=Keys(lambda: self.clock.now),
+            lock=self.lock,
+        )
+        self._pages = Pages(self.state, self.lock)
+        self._wakeup = Wakeup()
+        self._progress = Wakeup()
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Listen; see to alarms and deliveries."""
+        async with AsyncExitStack() as starting:
+            await self._listen(starting)
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+            session = aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-sandbox"})
+            await starting.enter_async_context(session)
+            self._wakeup.open()
+            starting.callback(self._wakeup.close)
+            self._progress.open()
+            starting.callback(self._progress.close)
+            self.clock.watch(self._wakeup.set)
+            self.clock.watch(self.deliveries.wake)
+            self.deliveries.on_change(self._progress.set)
+            for work in (self._see_to_alarms(), self.deliveries.run(session)):
+                starting.push_async_callback(_cancel, asyncio.create_task(work))
+            # Stalled requests are let go before the connections are closed.
+            starting.callback(self._gate.closing.set)
+            self._running = starting.pop_all()
+
+    async def stop(self) -> None:
+        """Close every connection and end everything that runs."""
+        await self._running.aclose()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until nothing is due any more: no alarm, no delivery."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    self.clock.run_due()
+                    if not self.deliveries.busy:
+                        return
+                    # The limit is a net, should an attempt end between the look and the wait.
+                    await self._progress.wait(0.5)
+        except TimeoutError:
+            raise TimeoutError(
+                f"The sandbox was still delivering webhooks after {seconds:g} seconds; an endpoint does not answer."
+            ) from None
+
+    async def _listen(self, starting: AsyncExitStack) -> None:
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        self._pages.add_routes(app.router)
+        app.router.add_route("*", "/{path:.*}", self._gate.handle)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        starting.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self._host, self._port)
+        await site.start()
+        port: int = runner.addresses[0][1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.state.base_url = f"http://{host}:{port}"
+
+    async def _see_to_alarms(self) -> None:
+        while True:
+            self.clock.run_due()
+            await self._wakeup.wait(self.clock.seconds_to_next())
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
