@@ -108,7 +108,7 @@ class Client(Resource[W]):
             effects=effects or Effects(),
         )
         self._pipeline = Pipeline(config, self._open_transport(config))
-        super().__init__(self._open_caller(self._pipeline))
+        self._caller = self._open_caller(self._pipeline)
 
     def _open_transport(self, config: Config) -> Transport:
         return _transport(config, None)
@@ -142,7 +142,7 @@ class Client(Resource[W]):
         changes = {name: value for name, value in locals().items() if name != "self" and value is not UNSET}
         copy = type(self).__new__(type(self))
         copy._pipeline = Pipeline(_changed(self._pipeline.config, changes), self._pipeline.transport)
-        Resource.__init__(copy, self._caller.with_pipeline(copy._pipeline))
+        copy._caller = self._caller.with_pipeline(copy._pipeline)
         return copy
 
     def __repr__(self) -> str:
@@ -332,7 +332,7 @@ class WooshPay(Client[Sync]):
     def _open_caller(self, pipeline: Pipeline) -> Caller:
         from wooshpay.transport.loop import PrivateLoop
 
-        return SyncCaller(pipeline, PrivateLoop())
+        return SyncCaller(pipeline, PrivateLoop(pipeline.transport.close))
 
     def close(self) -> None:
         """Close the connections and end the thread. The client cannot be used afterwards.

@@ -84,12 +84,8 @@ class SyncCaller:
 
     def _run(self, request: Request) -> Response:
         try:
-            return self.loop.run(self.pipeline.run, request)
+            return self.loop.run(self.pipeline.run, request, note_interruption)
         except WooshPayError as error:
+            # One that comes from the loop itself does not know yet which call it ended.
             identify(error, request)
-            raise
-        except Exception:
-            raise
-        except BaseException as interruption:
-            note_interruption(interruption, request)
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as _json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 # JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
 Json: TypeAlias = Any
@@ -26,12 +26,12 @@ def is_array(value: object) -> TypeGuard[JsonArray]:
     return isinstance(value, list)
 
 
-def _plain(value: object) -> Json:
+def _plain(value: Any) -> Json:
     """Give read-only mappings and sequences, which JSON writers refuse, as dict and list."""
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[str, Any]", value))
-    if isinstance(value, Sequence):
-        return list(cast("Sequence[Any]", value))
+    plain: Any
+    for kind, plain in ((Mapping, dict), (Sequence, list)):
+        if isinstance(value, kind):
+            return plain(value)
     raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
 
 

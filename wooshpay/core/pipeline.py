@@ -166,6 +166,8 @@ class Pipeline:
             raise
         except asyncio.CancelledError as cancelled:
             note_interruption(cancelled, request)
+            if request.method != "GET":
+                logger.warning("%s", _interrupted(request))
             raise
         if response.status >= 300:
             raise error_of(request, response, self._retry_after(response))
@@ -321,14 +323,16 @@ def identify(error: WooshPayError, request: Request) -> None:
 
 
 def note_interruption(interruption: BaseException, request: Request) -> None:
-    """Leave the key on an exception that ends a call from outside, such as Ctrl-C, and in the log."""
-    if request.method == "GET":
-        return
+    """Leave the key on an exception that ends a call from outside, such as Ctrl-C."""
+    if request.method != "GET":
+        interruption.add_note(_interrupted(request))
+
+
+def _interrupted(request: Request) -> str:
     text = f"{request.operation} was interrupted and may have been carried out"
-    if request.idempotency_key is not None:
-        text = f"{text}; to be sure, call it again with idempotency key {request.idempotency_key}"
-    interruption.add_note(text)
-    logger.warning("%s", text)
+    if request.idempotency_key is None:
+        return text
+    return f"{text}; to be sure, call it again with idempotency key {request.idempotency_key}"
 
 
 def _basic(api_key: Secret) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from functools import lru_cache
@@ -103,9 +104,7 @@ class HttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _named(error, request, timeout) from _without_secrets(error)
         except RuntimeError as error:
-            if session.closed:
-                raise _closed() from error
-            raise
+            raise _misused(session, error) from error
         return Response(status=answer.status, headers=answer.headers, body=body)
 
     async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
@@ -176,9 +175,9 @@ class _Connector(aiohttp.TCPConnector):
 
     process: int | None = None
 
-    def __del__(self) -> None:
+    def __del__(self, _warnings: Any = warnings) -> None:
         if self.process == os.getpid():
-            super().__del__()
+            super().__del__(_warnings)
 
 
 def proxy_from_environment(origin: str) -> str | None:
@@ -269,6 +268,17 @@ def _reason(error: Exception) -> str:
 def _without_secrets(error: Exception) -> Exception | None:
     """Keep a cause only where its own text shows no secret: aiohttp puts whole URLs into some."""
     return error if redact(str(error)) == str(error) else None
+
+
+def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> Exception:
+    """Explain what aiohttp reports as a RuntimeError; only an injected session can come to this."""
+    if session.closed:
+        return _closed()
+    if "loop" in str(error) or "Timeout context manager" in str(error):
+        return errors.ConfigurationError(
+            "The session belongs to another event loop: make client and session in the loop that uses them."
+        )
+    return error
 
 
 def _closed() -> errors.ConfigurationError:

@@ -76,7 +76,13 @@ class _Job(Generic[T]):
 class PrivateLoop:
     """An event loop in a daemon thread of its own. Any thread may run coroutines on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Set the loop up; its thread starts with the first call.
+
+        Args:
+            at_end: Run on the loop as the last thing, to close what lives on it.
+        """
+        self._at_end = at_end
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -85,8 +91,18 @@ class PrivateLoop:
         self._warned = False
         _loops.add(self)
 
-    def run(self, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> T:
+    def run(
+        self,
+        work: Callable[[A], Coroutine[Any, Any, T]],
+        argument: A,
+        on_interruption: Callable[[BaseException, A], None],
+    ) -> T:
         """Run a coroutine function on the loop, and wait for its result.
+
+        Args:
+            work: The coroutine function.
+            argument: Its argument.
+            on_interruption: Told of an exception that ended the waiting, such as Ctrl-C; the work is then cancelled.
 
         Raises:
             ConfigurationError: The loop is closed, or this is its own thread.
@@ -110,8 +126,9 @@ class PrivateLoop:
             if loop.is_closed():
                 raise _closed() from error
             raise
-        except BaseException:
+        except BaseException as interruption:
             self._cancel(loop, job)
+            on_interruption(interruption, argument)
             raise
         finally:
             self._jobs.discard(job)
@@ -159,7 +176,9 @@ class PrivateLoop:
             if self._loop is None:
                 _check_uwsgi()
                 loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=_serve, args=(loop, self._jobs), name="wooshpay-loop", daemon=True)
+                thread = threading.Thread(
+                    target=_serve, args=(loop, self._jobs, self._at_end), name="wooshpay-loop", daemon=True
+                )
                 thread.start()
                 weakref.finalize(self, _stop, loop).atexit = False
                 self._thread = thread
@@ -196,7 +215,9 @@ class PrivateLoop:
         self._jobs = set()
 
 
-def _serve(loop: asyncio.AbstractEventLoop, jobs: set[_Job[Any]]) -> None:
+def _serve(
+    loop: asyncio.AbstractEventLoop, jobs: set[_Job[Any]], at_end: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
@@ -205,6 +226,7 @@ def _serve(loop: asyncio.AbstractEventLoop, jobs: set[_Job[Any]]) -> None:
             task.cancel()
         if tasks:
             loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_WAIT))
+        loop.run_until_complete(at_end())
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         asyncio.set_event_loop(None)

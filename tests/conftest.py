@@ -1,0 +1,41 @@
+"""What every test gets: no settings from outside, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key, host and proxy must not reach the tests."""
+    for name in ("WOOSHPAY_API_KEY", "WOOSHPAY_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """A thread that outlives its test fails it; sessions, transports and tasks do so as ResourceWarnings."""
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    left = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+    for thread in left:
+        if not thread.name.startswith(("asyncio_", "ThreadPoolExecutor")):
+            thread.join(2.0)
+    left = [thread for thread in left if thread.is_alive() and not thread.name.startswith("asyncio_")]
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """A task that outlives the test fails it."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if not task.done() and task is not asyncio.current_task()]
+    assert not left, f"left behind: {left}"
