@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from wooshpay.core.catalog import announce
+
 if TYPE_CHECKING:
     from wooshpay.core.declaration import Declaration
 
@@ -88,6 +90,8 @@ TAGS: Final[dict[str, str]] = {
     "refund": "Refund",
     "webhook_endpoint": "WebhookEndpoint",
 }
+
+announce({name: f"{__name__}.{section}" for name, section in OBJECTS.items()}, TAGS)
 
 
 def declarations() -> Iterator[Declaration]:

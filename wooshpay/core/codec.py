@@ -16,12 +16,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 import cattrs
 
+from wooshpay.core.catalog import class_for_tag, knows, load
 from wooshpay.core.json import Json, JsonObject, loads
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import NOTHING_EXTRA, Object, model, received_of, wire_names
@@ -67,9 +67,7 @@ class _LaterNames(Mapping[str, Any]):
         self._imported = vars(sys.modules[section])
 
     def __getitem__(self, name: str) -> Any:
-        from wooshpay.api import OBJECTS
-
-        if name in self._imported or name not in OBJECTS:
+        if name in self._imported or not knows(name):
             raise KeyError(name)
         return type(name, (Later,), {})
 
@@ -78,23 +76,6 @@ class _LaterNames(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return 0
-
-
-@cache
-def load(name: str) -> type[Object]:
-    """Import the object class of this name."""
-    from wooshpay.api import OBJECTS
-
-    found: type[Object] = getattr(import_module(f"wooshpay.api.{OBJECTS[name]}"), name)
-    return found
-
-
-def class_for_tag(tag: Json) -> type[Object] | None:
-    """Find the class for the value of an ``object`` field; ``None`` where the SDK knows none."""
-    from wooshpay.api import TAGS
-
-    name = TAGS.get(tag) if isinstance(tag, str) else None
-    return load(name) if name is not None else None
 
 
 def hints(cls: type) -> dict[str, Any]:

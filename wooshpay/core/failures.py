@@ -112,8 +112,8 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
         parts.append(_HINTS[cls])
     if response.gave_up is not None:
         parts.append(response.gave_up)
-    detail = "/".join(part for part in (failing.type, failing.code, failing.decline_code) if part)
-    parts.append(f"(HTTP {response.status}{', ' if detail else ''}{redact(detail)})")
+    detail = _clean("/".join(part for part in (failing.type, failing.code, failing.decline_code) if part))
+    parts.append(f"(HTTP {response.status}, {detail})" if detail else f"(HTTP {response.status})")
     unclear = response.ambiguous or (request.method != "GET" and (response.status >= 500 or response.status == 408))
     in_use = response.status == 409 and failing.key_in_use
     return cls(

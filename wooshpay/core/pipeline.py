@@ -8,12 +8,13 @@ import logging
 import platform
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 import attrs
 
 from wooshpay._version import __version__
+from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, reader
 from wooshpay.core.failures import error_of, read_failing
 from wooshpay.core.json import Json, JsonObject, dumps, loads
@@ -22,9 +23,6 @@ from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, 
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
 from wooshpay.errors import ConfigurationError, DecodeError, TimeoutError, TransportError, WooshPayError
-
-if TYPE_CHECKING:
-    from wooshpay.config import Config, RequestOptions
 
 logger = logging.getLogger("wooshpay")
 
@@ -117,6 +115,7 @@ class Pipeline:
         timeout, attempt_timeout = config.timeout, config.attempt_timeout
         connect_timeout, max_retries = config.connect_timeout, config.max_retries
         if options is not None:
+            _check_options(options, call.operation)
             timeout = _either(options.timeout, timeout)
             attempt_timeout = _either(options.attempt_timeout, attempt_timeout)
             connect_timeout = _either(options.connect_timeout, connect_timeout)
@@ -339,6 +338,11 @@ def _basic(api_key: Secret) -> str:
     from base64 import b64encode
 
     return f"Basic {b64encode(f'{api_key.reveal()}:'.encode()).decode()}"
+
+
+def _check_options(options: object, operation: str) -> None:
+    if not isinstance(options, RequestOptions):
+        raise TypeError(f"{operation}(): options must be RequestOptions(...), not {type(options).__name__}")
 
 
 def _either(chosen: Any, default: Any) -> Any:

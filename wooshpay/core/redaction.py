@@ -29,11 +29,12 @@ SENSITIVE_FIELDS: Final = frozenset(
     }
 )
 
-_KEY = re.compile(r"\b((?:sk|pk|rk)_(?:test|live)_|whsec_)[A-Za-z0-9+/=_\-.]+")
-_CLIENT_SECRET = re.compile(r"\b([a-z]+_[A-Za-z0-9]+_secret_)[A-Za-z0-9]+")
+_KEY = re.compile(r"(?<![A-Za-z0-9])((?:sk|pk|rk)_(?:test|live)_|whsec_)[A-Za-z0-9+/=_\-.]+")
+_CLIENT_SECRET = re.compile(r"\b([a-z]+_(?:[A-Za-z0-9]+_)+?secret_)[A-Za-z0-9_\-]+")
 _BASIC = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_\-.]+", re.IGNORECASE)
 # An id such as pi_1693466278934609920 is no card number: the underscore before it says so.
-_DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)")
+_DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)", re.ASCII)
+_GROUP = re.compile(r"\d+", re.ASCII)
 
 
 class Secret:
@@ -79,8 +80,18 @@ def _passes_luhn(digits: str) -> bool:
 
 
 def _hide_card_number(found: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", found.group())
-    return HIDDEN if _passes_luhn(digits) else found.group()
+    """Hide the card number among groups of digits; an expiry or a CVC beside it must not save it."""
+    text = found.group()
+    groups = list(_GROUP.finditer(text))
+    for first in range(len(groups)):
+        for last in reversed(range(first, len(groups))):
+            run = [group.group() for group in groups[first : last + 1]]
+            # Cards are written in groups of four and more: other runs of digits are dates and the like.
+            plausible = len(run) == len(groups) or all(len(group) >= 4 for group in run[:-1])
+            digits = "".join(run)
+            if plausible and len(digits) >= 12 and _passes_luhn(digits):
+                return f"{text[: groups[first].start()]}{HIDDEN}{text[groups[last].end() :]}"
+    return text
 
 
 def redact(text: str) -> str:

@@ -123,8 +123,9 @@ class HttpTransport:
         if self._closed:
             raise _closed()
         loop = asyncio.get_running_loop()
-        for other in [other for other in self._pools if other.is_closed()]:
-            del self._pools[other]
+        for other in list(self._pools):
+            if other.is_closed():
+                self.forget(other)
         connector = _Connector(limit=0)
         connector.process = os.getpid()
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
@@ -151,7 +152,7 @@ class HttpTransport:
         self._pools = {}
 
     def _proxy_for(self, url: str) -> str | None:
-        origin = url.split("/v1", 1)[0]
+        origin = url[: url.index("/", len("https://"))]
         if origin not in self._proxies:
             self._proxies[origin] = self._proxy or proxy_from_environment(origin)
         return self._proxies[origin]
