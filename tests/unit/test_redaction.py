@@ -1,0 +1,137 @@
+"""No secret gets into a text that the SDK writes, and nothing else is hidden."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, Secret, redact, redact_json
+
+CARD = "4242424242424242"
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "stays"),
+    [
+        ("Invalid API Key: sk_test_abcDEF123", "abcDEF123", "Invalid API Key: sk_test_"),
+        ("Invalid API Key: sk_live_abc.", "sk_live_abc", "sk_live_"),
+        ("key=pk_test_abc&x=1", "abc", "&x=1"),
+        ("my_sk_live_abc", "abc", "my_sk_live_"),
+        ("whsec_c2VjcmV0+/=", "c2VjcmV0", "whsec_"),
+        ("client_secret=pi_1693466278934609920_secret_fooBAR", "fooBAR", "pi_1693466278934609920_secret_"),
+        ("seti_12_secret_ab-cd_ef!", "cd_ef", "seti_12_secret_"),
+        ("cs_test_a1B2_secret_fooBAR", "fooBAR", "cs_test_a1B2_secret_"),
+        ("Authorization: Basic c2tfdGVzdF9hYmM6", "c2tfdGVzdF9hYmM6", "Authorization: Basic "),
+        ("authorization: bearer abc.def-ghi", "abc.def-ghi", "bearer "),
+        (f"card {CARD} refused", CARD, "refused"),
+        ("card 4242 4242 4242 4242 refused", "4242 4242", "refused"),
+        ("card 4242-4242-4242-4242 refused", "4242-4242", "refused"),
+        ("amex 3782 822463 10005", "822463", "amex "),
+        # The digits around a card number must not save it.
+        (f"{CARD} 123", CARD, ""),
+        ("4242 4242 4242 4242 12/30", "4242 4242", "12/30"),
+        (f"7 {CARD}", CARD, ""),
+        (f"{CARD} 4000000000000002", "4000000000000002", ""),
+        (f'{{"number":"{CARD}","cvc":"1"}}', CARD, '"cvc"'),
+    ],
+)
+def test_a_secret_is_taken_out_and_the_words_around_it_stay(text: str, secret: str, stays: str) -> None:
+    hidden = redact(text)
+    assert secret not in hidden
+    assert HIDDEN in hidden
+    assert stays in hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No such payment_intent: pi_1693466278934609920",
+        "re_4242424242424242",
+        "order 1234567890123",
+        "amount 1999 USD, created 1693466278",
+        "at 2023-11-14 22-13-51",
+        "task_test_runner and desk_live_demo",
+        "the secret_ingredient",
+        "",
+    ],
+)
+def test_what_is_no_secret_stays_readable(text: str) -> None:
+    """An error message whose object id is hidden helps nobody."""
+    assert redact(text) == text
+
+
+@given(st.integers(0, 10**19 - 1).map(lambda number: f"pi_{number:019d}"))
+def test_an_object_id_of_19_digits_is_never_taken_for_a_card(object_id: str) -> None:
+    assert redact(f"No such object: {object_id}.") == f"No such object: {object_id}."
+
+
+@given(
+    st.sampled_from(["sk_test_", "sk_live_", "pk_test_", "pk_live_", "whsec_", "pi_1_secret_", "Basic ", "Bearer "]),
+    st.text(LETTERS, min_size=8, max_size=60),
+    st.text(max_size=10),
+    st.sampled_from(["", " ", '"', "'", "\n", "=", ":", ",", "(", "?key=", "/"]),
+)
+def test_a_secret_is_found_in_any_surroundings(kind: str, secret: str, before: str, delimiter: str) -> None:
+    assume(secret not in before)
+    assert secret not in redact(f"{before}{delimiter or ' '}{kind}{secret}{delimiter}")
+
+
+def with_check_digit(digits: str) -> str:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 if place % 2 else 2)
+        total += value - 9 if value > 9 else value
+    return f"{digits}{-total % 10}"
+
+
+@given(st.text("0123456789", min_size=11, max_size=18).map(with_check_digit), st.sampled_from(["", " ", "-"]))
+def test_any_card_number_is_hidden_however_it_is_grouped(number: str, separator: str) -> None:
+    grouped = separator.join(number[place : place + 4] for place in range(0, len(number), 4))
+    assert grouped not in redact(f"Your card {grouped} was declined.")
+
+
+@given(st.text())
+def test_redacting_again_changes_nothing(text: str) -> None:
+    """Texts pass through several layers that redact."""
+    once = redact(text)
+    assert redact(once) == once
+
+
+def test_sensitive_fields_are_hidden_by_name_at_any_depth() -> None:
+    data = {
+        "id": "pi_1",
+        "client_secret": "anything",
+        "card": {"number": "0", "cvc": 123, "exp_month": "12", "last4": "4242"},
+        "list": [{"secret": "x"}, f"card {CARD}", 5, None, True],
+        "iban": None,
+    }
+    assert redact_json(data) == {
+        "id": "pi_1",
+        "client_secret": HIDDEN,
+        "card": {"number": HIDDEN, "cvc": HIDDEN, "exp_month": "12", "last4": "4242"},
+        "list": [{"secret": HIDDEN}, f"card {HIDDEN}", 5, None, True],
+        "iban": None,
+    }
+    assert {"number", "cvc", "client_secret", "account_number", "iban", "secret"} <= SENSITIVE_FIELDS
+
+
+def test_a_secret_shows_only_its_kind() -> None:
+    secret = Secret("sk_test_abc")
+    shown = [repr(secret), str(secret), f"{secret}", "%s" % secret, repr({"key": secret}), repr(Secret("abc"))]
+    assert not any("abc" in text for text in shown)
+    assert "sk_test_" in repr(secret)
+    assert secret.reveal() == "sk_test_abc"
+
+
+def test_a_secret_survives_pickling_copying_and_comparison() -> None:
+    secret = Secret("sk_test_abc")
+    for twin in (pickle.loads(pickle.dumps(secret)), copy.deepcopy(secret)):
+        assert twin == secret
+        assert hash(twin) == hash(secret)
+    assert secret != Secret("sk_test_abd")
+    assert secret != "sk_test_abc"
