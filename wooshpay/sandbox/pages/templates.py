@@ -41,7 +41,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["money"] = money
     return environment
 
 
@@ -53,7 +52,7 @@ def page(template: str, *, status: int = 200, **facts: Any) -> web.Response:
         status: The HTTP status.
         facts: What the template shows.
     """
-    text = _environment().get_template(f"{template}.html").render(facts)
+    text = _environment().get_template(f"{template}.html").render({"money": money, **facts})
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from sandbox.rig import Api, Shop
+
+from wooshpay.sandbox import Sandbox
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A running sandbox."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def api(sandbox: Sandbox) -> AsyncIterator[Api]:
+    """Plain HTTP with the secret key."""
+    async with aiohttp.ClientSession() as session:
+        yield Api(session, sandbox.base_url, sandbox.api_key)
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    """A merchant's site."""
+    async with Shop() as shop:
+        yield shop
