@@ -190,7 +190,7 @@ class PaymentIntent(Object):
     shipping: Shipping | None = None
     statement_descriptor: str | None = None
     statement_descriptor_suffix: str | None = None
-    three_ds_status: str | None = wire("3ds_status")
+    three_ds_status: str | None = wire("3ds_status", default=None)
 
     created_at = Moment("created")
     canceled_time = Moment("canceled_at")

@@ -49,9 +49,12 @@ _MILLISECONDS_FROM = 100_000_000_000
 C = TypeVar("C")
 
 
-def wire(name: str) -> Any:
-    """Declare an optional field whose name in the API is no Python name, such as ``3ds_status``."""
-    return attrs.field(default=None, metadata={WIRE_NAME: name})
+def wire(name: str, *, default: None) -> Any:
+    """Declare an optional field whose name in the API is no Python name, such as ``3ds_status``.
+
+    The default must stand in the declaration itself: that is where type checkers look for it.
+    """
+    return attrs.field(default=default, metadata={WIRE_NAME: name})
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(wire, attrs.field))
