@@ -1,0 +1,28 @@
+"""Answers of WooshPay kept as data: facts of its reference and guides, one file for each shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(__file__).parents[2] / "data" / "api"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> None:
+    """Nothing here starts a thread or opens a connection: the search for those left behind can be spared."""
+
+
+@pytest.fixture
+def example() -> Callable[[str], dict[str, Any]]:
+    """Read the answer of this name."""
+
+    def read(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text())
+        return found
+
+    return read
