@@ -182,3 +182,17 @@ async def test_clients_with_different_keys_live_side_by_side() -> None:
             await client.close()
     sent: list[Any] = [request.headers["authorization"] for request in peer.requests]
     assert len(set(sent)) == 2
+
+
+async def test_closing_during_a_call_never_claims_that_nothing_was_sent() -> None:
+    """The call was under way; that the client refuses to try again says nothing about it."""
+    async with Peer(stall()) as peer:
+        client = AsyncWooshPay(KEY, base_url=peer.url, retry_policy=RetryPolicy(base=0.0))
+        call = asyncio.create_task(client.refunds.create(payment_intent="pi_1"))
+        while not peer.requests:
+            await asyncio.sleep(0.01)
+        await client.close()
+        with pytest.raises(wooshpay.WooshPayError, match="closed") as caught:
+            await call
+    assert caught.value.outcome == "unknown"
+    assert caught.value.idempotency_key == peer.keys[0]

@@ -181,6 +181,10 @@ class Pipeline:
                 response = await self._attempt(request)
             except TransportError as failed:
                 error = failed
+            except WooshPayError as failed:
+                failed.attempts = request.attempt
+                failed.outcome = "unknown" if ambiguous else failed.outcome
+                raise
             if response is not None and response.status < 300:
                 _log_attempt(request, response)
                 if request.attempt == 1:
