@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ def _no_mapping() -> Mapping[str, Any]:
 
 def check_seconds(name: str, value: float) -> float:
     """Refuse a time limit that is not a positive number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}.")
     return float(value)
 
@@ -105,7 +105,7 @@ class RequestOptions:
     extra_body: Mapping[str, Any] = attrs.field(factory=_no_mapping, repr=lambda body: f"<{', '.join(body)}>")
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.idempotency_key, str):
+        if self.idempotency_key is not None and self.idempotency_key is not UNSET:
             check_idempotency_key(self.idempotency_key)
         for name in ("timeout", "attempt_timeout", "connect_timeout"):
             value = getattr(self, name)
@@ -195,13 +195,16 @@ def check_api_key(key: str | None) -> str:
 
 def check_base_url(url: str, *, live: bool) -> str:
     """Give the base URL without ``/v1``, or refuse one that would put the key at risk."""
+    if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"The base URL must be text, not {type(url).__name__}.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s\x00-\x1f\x7f\\]", url):
-        raise ConfigurationError(f"The base URL {redact(url)!r} is malformed: pass something like {TEST_URL!r}.")
+        shown = "" if "@" in url else f" {redact(url)!r}"  # what stands before an @ may be a password
+        raise ConfigurationError(f"The base URL{shown} is malformed: pass something like {TEST_URL!r}.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError("The base URL must not hold credentials, a query or a fragment: only host and path.")
     if parts.scheme == "http" and (live or not is_loopback(host)):
