@@ -1,0 +1,23 @@
+"""The ``wooshpay`` command. It needs the extra ``cli``; without it, the command says so."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Final
+
+_NEEDED: Final = ("click", "jinja2", "rich")
+
+
+def main() -> None:
+    """Run the command line, and leave the process with its exit code."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"The wooshpay command needs {', '.join(missing)}, which the SDK itself does not."
+            " Install with: pip install 'wooshpay[cli]'\n"
+        )
+        sys.exit(2)
+    from wooshpay.cli.root import root
+
+    root(prog_name="wooshpay")
