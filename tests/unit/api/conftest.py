@@ -12,11 +12,6 @@ import pytest
 DATA = Path(__file__).parents[2] / "data" / "api"
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_behind() -> None:
-    """Nothing here starts a thread or opens a connection: the search for those left behind can be spared."""
-
-
 @pytest.fixture
 def example() -> Callable[[str], dict[str, Any]]:
     """Read the answer of this name."""
