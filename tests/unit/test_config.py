@@ -222,22 +222,26 @@ NO_COUNTS: list[Any] = [-1, 1.0, True, False, "2", None, math.nan]
 def test_a_limit_is_a_positive_finite_number_of_seconds(name: str) -> None:
     """``timeout=0`` means "no limit" to some libraries and "give up at once" to others: it is refused."""
     for value in NO_SECONDS:
+        settings: dict[str, Any] = {name: value}
         with pytest.raises(ConfigurationError, match=f"{name} must be a positive number of seconds"):
-            RequestOptions(**{name: value})
+            RequestOptions(**settings)
         with pytest.raises(ConfigurationError, match=name):
-            resolved(**{name: value})
-    assert getattr(RequestOptions(**{name: 3}), name) == 3
+            resolved(**settings)
+    settings = {name: 3}
+    assert getattr(RequestOptions(**settings), name) == 3
 
 
 @pytest.mark.parametrize(("name", "least"), [("max_retries", 0), ("max_connections", 1)])
 def test_a_count_is_a_whole_number_that_is_not_too_small(name: str, least: int) -> None:
-    for value in [*NO_COUNTS, least - 1]:
+    for value in (*NO_COUNTS, least - 1):
+        settings: dict[str, Any] = {name: value}
         with pytest.raises(ConfigurationError, match=f"{name} must be a whole number of at least {least}"):
-            resolved(**{name: value})
+            resolved(**settings)
         if name == "max_retries":
             with pytest.raises(ConfigurationError, match=name):
                 RequestOptions(max_retries=value)
-    assert getattr(resolved(**{name: least}), name) == least
+    settings = {name: least}
+    assert getattr(resolved(**settings), name) == least
 
 
 # ---- idempotency keys and headers -----------------------------------------------------------------------------
@@ -350,6 +354,12 @@ async def test_a_copy_with_a_key_of_the_other_mode_gets_the_other_host() -> None
 
 
 def test_a_copy_refuses_what_a_client_refuses() -> None:
-    for settings in ({"timeout": 0}, {"max_retries": -1}, {"api_key": "nonsense"}, {"base_url": "http://x.example"}):
+    refused: list[dict[str, Any]] = [
+        {"timeout": 0},
+        {"max_retries": -1},
+        {"api_key": "nonsense"},
+        {"base_url": "http://x.example"},
+    ]
+    for settings in refused:
         with pytest.raises(ConfigurationError):
-            ScriptedClient().with_options(**settings)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            ScriptedClient().with_options(**settings)

@@ -64,7 +64,7 @@ def test_every_error_is_exported_and_documented(cls: type[errors.WooshPayError])
 
 def test_the_hierarchy_is_the_one_that_the_design_names() -> None:
     """Users write ``except TransportError`` around everything that the network can do."""
-    tree = {
+    tree: dict[type[errors.WooshPayError], list[type[errors.WooshPayError]]] = {
         errors.WooshPayError: [
             errors.ConfigurationError,
             errors.TransportError,

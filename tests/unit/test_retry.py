@@ -16,10 +16,10 @@ from wooshpay.core.retry import parse_retry_after
 
 NOW = 1_700_000_000.0
 
-NOT_CONNECTED = {"failure": "not_connected"}
-REFUSED = {"failure": "refused"}
-BROKEN = {"failure": "broken"}
-KEY_IN_USE = {"status": 409, "key_in_use": True}
+NOT_CONNECTED: dict[str, Any] = {"failure": "not_connected"}
+REFUSED: dict[str, Any] = {"failure": "refused"}
+BROKEN: dict[str, Any] = {"failure": "broken"}
+KEY_IN_USE: dict[str, Any] = {"status": 409, "key_in_use": True}
 
 # What came of the attempt; then whether GET, DELETE, a POST with a key and one without are tried again.
 TABLE: list[tuple[dict[str, Any], bool, bool, bool, bool]] = [
@@ -38,7 +38,7 @@ TABLE: list[tuple[dict[str, Any], bool, bool, bool, bool]] = [
     *[({"status": status}, False, False, False, False) for status in (301, 307, 400, 401, 402, 403, 404, 410, 422)],
     *[({"status": status}, False, False, False, False) for status in (501, 505)],
 ]
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "GET": {"method": "GET", "keyed": False},
     "DELETE": {"method": "DELETE", "keyed": False},
     "POST with key": {"method": "POST", "keyed": True},
@@ -75,8 +75,10 @@ def test_a_replayed_answer_is_final(kind: str) -> None:
 
 def test_an_attempt_is_ambiguous_exactly_where_it_may_have_been_carried_out() -> None:
     """Too few, and an error says that nothing happened after a charge; too many, and every decline is a riddle."""
-    unclear = [BROKEN, KEY_IN_USE, *[{"status": status} for status in (408, 500, 501, 502, 503, 504, 505, 599)]]
-    clear = [NOT_CONNECTED, REFUSED, *[{"status": status} for status in (301, 400, 401, 402, 404, 409, 425, 429)]]
+    unclear: list[dict[str, Any]] = [BROKEN, KEY_IN_USE]
+    unclear += [{"status": status} for status in (408, 500, 501, 502, 503, 504, 505, 599)]
+    clear: list[dict[str, Any]] = [NOT_CONNECTED, REFUSED]
+    clear += [{"status": status} for status in (301, 400, 401, 402, 404, 409, 425, 429)]
     for facts in unclear:
         assert not attempt(kind="GET", **facts).ambiguous, "a GET changes nothing"
         for kind in ("DELETE", "POST with key", "POST without key"):

@@ -28,8 +28,9 @@ def is_array(value: object) -> TypeGuard[JsonArray]:
 
 def _plain(value: Any) -> Json:
     """Give read-only mappings and sequences, which JSON writers refuse, as dict and list."""
-    plain: Any
-    for kind, plain in ((Mapping, dict), (Sequence, list)):
+    # Bytes are a sequence too, but no list of numbers.
+    kinds: Any = () if isinstance(value, (bytes, bytearray)) else ((Mapping, dict), (Sequence, list))
+    for kind, plain in kinds:
         if isinstance(value, kind):
             return plain(value)
     raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
@@ -60,8 +61,14 @@ else:
             # that went through must not fail because of the parser that happens to be installed.
             return _loads_stdlib(data)
 
+    # What is sent must not depend on the parser: orjson would write dates and dataclasses, and nan as null.
+    _as_stdlib = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
     def _dumps_orjson(value: Json) -> bytes:
-        return orjson.dumps(value, default=_plain)
+        data = orjson.dumps(value, default=_plain, option=_as_stdlib)
+        if b"null" in data:
+            _dumps_stdlib(value)
+        return data
 
     loads = _loads_orjson
     dumps = _dumps_orjson

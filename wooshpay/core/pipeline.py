@@ -6,9 +6,9 @@ import asyncio
 import builtins
 import logging
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import attrs
@@ -23,6 +23,8 @@ from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, 
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
 from wooshpay.errors import ConfigurationError, DecodeError, TimeoutError, TransportError, WooshPayError
+
+T = TypeVar("T")
 
 logger = logging.getLogger("wooshpay")
 
@@ -58,13 +60,16 @@ def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
     if isinstance(value, Mapping):
         for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
             _flatten(f"{name}[{key}]", inner, pairs)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
         for inner in value:  # pyright: ignore[reportUnknownVariableType]
             _flatten(f"{name}[]", inner, pairs)
-    elif isinstance(value, bool):
-        pairs.append((name, "true" if value else "false"))
+    elif isinstance(value, str):
+        pairs.append((name, str.__str__(value)))  # of an enum its value, as in JSON
+    elif isinstance(value, int) and not isinstance(value, bool):
+        pairs.append((name, int.__repr__(value)))
     else:
-        pairs.append((name, "" if value is None else str(value)))
+        # Booleans and fractions as JSON writes them; what has no JSON form is refused.
+        pairs.append((name, "" if value is None else dumps(value).decode()))
 
 
 def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
@@ -80,12 +85,12 @@ class Pipeline:
         self.config = config
         self.transport = transport
         self._authorization = Secret(_basic(config.api_key))
-        self._headers = {
+        own = {
             "Accept": "application/json",
             "Content-Type": "application/json",
             "User-Agent": f"wooshpay-python/{__version__} (Python {platform.python_version()})",
-            **config.headers,
         }
+        self._headers = _merged(own, config.headers)
         self._call = _chain(config.call_middlewares, self._attempts)
         if config.attempt_middlewares:
             self._attempt: Next = partial(self._within_deadline, _chain(config.attempt_middlewares, transport.send))
@@ -104,6 +109,8 @@ class Pipeline:
         if config.publishable:
             self._check_publishable(call)
         options = call.options
+        if options is not None:
+            _check_options(options, call.operation)
         headers: Mapping[str, str] = self._headers
         key: str | None = None
         if call.method == "POST":
@@ -115,7 +122,6 @@ class Pipeline:
         timeout, attempt_timeout = config.timeout, config.attempt_timeout
         connect_timeout, max_retries = config.connect_timeout, config.max_retries
         if options is not None:
-            _check_options(options, call.operation)
             timeout = _either(options.timeout, timeout)
             attempt_timeout = _either(options.attempt_timeout, attempt_timeout)
             connect_timeout = _either(options.connect_timeout, connect_timeout)
@@ -123,14 +129,14 @@ class Pipeline:
             query, body, headers = _with_extras(options, query, body, headers)
         url = config.base_url + call.path
         if query:
-            url = f"{url}?{encode_query(query)}"
+            url = f"{url}?{_written(encode_query, query, call.operation)}"
         return Request(
             operation=call.operation,
             method=call.method,
             url=url,
             template=call.template,
             headers=headers,
-            body=None if body is None else _encode(body, call.operation),
+            body=None if body is None else _written(dumps, body, call.operation),
             idempotency_key=key,
             deadline=config.effects.monotonic() + timeout,
             attempt_timeout=attempt_timeout,
@@ -258,11 +264,12 @@ class Pipeline:
 
     def _tell(self, request: Request, attempt: Attempt, wait: float, error: TransportError | None) -> None:
         logger.info(
-            "%s: attempt %d failed (%s), trying again in %.2f s with the same key",
+            "%s: attempt %d failed (%s), trying again in %.2f s%s",
             request.operation,
             attempt.number,
             f"HTTP {attempt.status}" if attempt.status is not None else attempt.failure,
             wait,
+            " with the same key" if attempt.keyed else "",
         )
         if self.config.on_retry is not None:
             self.config.on_retry(
@@ -353,6 +360,12 @@ def _either(chosen: Any, default: Any) -> Any:
     return default if chosen is UNSET else chosen
 
 
+def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Add headers, replacing those of the same name in whatever case."""
+    replaced = {name.lower() for name in more}
+    return {**{name: value for name, value in headers.items() if name.lower() not in replaced}, **more}
+
+
 def _with_extras(
     options: RequestOptions, query: JsonObject, body: JsonObject | None, headers: Mapping[str, str]
 ) -> tuple[JsonObject, JsonObject | None, Mapping[str, str]]:
@@ -361,13 +374,13 @@ def _with_extras(
     if options.extra_body:
         body = {**(body or {}), **options.extra_body}
     if options.headers:
-        headers = {**headers, **options.headers}
+        headers = _merged(headers, options.headers)
     return query, body, headers
 
 
-def _encode(body: JsonObject, operation: str) -> bytes:
+def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: str) -> T:
     try:
-        return dumps(body)
+        return write(params)
     except (ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{operation}(): a parameter has no JSON form ({error})") from None
     except TypeError as error:
