@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import click
 from rich.console import Console
@@ -24,6 +25,8 @@ def command() -> None:
 
     Exits with 0 if every step held, and with 1 if one did not.
     """
+    # A call cut off by Ctrl-C is logged, as money may have moved. Here it cannot have.
+    logging.getLogger("wooshpay").addHandler(logging.NullHandler())
     timeline = Timeline(Console(highlight=False))
     try:
         asyncio.run(run(timeline))

@@ -128,7 +128,7 @@ class Timeline:
         self._line()
         self._line(
             (f"Failed: {failure.step}", "bold red"),
-            (f", with {self._client}, after {self._held} steps that held.", ""),
+            (f" ({self._client}). Before it, {self._held} steps held.", ""),
         )
         self._line()
 
@@ -140,8 +140,9 @@ class Timeline:
             self._line((self._glyphs.rail, "dim"), (" ", ""), line)
 
     def _line(self, *parts: tuple[str, str] | Text) -> None:
-        text = Text(" " * _MARGIN if parts else "")
+        text = Text()
         for part in parts:
             text.append(part) if isinstance(part, Text) else text.append(*part)
-        text.rstrip()
-        self._console.print(text, soft_wrap=True)
+        for line in text.wrap(self._console, self._width - _MARGIN):
+            line.rstrip()
+            self._console.print(Text(" " * _MARGIN if line else "").append(line), soft_wrap=True)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from wooshpay import __version__
+
+MAIN = "from wooshpay.cli import main; main()"
+
+
+def wooshpay(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", before + MAIN, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_version() -> None:
+    run = wooshpay("--version")
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"wooshpay {__version__}\n", "")
+
+
+def test_help_names_every_command() -> None:
+    run = wooshpay("--help")
+    assert run.returncode == 0
+    for command in ("demo", "sandbox"):
+        assert f"\n  {command} " in run.stdout
+
+
+def test_an_unknown_command_is_refused() -> None:
+    run = wooshpay("pay")
+    assert run.returncode == 2
+    assert "No such command 'pay'" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["click", "jinja2", "rich"])
+def test_without_the_extra_it_says_what_to_install(name: str) -> None:
+    hidden = (
+        "import importlib.util as util\n"
+        "find = util.find_spec\n"
+        f"util.find_spec = lambda name, package=None: None if name == {name!r} else find(name, package)\n"
+    )
+    run = wooshpay("demo", before=hidden)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == (
+        f"The wooshpay command needs {name}, which the SDK itself does not. Install with: pip install 'wooshpay[cli]'\n"
+    )
+
+
+def test_loading_the_entry_point_imports_nothing_else() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import wooshpay.cli\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new - set(sys.stdlib_module_names)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "wooshpay\n"
