@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import attrs
 
+from wooshpay.core.json import is_array
 from wooshpay.core.objects import Object, model
 
 T = TypeVar("T")
@@ -32,10 +33,11 @@ class ListObject(Object, Generic[T]):
     next_page: str | None = None
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self.data or ())
+        # An answer may leave ``data`` out, or hold something else there.
+        return iter(self.data if is_array(self.data) else ())
 
     def __len__(self) -> int:
-        return len(self.data or ())
+        return len(self.data) if is_array(self.data) else 0
 
     def __bool__(self) -> bool:
         return True

@@ -32,17 +32,18 @@ def next_call(call: Call, page: ListObject[Any]) -> Call | None:
     Raises:
         ProtocolError: WooshPay says that there is more, but not how to get it.
     """
-    if not page.data:
+    entries = list(page)
+    if not entries:
         return None
     if page.next_page is not None or page.object == "search_result":
         return _next_of_search(call, page)
     if page.has_more is False:
         return None
-    if page.has_more is not True and len(page.data) < _limit_of(call):
+    if page.has_more is not True and len(entries) < _limit_of(call):
         return None
     backwards = "ending_before" in call.query and "starting_after" not in call.query
     name = "ending_before" if backwards else "starting_after"
-    cursor = getattr(page.data[0 if backwards else -1], "id", None)
+    cursor = getattr(entries[0 if backwards else -1], "id", None)
     if not isinstance(cursor, str) or not cursor:
         raise _cannot_continue(call, "the entries have no id to continue from")
     return _with_params(call, {name: cursor})
@@ -64,8 +65,8 @@ def check_progress(call: Call, before: ListObject[Any], after: ListObject[Any]) 
     Raises:
         ProtocolError: The two pages share an entry.
     """
-    seen = {_id_of(item) for item in before.data} - {None}
-    if any(_id_of(item) in seen for item in after.data):
+    seen = {_id_of(item) for item in before} - {None}
+    if any(_id_of(item) in seen for item in after):
         raise _cannot_continue(call, "the same entries came again, so the cursor was ignored")
 
 
@@ -222,5 +223,5 @@ class Pager(Generic[T]):
 def _in_order(call: Call, page: ListObject[T]) -> list[T]:
     """Entries in the direction of travel: going back with ``ending_before``, the last of a page comes first."""
     if "ending_before" in call.query and "starting_after" not in call.query:
-        return page.data[::-1]
-    return page.data
+        return list(page)[::-1]
+    return list(page)
