@@ -11,6 +11,7 @@ that held something. Where the count is the number of keys received, nothing is 
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 import typing
@@ -103,7 +104,7 @@ def _to_float(value: Json) -> Json:
             number = float(value)
         except ValueError:
             return value
-        return number if repr(number) == value else _to_int(value)
+        return number if repr(number) == value and math.isfinite(number) else _to_int(value)
     return value
 
 
@@ -144,12 +145,6 @@ class Plan:
     other: Read = _same
     expandable: bool = False
 
-    def item(self, value: Json) -> Any:
-        """Read one entry of a list."""
-        if self.convert is not None and value.__class__ is self.expected:
-            return self.convert(value)
-        return value
-
 
 class _Planner:
     """Makes the plans for the fields of one class."""
@@ -176,7 +171,7 @@ class _Planner:
         origin = typing.get_origin(options[0]) or options[0]
         if origin is list:
             entry = self.plan((*typing.get_args(options[0]), Any)[0])
-            items = _items(entry) if entry.convert is not None else None
+            items = _items(entry, strict=self._strict)
             return Plan(list, items, self._refusing(_other_than_list(items), hint))
         if origin is float:
             return Plan(float, None, self._refusing(_to_float, hint, (int,)))
@@ -232,8 +227,20 @@ def _is_text(option: Any) -> bool:
     return option is str or typing.get_origin(option) is typing.Literal
 
 
-def _items(entry: Plan) -> Read:
-    return lambda values: [entry.item(value) for value in values]
+def _items(entry: Plan, *, strict: bool) -> Read | None:
+    convert, expected = entry.convert, entry.expected
+    converted = dict if entry.expandable else expected
+    if strict and expected is not None:
+
+        def item(value: Json) -> Any:
+            if convert is not None and value.__class__ is converted:
+                return convert(value)
+            return value if value.__class__ is expected else entry.other(value)
+
+        return lambda values: [item(value) for value in values]
+    if convert is None:
+        return None
+    return lambda values: [convert(value) if value.__class__ is converted else value for value in values]
 
 
 def _other_than_object(read: Read, option: Any) -> Read:
