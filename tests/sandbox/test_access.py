@@ -54,9 +54,7 @@ async def test_the_publishable_key_may_do_nothing_else_403(api: Api, sandbox: Sa
         assert (reply.status, reply.error["type"]) == (403, "invalid_request_error")
 
 
-async def test_the_publishable_key_reads_a_part_of_an_intent_with_its_client_secret(
-    api: Api, sandbox: Sandbox
-) -> None:
+async def test_the_publishable_key_reads_a_part_of_an_intent_with_its_client_secret(api: Api, sandbox: Sandbox) -> None:
     intent = await api.make("/v1/payment_intents", payment(metadata={"margin": "40"}, merchant_order_id="A1"))
     api.authorization = aiohttp.encode_basic_auth(sandbox.publishable_key, "")
     path = f"/v1/payment_intents/{intent['id']}"

@@ -33,7 +33,9 @@ async def test_refused(api: Api, number: str, code: str, decline_code: str) -> N
     assert reply.error["message"].endswith(".")
 
 
-@pytest.mark.parametrize("number", ["4111111111111111", "4111 1111 1111 1111", "4242-4242-4242-4242", "378282246310005"])
+@pytest.mark.parametrize(
+    "number", ["4111111111111111", "4111 1111 1111 1111", "4242-4242-4242-4242", "378282246310005"]
+)
 async def test_accepted(api: Api, number: str) -> None:
     assert (await api.make("/v1/payment_intents", payment(number)))["status"] == "succeeded"
 

@@ -150,8 +150,8 @@ async def test_search_goes_on_by_page(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "order1234", "merchant_order_id:", "merchant_order_id:order", "colour:'blue'", "metadata:'x'", "status['a']:'x'",
-     "status:'a' OR status:'b'", "status:'a' status:'b'", "status:'a' AND", "status:'a"],
+    ["", "order1234", "merchant_order_id:", "merchant_order_id:order", "colour:'blue'", "metadata:'x'",
+     "status['a']:'x'", "status:'a' OR status:'b'", "status:'a' status:'b'", "status:'a' AND", "status:'a"],
 )  # fmt: skip
 async def test_what_is_no_query(api: Api, query: str) -> None:
     reply = await api.get(f"{PATH}/search", query={"query": query})

@@ -60,7 +60,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "parameter_invalid_integer",
         "payment_method_data[card][exp_month]",
     ),
-    ("/v1/payment_intents", payment(payment_method_data=card(cvc="x")), "invalid_cvc", "payment_method_data[card][cvc]"),
+    (
+        "/v1/payment_intents",
+        payment(payment_method_data=card(cvc="x")),
+        "invalid_cvc",
+        "payment_method_data[card][cvc]",
+    ),
     ("/v1/payment_intents", payment(return_url="javascript:alert(1)"), "url_invalid", "return_url"),
     ("/v1/checkout/sessions", order(success_url=None), "parameter_missing", "success_url"),
     ("/v1/checkout/sessions", order(success_url="javascript:alert(1)"), "url_invalid", "success_url"),
@@ -93,7 +98,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("/v1/refunds", {}, "parameter_missing", "payment_intent"),
     ("/v1/webhook_endpoints", {"enabled_events": ["*"]}, "parameter_missing", "url"),
     ("/v1/webhook_endpoints", {"url": "https://a.example"}, "parameter_missing", "enabled_events"),
-    ("/v1/webhook_endpoints", {"url": "https://a.example", "enabled_events": []}, "parameter_missing", "enabled_events"),
+    (
+        "/v1/webhook_endpoints",
+        {"url": "https://a.example", "enabled_events": []},
+        "parameter_missing",
+        "enabled_events",
+    ),
     ("/v1/webhook_endpoints", {"url": "http://a.example.com", "enabled_events": ["*"]}, "url_invalid", "url"),
     ("/v1/webhook_endpoints", {"url": "a.example.com", "enabled_events": ["*"]}, "url_invalid", "url"),
 ]
@@ -149,7 +159,9 @@ async def test_a_null_is_as_good_as_nothing(api: Api) -> None:
 
 
 def test_brackets_in_the_query_nest() -> None:
-    assert read_query([("created[gte]", "5"), ("created[lt]", "9"), ("types[]", "a"), ("types[]", "b"), ("x", "y")]) == {
+    assert read_query(
+        [("created[gte]", "5"), ("created[lt]", "9"), ("types[]", "a"), ("types[]", "b"), ("x", "y")]
+    ) == {
         "created": {"gte": "5", "lt": "9"},
         "types": ["a", "b"],
         "x": "y",

@@ -74,9 +74,7 @@ async def test_create_and_confirm_at_once(api: Api, sandbox: Sandbox) -> None:
 async def test_create_for_a_customer_with_a_saved_method(api: Api) -> None:
     customer = await api.make("/v1/customers", {"email": "ada@example.com"})
     first = await api.make(PATH, payment(GOOD, customer=customer["id"]))
-    again = await api.make(
-        PATH, payment(customer=customer["id"], payment_method=first["payment_method"], confirm=True)
-    )
+    again = await api.make(PATH, payment(customer=customer["id"], payment_method=first["payment_method"], confirm=True))
     assert again["status"] == "succeeded"
 
 
@@ -270,7 +268,14 @@ async def test_cancel_needs_a_reason(api: Api) -> None:
         (
             "capture",
             {},
-            ["requires_payment_method", "requires_confirmation", "requires_action", "processing", "succeeded", "canceled"],
+            [
+                "requires_payment_method",
+                "requires_confirmation",
+                "requires_action",
+                "processing",
+                "succeeded",
+                "canceled",
+            ],
         ),
     ],
 )

@@ -61,7 +61,8 @@ async def test_refused_parameters(api: Api, body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [payment(), payment("4000000000000077"), payment("4000002500003155"), payment(GOOD, capture_method="manual")]
+    "body",
+    [payment(), payment("4000000000000077"), payment("4000002500003155"), payment(GOOD, capture_method="manual")],
 )
 async def test_only_what_succeeded(api: Api, body: dict[str, Any]) -> None:
     intent = await api.make("/v1/payment_intents", body)

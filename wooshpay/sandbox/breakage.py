@@ -23,6 +23,11 @@ _HTML = """<!doctype html>
 class _Lost(web.Response):
     """Stands for an answer that did not arrive whole. The connection is closed, so aiohttp sends none of it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Otherwise aiohttp's handler waits for a next request on the closed connection.
+        self.force_close()
+
 
 def is_lost(response: web.StreamResponse) -> bool:
     """Whether the client got no whole answer."""

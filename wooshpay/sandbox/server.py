@@ -77,7 +77,7 @@ class Server:
     async def start(self) -> None:
         """Listen; see to alarms and deliveries."""
         async with AsyncExitStack() as starting:
-            await self._listen(starting)
+            site = await self._listen(starting)
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
             session = aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-sandbox"})
             await starting.enter_async_context(session)
@@ -90,8 +90,10 @@ class Server:
             self.deliveries.on_change(self._progress.set)
             for work in (self._see_to_alarms(), self.deliveries.run(session)):
                 starting.push_async_callback(_cancel, asyncio.create_task(work))
-            # Stalled requests are let go before the connections are closed.
+            # First of all nobody new is let in, or a client that tries again would hold the closing up; then
+            # stalled requests are let go, before their connections are closed.
             starting.callback(self._gate.closing.set)
+            starting.push_async_callback(site.stop)
             self._running = starting.pop_all()
 
     async def stop(self) -> None:
@@ -113,7 +115,7 @@ class Server:
                 f"The sandbox was still delivering webhooks after {seconds:g} seconds; an endpoint does not answer."
             ) from None
 
-    async def _listen(self, starting: AsyncExitStack) -> None:
+    async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
         app = web.Application(client_max_size=_LARGEST_BODY)
         self._pages.add_routes(app.router)
         app.router.add_route("*", "/{path:.*}", self._gate.handle)
@@ -125,6 +127,7 @@ class Server:
         port: int = runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.state.base_url = f"http://{host}:{port}"
+        return site
 
     async def _see_to_alarms(self) -> None:
         while True:

@@ -34,14 +34,13 @@ def _environment() -> jinja2.Environment:
         raise ModuleNotFoundError(
             "The sandbox's pages need jinja2, which is not installed: pip install 'wooshpay[cli]'."
         ) from None
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("wooshpay.sandbox.pages", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment
 
 
 def page(template: str, *, status: int = 200, **facts: Any) -> web.Response:

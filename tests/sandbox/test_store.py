@@ -1,0 +1,98 @@
+"""Ids that grow, records in order, and pages that cost the same at any size."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+
+from wooshpay.sandbox.ids import Ids
+from wooshpay.sandbox.store import Collection, Record, Store, UnknownCursor
+
+# A session in WooshPay's guide, and the millisecond of its creation: its `expires_at` less 24 hours.
+REAL_ID, REAL_CREATED = 1580071142008291328, 1665639691214 - 86_400_000
+
+
+def test_ids_are_like_those_of_wooshpay() -> None:
+    id = Ids(lambda: REAL_CREATED).new("cs")
+    assert id.startswith("cs_")
+    assert int(id[3:]) >> 22 == REAL_ID >> 22
+
+
+def test_ids_grow_within_a_millisecond_and_after_it() -> None:
+    now = [REAL_CREATED]
+    ids = Ids(lambda: now[0])
+    made = [ids.new("pi") for _ in range(5)]
+    now[0] += 1
+    made.append(ids.new("pi"))
+    assert made == sorted(set(made))
+    assert all(len(id) == len("pi_") + 19 for id in made)
+
+
+def test_a_seed_makes_secrets_repeatable() -> None:
+    def secrets(seed: int | None) -> list[str]:
+        ids = Ids(lambda: REAL_CREATED, seed=seed)
+        return [ids.client_secret("pi_1"), ids.webhook_secret()]
+
+    assert secrets(7) == secrets(7) != secrets(8)
+    assert secrets(None) != secrets(None)
+
+
+def filled(size: int) -> Collection:
+    collection = Collection()
+    for number in range(size):
+        collection.add(Record({"id": f"x_{number}", "object": "x", "odd": bool(number % 2)}))
+    return collection
+
+
+def numbers(records: list[Record]) -> list[int]:
+    return [int(record.id[2:]) for record in records]
+
+
+def test_pages() -> None:
+    collection = filled(7)
+    assert numbers(list(collection)) == [6, 5, 4, 3, 2, 1, 0]
+    page = collection.page(limit=3)
+    assert (numbers(page.records), page.has_more) == ([6, 5, 4], True)
+    page = collection.page(limit=4, starting_after="x_4")
+    assert (numbers(page.records), page.has_more) == ([3, 2, 1, 0], False)
+    page = collection.page(limit=2, ending_before="x_1")
+    assert (numbers(page.records), page.has_more) == ([3, 2], True)
+    page = collection.page(limit=2, keep=lambda record: record["odd"])
+    assert (numbers(page.records), page.has_more) == ([5, 3], True)
+    with pytest.raises(UnknownCursor):
+        collection.page(limit=1, starting_after="x_9")
+
+
+def test_a_removed_record_leaves_the_pages_whole() -> None:
+    collection = filled(5)
+    collection.remove("x_2")
+    assert len(collection) == 4
+    assert collection.get("x_2") is None
+    assert numbers(collection.page(limit=3).records) == [4, 3, 1]
+    assert numbers(collection.page(limit=3, starting_after="x_3").records) == [1, 0]
+    with pytest.raises(UnknownCursor):
+        collection.page(limit=1, ending_before="x_2")
+
+
+def test_a_page_deep_inside_a_large_collection_costs_no_walk() -> None:
+    def cost(collection: Collection) -> float:
+        middle = f"x_{len(collection) // 2}"
+        best = float("inf")
+        for _ in range(20):
+            started = perf_counter()
+            collection.page(limit=100, starting_after=middle)
+            best = min(best, perf_counter() - started)
+        return best
+
+    # A walk to the middle would make it some fifty times as slow.
+    assert cost(filled(50_000)) < cost(filled(1_000)) * 5
+
+
+def test_private_facts_are_no_fields() -> None:
+    record = Record({"id": "x_1", "object": "x"}, secret="s")
+    assert record == {"id": "x_1", "object": "x"}
+    assert record.private == {"secret": "s"}
+    store = Store()
+    store.add(record)
+    assert store.kinds() == ["x"]
