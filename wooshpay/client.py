@@ -33,13 +33,22 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
+    from wooshpay.api.accounts import Accounts
     from wooshpay.api.balance import Balances
     from wooshpay.api.charges import Charges
     from wooshpay.api.checkout import Checkout
+    from wooshpay.api.coupons import Coupons
     from wooshpay.api.customers import Customers
     from wooshpay.api.events import Events
     from wooshpay.api.payment_intents import PaymentIntents
+    from wooshpay.api.payment_links import PaymentLinks
+    from wooshpay.api.payment_methods import PaymentMethods
+    from wooshpay.api.prices import Prices
+    from wooshpay.api.products import Products
+    from wooshpay.api.promotion_codes import PromotionCodes
     from wooshpay.api.refunds import Refunds
+    from wooshpay.api.setup_attempts import SetupAttempts
+    from wooshpay.api.setup_intents import SetupIntents
     from wooshpay.api.webhook_endpoints import WebhookEndpoints
     from wooshpay.core.pipeline import Transport
 
@@ -150,6 +159,13 @@ class Client(Resource[W]):
         return f"<{type(self).__name__} {config.api_key} at {config.base_url}>"
 
     @cached_property
+    def accounts(self) -> Accounts[W]:
+        """What the account itself can do."""
+        from wooshpay.api.accounts import Accounts
+
+        return Accounts(self._caller)
+
+    @cached_property
     def balance(self) -> Balances[W]:
         """The money on the account."""
         from wooshpay.api.balance import Balances
@@ -169,6 +185,13 @@ class Client(Resource[W]):
         from wooshpay.api.checkout import Checkout
 
         return Checkout(self._caller)
+
+    @cached_property
+    def coupons(self) -> Coupons[W]:
+        """Reductions for customers."""
+        from wooshpay.api.coupons import Coupons
+
+        return Coupons(self._caller)
 
     @cached_property
     def customers(self) -> Customers[W]:
@@ -192,11 +215,60 @@ class Client(Resource[W]):
         return PaymentIntents(self._caller)
 
     @cached_property
+    def payment_links(self) -> PaymentLinks[W]:
+        """URLs that any number of customers can pay at."""
+        from wooshpay.api.payment_links import PaymentLinks
+
+        return PaymentLinks(self._caller)
+
+    @cached_property
+    def payment_methods(self) -> PaymentMethods[W]:
+        """What customers pay with."""
+        from wooshpay.api.payment_methods import PaymentMethods
+
+        return PaymentMethods(self._caller)
+
+    @cached_property
+    def prices(self) -> Prices[W]:
+        """What one unit of a product costs."""
+        from wooshpay.api.prices import Prices
+
+        return Prices(self._caller)
+
+    @cached_property
+    def products(self) -> Products[W]:
+        """What is sold."""
+        from wooshpay.api.products import Products
+
+        return Products(self._caller)
+
+    @cached_property
+    def promotion_codes(self) -> PromotionCodes[W]:
+        """Words that customers type to get a coupon."""
+        from wooshpay.api.promotion_codes import PromotionCodes
+
+        return PromotionCodes(self._caller)
+
+    @cached_property
     def refunds(self) -> Refunds[W]:
         """Money given back."""
         from wooshpay.api.refunds import Refunds
 
         return Refunds(self._caller)
+
+    @cached_property
+    def setup_attempts(self) -> SetupAttempts[W]:
+        """Single attempts at saving a payment method."""
+        from wooshpay.api.setup_attempts import SetupAttempts
+
+        return SetupAttempts(self._caller)
+
+    @cached_property
+    def setup_intents(self) -> SetupIntents[W]:
+        """Payment methods saved for later, without a payment."""
+        from wooshpay.api.setup_intents import SetupIntents
+
+        return SetupIntents(self._caller)
 
     @cached_property
     def webhook_endpoints(self) -> WebhookEndpoints[W]:

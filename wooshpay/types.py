@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wooshpay.api.checkout.sessions import CustomerDetails as CustomerDetails
     from wooshpay.api.coupons import Coupon as Coupon
     from wooshpay.api.coupons import CouponAppliesTo as CouponAppliesTo
+    from wooshpay.api.coupons import DeletedCoupon as DeletedCoupon
     from wooshpay.api.coupons import Discount as Discount
     from wooshpay.api.customers import Customer as Customer
     from wooshpay.api.events import Event as Event
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from wooshpay.api.payment_intents import NextAction as NextAction
     from wooshpay.api.payment_intents import PaymentIntent as PaymentIntent
     from wooshpay.api.payment_intents import RedirectAction as RedirectAction
+    from wooshpay.api.payment_links import AfterCompletion as AfterCompletion
+    from wooshpay.api.payment_links import AfterCompletionRedirect as AfterCompletionRedirect
+    from wooshpay.api.payment_links import HostedConfirmation as HostedConfirmation
+    from wooshpay.api.payment_links import PaymentLink as PaymentLink
     from wooshpay.api.payment_methods import Card as Card
     from wooshpay.api.payment_methods import CardChecks as CardChecks
     from wooshpay.api.payment_methods import PaymentMethod as PaymentMethod
@@ -39,7 +44,13 @@ if TYPE_CHECKING:
     from wooshpay.api.prices import PriceRecurring as PriceRecurring
     from wooshpay.api.prices import PriceTier as PriceTier
     from wooshpay.api.products import Product as Product
+    from wooshpay.api.promotion_codes import PromotionCode as PromotionCode
+    from wooshpay.api.promotion_codes import PromotionCodeRestrictions as PromotionCodeRestrictions
     from wooshpay.api.refunds import Refund as Refund
+    from wooshpay.api.setup_attempts import SetupAttempt as SetupAttempt
+    from wooshpay.api.setup_attempts import SetupAttemptDetails as SetupAttemptDetails
+    from wooshpay.api.setup_intents import SetupError as SetupError
+    from wooshpay.api.setup_intents import SetupIntent as SetupIntent
     from wooshpay.api.shared import Address as Address
     from wooshpay.api.shared import BillingDetails as BillingDetails
     from wooshpay.api.shared import CardOptions as CardOptions

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from wooshpay.api.shared import Address, AddressParam, Metadata, Shipping, ShippingParam
+from wooshpay.api.payment_methods import PaymentMethod
+from wooshpay.api.shared import Address, AddressParam, Metadata, PaymentMethodType, Shipping, ShippingParam
 from wooshpay.config import RequestOptions
-from wooshpay.core.declaration import Resource, W, get, post
+from wooshpay.core.declaration import Resource, W, get, paged, post
+from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
-
-if TYPE_CHECKING:
-    from wooshpay.api.payment_methods import PaymentMethod
 
 
 @model
@@ -140,5 +139,63 @@ class Customers(Resource[W]):
         Inferred: the path and the parameters, from the sibling operations and Stripe; the page was not read.
 
         Reference: Update a customer
+        """
+        ...
+
+    @paged("/v1/customers/{customer_id}/payment_methods")
+    def list_payment_methods(
+        self,
+        customer_id: str,
+        /,
+        *,
+        type: PaymentMethodType | Unset = UNSET,
+        limit: int | Unset = UNSET,
+        options: RequestOptions | None = None,
+    ) -> ListObject[PaymentMethod]:
+        """List the payment methods that were saved for a customer.
+
+        Args:
+            customer_id: Id of the customer.
+            type: Those of this kind only.
+            limit: Entries on a page, 1 to 100; 10 when left out.
+            options: Settings for this call only.
+
+        Returns:
+            The payment methods, a page at a time. The reference shows a single one in its place; that is read
+            as a list of one.
+
+        Raises:
+            InvalidRequestError: A filter is wrong.
+            NotFoundError: There is no such customer.
+
+        Note: the reference types ``limit`` as text, which a query string makes of every number.
+
+        Note: it has no cursors here. Beyond one page the SDK tries ``starting_after``, and stops with a
+            `ProtocolError` where the same entries come again: a ``limit`` of 100 avoids that.
+
+        Reference: List a Customer's PaymentMethods
+        """
+        ...
+
+    @get("/v1/customers/{customer_id}/payment_methods/{paymentmethod_id}")
+    def retrieve_payment_method(
+        self, customer_id: str, paymentmethod_id: str, /, *, options: RequestOptions | None = None
+    ) -> PaymentMethod:
+        """Get a payment method that was saved for a customer.
+
+        Args:
+            customer_id: Id of the customer.
+            paymentmethod_id: Id of the payment method.
+            options: Settings for this call only.
+
+        Returns:
+            The payment method.
+
+        Raises:
+            NotFoundError: There is no such customer, or it has no such payment method.
+
+        Inferred: the path, from List a Customer's PaymentMethods; only the title was read.
+
+        Reference: Retrieve a Customer's PaymentMethod
         """
         ...

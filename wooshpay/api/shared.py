@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Required, TypeAlias, TypedDict
 
-from wooshpay.core.objects import IdOf, Object, model
+from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
 
 if TYPE_CHECKING:
     from wooshpay.api.coupons import Discount
@@ -25,6 +25,12 @@ AddressCollection: TypeAlias = Literal["auto", "required"]
 BillingScheme: TypeAlias = Literal["per_unit", "tiered"]
 Interval: TypeAlias = Literal["day", "week", "month", "year"]
 UsageType: TypeAlias = Literal["licensed"]
+
+CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"]
+"""Whether a customer's payment method is charged, or the customer asked for the money. The values are Stripe's."""
+
+ProrationBehavior: TypeAlias = Literal["create_prorations", "always_invoice", "none"]
+"""What a change of plan does about the rest of the period. The values are Stripe's."""
 
 # The last four stand in guides only; the reference does not list them, and calls ``sepa`` ``sepa_debit``.
 PaymentMethodType: TypeAlias = Literal[
@@ -254,6 +260,20 @@ class PaymentMethodOptions(Object):
     sepa_debit: dict[str, Any] | None = None
 
 
+@model
+class PaymentSettings(Object):
+    """How the invoices of a subscription, or a single one, may be paid.
+
+    Attributes:
+        payment_method_types: The payment methods that may be used; the reference types them as text.
+        save_default_payment_method: Whether what pays becomes the subscription's default. The values are Stripe's.
+    """
+
+    payment_method_options: PaymentMethodOptions | None = None
+    payment_method_types: AsText[list[str]] | None = None
+    save_default_payment_method: Literal["off", "on_subscription"] | str | None = None
+
+
 class CardOptionsParam(TypedDict, total=False):
     """How to take cards. ``request_three_d_secure``: ``any`` asks for 3-D Secure on every card."""
 
@@ -314,15 +334,23 @@ class PaymentMethodOptionsParam(TypedDict, total=False):
     sepa_debit: Mapping[str, Any]
 
 
+class PaymentSettingsParam(TypedDict, total=False):
+    """How invoices may be paid. The reference types ``payment_method_types`` as text, Stripe as a list."""
+
+    payment_method_options: PaymentMethodOptionsParam
+    payment_method_types: Sequence[PaymentMethodType | str] | str
+    save_default_payment_method: Literal["off", "on_subscription"]
+
+
 class CardParam(TypedDict, total=False):
     """A card in the clear: whoever sends one is in the scope of PCI DSS.
 
-    ``exp_month`` has two digits, ``exp_year`` four, both as text.
+    ``exp_month`` has two digits, ``exp_year`` four. The guides send both as text, the reference has numbers.
     """
 
     number: Required[str]
-    exp_month: Required[str]
-    exp_year: Required[str]
+    exp_month: Required[str | int]
+    exp_year: Required[str | int]
     cvc: str
     name: str
 
@@ -347,6 +375,33 @@ class PaymentMethodDataParam(TypedDict, total=False):
     alipayplus: Mapping[str, Any]
     sepa_debit: Mapping[str, Any]
     wechat_pay: Mapping[str, Any]
+
+
+# ---- billing --------------------------------------------------------------------------------------------------
+
+
+@model
+class Period(Object):
+    """The time that a sum is billed for: its first and its last moment. The reference types both as text."""
+
+    end: AsText[int] | None = None
+    start: AsText[int] | None = None
+
+    end_time = Moment("end")
+    start_time = Moment("start")
+
+
+@model
+class DeletedObject(Object):
+    """What remains of an object that was deleted. Its fields are Stripe's.
+
+    Attributes:
+        object: What kind of object it was.
+    """
+
+    id: str
+    object: str
+    deleted: bool
 
 
 # ---- what is sold ---------------------------------------------------------------------------------------------
@@ -429,3 +484,83 @@ class LineItemParam(TypedDict, total=False):
     price: str
     price_data: PriceDataParam
     quantity: int
+
+
+# ---- paying out -----------------------------------------------------------------------------------------------
+
+DestinationType: TypeAlias = Literal["bank_account", "card", "carrier_billing", "alipay", "imps", "upi"]
+"""What kind of place a payout goes to."""
+
+AccountHolderType: TypeAlias = Literal["individual", "company"]
+
+RoutingType: TypeAlias = Literal["iban", "aba", "sort"]
+"""What a ``routing_number`` is: the whole IBAN, an American ABA number or a British sort code."""
+
+
+class BirthDateParam(TypedDict):
+    """A date of birth, each part as text."""
+
+    day: str
+    month: str
+    year: str
+
+
+class CertificateParam(TypedDict):
+    """A paper that identifies somebody. ``id_card`` is the only kind that WooshPay's guides show."""
+
+    certificate_type: Literal["id_card"] | str
+    certificate_number: str
+
+
+class BankAccountParam(TypedDict, total=False):
+    """A bank account to pay out to. Which fields it needs depends on its country.
+
+    China: ``country``, ``currency``, ``swift``, ``account_holder_name``, ``account_holder_type``,
+    ``routing_number``, ``account_number`` and ``bank_name``. South Africa: ``account_number``,
+    ``account_holder_name``, ``bank_name`` and ``certificate``. United States, United Kingdom and eurozone:
+    ``country``, ``account_number``, ``account_holder_name``, ``routing_type`` and ``routing_number``.
+    """
+
+    account_number: str
+    account_holder_name: str
+    account_holder_type: AccountHolderType
+    bank_name: str
+    certificate: CertificateParam
+    country: str
+    currency: str
+    dob: BirthDateParam
+    email: str
+    phone_number: str
+    routing_number: str
+    routing_type: RoutingType
+    swift: str
+
+
+class AlipayAccountParam(TypedDict, total=False):
+    """An Alipay account. ``user_id`` may be a phone number with its country's prefix, such as ``+86123456789``."""
+
+    user_id: Required[str]
+    first_name: str
+    last_name: str
+
+
+class UpiAccountParam(TypedDict, total=False):
+    """An Indian UPI address. ``phone_number`` is written ``91-8276831583``."""
+
+    vpa: Required[str]
+    phone_number: str
+
+
+class DestinationDataParam(TypedDict, total=False):
+    """Where a payout goes: ``destination_type`` and, under the key of that name, the details.
+
+    The reference does not say what ``card``, ``carrier_billing`` and ``imps`` hold.
+    """
+
+    destination_type: Required[DestinationType]
+    bank_account: BankAccountParam
+    alipay: AlipayAccountParam
+    upi: UpiAccountParam
+    card: Mapping[str, Any]
+    carrier_billing: Mapping[str, Any]
+    imps: Mapping[str, Any]

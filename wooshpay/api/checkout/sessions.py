@@ -31,6 +31,8 @@ from wooshpay.core.unset import UNSET, Unset
 if TYPE_CHECKING:
     from wooshpay.api.customers import Customer
     from wooshpay.api.payment_intents import PaymentIntent
+    from wooshpay.api.payment_links import PaymentLink
+    from wooshpay.api.setup_intents import SetupIntent
 
 SessionMode: TypeAlias = Literal["payment", "subscription", "setup"]
 SessionStatus: TypeAlias = Literal["open", "complete", "expired"]
@@ -96,12 +98,12 @@ class CheckoutSession(Object):
     live_mode: bool | None = None
     metadata: dict[str, str] | None = None
     payment_intent: str | PaymentIntent | None = None
-    payment_link: str | Object | None = None
+    payment_link: str | PaymentLink | None = None
     payment_method_options: PaymentMethodOptions | None = None
     payment_method_types: list[str] | None = None
     payment_status: SessionPaymentStatus | str | None = None
     phone_number_collection: PhoneNumberCollection | None = None
-    setup_intent: str | Object | None = None
+    setup_intent: str | SetupIntent | None = None
     shipping: Shipping | None = None
     shipping_address_collection: ShippingAddressCollection | None = None
     subscription: str | Object | None = None
