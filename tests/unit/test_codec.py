@@ -17,7 +17,7 @@ from wooshpay import ListObject
 from wooshpay.api.refunds import Refund
 from wooshpay.core.codec import UndocumentedType, UnknownObject, reader, structure
 from wooshpay.core.json import is_array, is_object
-from wooshpay.core.objects import IdOf, Moment, Object, model, wire
+from wooshpay.core.objects import AsText, IdOf, Moment, Object, model, wire
 
 
 @model
@@ -282,6 +282,51 @@ def test_strict_takes_everything_that_is_documented_and_what_is_new() -> None:
     """New fields and values are no breach of the contract; they come every month."""
     new = {**WHOLE, "new": 1, "kind": "c", "rate": 5, "leaf": None, "parent": {"id": "le_1"}}
     assert same(structure(new, Tree, strict=True).to_dict(), new)
+
+
+# ---- what the reference types as text although it means something else ------------------------------------------
+
+
+@model
+class Typed(Object):
+    created: AsText[int]
+    on: AsText[bool] | None = None
+    leaves: AsText[list[Leaf]] | None = None
+    metadata: AsText[dict[str, str]] | None = None
+
+    created_at = Moment("created")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("field", "received", "value"),
+    [
+        ("created", 1693466278934, 1693466278934),
+        ("created", "1693466278934", 1693466278934),
+        ("created", "tomorrow", "tomorrow"),
+        ("created", "", None),
+        ("on", "true", True),
+        ("leaves", '[{"id": "le_1"}]', [Leaf(id="le_1")]),
+        ("leaves", [{"id": "le_1"}], [Leaf(id="le_1")]),
+        ("leaves", "le_1", "le_1"),
+        ("metadata", '{"a": "b"}', {"a": "b"}),
+        ("metadata", {"a": "b"}, {"a": "b"}),
+        ("metadata", "", None),
+    ],
+)
+def test_text_where_the_reference_has_text_is_read_as_what_it_means(
+    field: str, received: Any, value: Any, *, strict: bool
+) -> None:
+    typed = structure({field: received}, Typed, strict=strict)
+    assert getattr(typed, field) == value
+    assert same(typed.to_dict(), {field: received})
+
+
+@pytest.mark.parametrize(("field", "received"), [("created", 1.5), ("on", 1), ("leaves", {}), ("metadata", [])])
+def test_strict_refuses_what_is_neither_text_nor_what_it_means(field: str, received: Any) -> None:
+    assert getattr(Typed.from_dict({field: received}), field) == received
+    with pytest.raises(UndocumentedType):
+        structure({field: received}, Typed, strict=True)
 
 
 # ---- any JSON at all ------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import cattrs
 from wooshpay.core.catalog import class_for_tag, knows, load
 from wooshpay.core.json import Json, JsonObject, loads
 from wooshpay.core.listing import ListObject
-from wooshpay.core.objects import NOTHING_EXTRA, Object, model, received_of, wire_names
+from wooshpay.core.objects import AS_TEXT, NOTHING_EXTRA, Object, model, received_of, wire_names
 
 T = TypeVar("T")
 
@@ -81,7 +81,8 @@ class _LaterNames(Mapping[str, Any]):
 
 def hints(cls: type) -> dict[str, Any]:
     """The field types of an object class; classes of other sections stand as `Later` names."""
-    return typing.get_type_hints(cls, localns=typing.cast("dict[str, Any]", _LaterNames(cls.__module__)))
+    names = typing.cast("dict[str, Any]", _LaterNames(cls.__module__))
+    return typing.get_type_hints(cls, localns=names, include_extras=True)
 
 
 # ---- lossless conversions -------------------------------------------------------------------------------------
@@ -197,18 +198,30 @@ class _Planner:
         return by_tag
 
     def _refusing(self, read: Read, hint: Any, fine: tuple[type, ...] = ()) -> Read:
+        if _may_be_text(hint):
+            read, fine = _blank_or(read), (*fine, str)
         if not self._strict:
             return read
 
         def refuse(value: Json) -> Json:
             if value.__class__ in fine:
-                return value
+                return read(value)
             raise UndocumentedType(f"{type(value).__name__} where {hint} is documented")
 
         return refuse
 
 
+def _may_be_text(hint: Any) -> bool:
+    return any(AS_TEXT in getattr(option, "__metadata__", ()) for option in (hint, *typing.get_args(hint)))
+
+
+def _blank_or(read: Read) -> Read:
+    return lambda value: None if value == "" else read(value)
+
+
 def _options(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) is typing.Annotated:
+        return _options(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return tuple(inner for option in typing.get_args(hint) for inner in _options(option))
     return (hint,)
@@ -398,8 +411,16 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     hook: Hook = (STRICT if strict else TOLERANT).get_structure_hook(hint)
     if _class_of(hint) is not ListObject:
         return lambda data: hook(data, hint)
-    # A bare array is read as the list that it is.
-    return lambda data: hook({"object": "list", "data": data} if data.__class__ is list else data, hint)
+    return lambda data: hook(_in_envelope(data), hint)
+
+
+def _in_envelope(data: Json) -> Json:
+    """Put a bare array, or the one entry that the reference shows for a customer's payment methods, in a list."""
+    if data.__class__ is list:
+        return {"object": "list", "data": data}
+    if data.__class__ is dict and "data" not in data and isinstance(data.get("id"), str):
+        return {"object": "list", "has_more": False, "data": [data]}
+    return data
 
 
 def unstructure(value: Object) -> JsonObject:

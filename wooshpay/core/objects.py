@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    NoReturn,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+)
 
 import attrs
 
@@ -47,6 +57,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 100_000_000_000
 
 C = TypeVar("C")
+T = TypeVar("T")
+
+AS_TEXT: Final = "wooshpay.as_text"
+AsText: TypeAlias = Annotated[T, AS_TEXT]
+"""A field that the reference types as text although it means something else: ``created: AsText[int]``.
+
+Text is converted where that loses nothing, and ``""`` is read as no value. Strict reading accepts both types.
+"""
 
 
 def wire(name: str, *, default: None) -> Any:
