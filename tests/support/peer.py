@@ -209,8 +209,20 @@ class Peer:
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-        body = await connection.reader.readexactly(int(headers.get("content-length", "0")))
+        if headers.get("transfer-encoding") == "chunked":
+            body = await _read_chunks(connection.reader)
+        else:
+            body = await connection.reader.readexactly(int(headers.get("content-length", "0")))
         return Received(method, target, headers, body, connection.number)
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    chunks: list[bytes] = []
+    while size := int(await reader.readline(), 16):
+        chunks.append(await reader.readexactly(size))
+        await reader.readline()
+    await reader.readline()
+    return b"".join(chunks)
 
 
 class ThreadedPeer:

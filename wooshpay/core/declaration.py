@@ -177,7 +177,7 @@ class Declaration:
         name: The SDK name, such as ``refunds.create``; known once the class that holds it is made.
         method: The HTTP verb.
         path: The path template.
-        params_in: Where keyword parameters travel: ``query``, ``body`` or ``query+body``.
+        params_in: Where keyword parameters travel: ``query``, ``body``, ``query+body`` or ``multipart``.
         wire: Parameters whose name in the API is no Python name.
         publishable: Whether a publishable key may make this call.
         function: The declared function.
@@ -260,8 +260,9 @@ class Declaration:
             method=self.method,
             template=self.path,
             path=path,
-            query={} if self.params_in == "body" else params,
+            query=params if self.params_in in {"query", "query+body"} else {},
             body=self._body_of(params),
+            multipart=self.params_in == "multipart",
             publishable=self.publishable,
             options=options,
         )

@@ -22,6 +22,7 @@ from wooshpay.core.redaction import Secret, redact
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
+from wooshpay.core.upload import Upload
 from wooshpay.errors import ConfigurationError, DecodeError, TimeoutError, TransportError, WooshPayError
 
 T = TypeVar("T")
@@ -127,6 +128,12 @@ class Pipeline:
             connect_timeout = _either(options.connect_timeout, connect_timeout)
             max_retries = _either(options.max_retries, max_retries)
             query, body, headers = _with_extras(options, query, body, headers)
+        content: bytes | Upload | None = None
+        if call.multipart and body is not None:
+            content = Upload.of(body)
+            headers = _merged(headers, {"Content-Type": content.content_type})
+        elif body is not None:
+            content = _written(dumps, body, call.operation)
         url = config.base_url + call.path
         if query:
             url = f"{url}?{_written(encode_query, query, call.operation)}"
@@ -136,7 +143,7 @@ class Pipeline:
             url=url,
             template=call.template,
             headers=headers,
-            body=None if body is None else _written(dumps, body, call.operation),
+            body=content,
             idempotency_key=key,
             deadline=config.effects.monotonic() + timeout,
             attempt_timeout=attempt_timeout,
@@ -252,6 +259,11 @@ class Pipeline:
         wait = self.config.retry_policy.wait(attempt, effects.uniform)
         if wait is None or request.attempt > request.max_retries:
             return None, None
+        if isinstance(request.body, Upload) and not request.body.repeatable:
+            return None, (
+                "The upload was not tried again, as its file can be read only once: pass a path, bytes,"
+                " or a file object that can seek."
+            )
         left = request.deadline - effects.monotonic()
         if wait + min(request.attempt_timeout, LEAST_ATTEMPT) <= left:
             return wait, None

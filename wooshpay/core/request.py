@@ -12,11 +12,12 @@ from wooshpay.core.redaction import Secret
 if TYPE_CHECKING:
     from wooshpay.config import RequestOptions
     from wooshpay.core.json import Json, JsonObject
+    from wooshpay.core.upload import Upload
 
 T = TypeVar("T")
 
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
-ParamsIn: TypeAlias = Literal["query", "body", "query+body"]
+ParamsIn: TypeAlias = Literal["query", "body", "query+body", "multipart"]
 
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -31,6 +32,7 @@ class Call:
     path: str
     query: JsonObject = attrs.field(factory=dict[str, Any], repr=False)
     body: JsonObject | None = attrs.field(default=None, repr=False)
+    multipart: bool = False
     publishable: bool = False
     options: RequestOptions | None = None
 
@@ -45,7 +47,7 @@ class Request:
         url: The whole URL, query included, percent-quoted.
         template: The path with its placeholders, such as ``/v1/refunds/{refund_id}``: the name for a metric.
         headers: Headers without Authorization.
-        body: The bytes to send, or ``None``.
+        body: The bytes to send, or the `Upload` that gives them, or ``None``.
         idempotency_key: The key of the logical call; the same on every attempt.
         attempt: 1 for the first attempt.
         deadline: When the call must be over, on the client's monotonic clock, in seconds.
@@ -60,7 +62,7 @@ class Request:
     url: str = attrs.field(repr=False)
     template: str
     headers: Mapping[str, str] = attrs.field(default=NO_HEADERS, repr=False)
-    body: bytes | None = attrs.field(default=None, repr=False)
+    body: bytes | Upload | None = attrs.field(default=None, repr=False)
     idempotency_key: str | None = None
     attempt: int = 1
     deadline: float = attrs.field(repr=False)

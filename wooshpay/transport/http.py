@@ -20,6 +20,7 @@ from yarl import URL
 from wooshpay import errors
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request, Response
+from wooshpay.core.upload import Upload
 from wooshpay.transport.fork import abandon
 
 # aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
@@ -90,12 +91,18 @@ class HttpTransport:
         else:
             timeout = _timeout(left, request.connect_timeout)
         url = request.url
+        data: Any = request.body
+        headers = {**request.headers, "Authorization": request.authorization.reveal()}
+        if isinstance(data, Upload):
+            if data.length is not None:
+                headers["Content-Length"] = str(data.length)
+            data = data.chunks()
         try:
             answer = await session.request(
                 request.method,
                 URL(url, encoded=True),
-                data=request.body,
-                headers={**request.headers, "Authorization": request.authorization.reveal()},
+                data=data,
+                headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
                 proxy=self._proxy_for(url),
