@@ -13,6 +13,7 @@ from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
     from wooshpay.api.customers import Customer
+    from wooshpay.api.invoices import Invoice
     from wooshpay.api.payment_intents import PaymentIntent
     from wooshpay.api.payment_methods import CardChecks, PaymentMethod
     from wooshpay.api.refunds import Refund
@@ -104,7 +105,7 @@ class Charge(Object):
     failure_code: str | None = None
     failure_message: str | None = None
     fraud_details: FraudDetails | None = None
-    invoice: str | Object | None = None
+    invoice: str | Invoice | None = None
     metadata: dict[str, str] | None = None
     outcome: ChargeOutcome | None = None
     paid: bool | None = None

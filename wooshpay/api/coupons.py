@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wooshpay.api.checkout.sessions import CheckoutSession
     from wooshpay.api.customers import Customer
     from wooshpay.api.promotion_codes import PromotionCode
+    from wooshpay.api.subscriptions import Subscription
 
 CouponDuration: TypeAlias = Literal["forever", "once", "repeating"]
 
@@ -97,7 +98,7 @@ class Discount(Object):
     start: int | None = None
     end: int | None = None
     promotion_code: str | PromotionCode | None = None
-    subscription: str | Object | None = None
+    subscription: str | Subscription | None = None
 
     start_time = Moment("start")
     end_time = Moment("end")

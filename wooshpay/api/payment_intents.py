@@ -27,6 +27,7 @@ from wooshpay.core.unset import UNSET, Unset
 if TYPE_CHECKING:
     from wooshpay.api.charges import Charge
     from wooshpay.api.customers import Customer
+    from wooshpay.api.invoices import Invoice
     from wooshpay.api.payment_methods import PaymentMethod
 
 PaymentIntentStatus: TypeAlias = Literal[
@@ -173,7 +174,7 @@ class PaymentIntent(Object):
     confirmation_method: Literal["automatic", "manual"] | str | None = None
     customer: str | Customer | None = None
     description: str | None = None
-    invoice: str | Object | None = None
+    invoice: str | Invoice | None = None
     last_payment_error: LastPaymentError | None = None
     latest_charge: str | Charge | None = None
     merchant_order_id: str | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 from wooshpay.api.shared import BillingScheme, Interval, Metadata, ProductDataParam, RecurringParam, UsageType
 from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, get, post
-from wooshpay.core.objects import IdOf, Moment, Object, model
+from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ class PriceRecurring(Object):
 
 @model
 class PriceTier(Object):
-    """One step of a tiered price, in minor units.
+    """One step of a tiered price, in minor units. The reference types all of it as text.
 
     Attributes:
         up_to: The last quantity that the step holds for; text where it is without end.
     """
 
     up_to: int | str | None = None
-    flat_amount: int | None = None
-    unit_amount: int | None = None
+    flat_amount: AsText[int] | None = None
+    unit_amount: AsText[int] | None = None
 
 
 @model
@@ -46,6 +46,7 @@ class Price(Object):
         unit_amount: Minor units for one unit.
         lookup_key: The merchant's own name for it, at most 200 characters.
         nickname: A note that customers do not see.
+        tiers_mode: How the steps of a tiered price add up; seen in a subscription only, its values are Stripe's.
     """
 
     TAG: ClassVar[str] = "price"
@@ -64,6 +65,7 @@ class Price(Object):
     product: str | Product | None = None
     recurring: PriceRecurring | None = None
     tiers: list[PriceTier] | None = None
+    tiers_mode: Literal["graduated", "volume"] | str | None = None
     unit_amount: int | None = None
 
     created_at = Moment("created")

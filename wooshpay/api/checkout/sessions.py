@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from wooshpay.api.payment_intents import PaymentIntent
     from wooshpay.api.payment_links import PaymentLink
     from wooshpay.api.setup_intents import SetupIntent
+    from wooshpay.api.subscriptions import Subscription
 
 SessionMode: TypeAlias = Literal["payment", "subscription", "setup"]
 SessionStatus: TypeAlias = Literal["open", "complete", "expired"]
@@ -106,7 +107,7 @@ class CheckoutSession(Object):
     setup_intent: str | SetupIntent | None = None
     shipping: Shipping | None = None
     shipping_address_collection: ShippingAddressCollection | None = None
-    subscription: str | Object | None = None
+    subscription: str | Subscription | None = None
     success_url: str | None = None
     url: str | None = None
 
