@@ -51,6 +51,7 @@ class Tree(Object):
     names: list[str] | None = None
     counts: list[int] | None = None
     metadata: dict[str, str] | None = None
+    by_name: dict[str, Leaf] | None = None
     anything: Any = None
     three_ds: str | None = wire("3ds", default=None)
     client_secret: str | None = None
@@ -80,6 +81,7 @@ WHOLE: dict[str, Any] = {
     "names": ["x", "y"],
     "counts": [1, 2],
     "metadata": {"order": "1"},
+    "by_name": {"oak": {"id": "le_8", "count": 8}, "elm": {"id": "le_9", "new": 1}},
     "anything": [1, {"x": None}],
     "3ds": "Y",
 }
@@ -111,6 +113,7 @@ def test_a_documented_answer_becomes_a_typed_object() -> None:
     assert isinstance(tree.any_object, Refund)
     assert isinstance(tree.by_tag, Refund)
     assert tree.three_ds == "Y"
+    assert tree.by_name == {"oak": Leaf(id="le_8", count=8), "elm": Leaf(id="le_9", extra={"new": 1})}
     assert (tree.names, tree.counts, tree.metadata) == (["x", "y"], [1, 2], {"order": "1"})
     assert not tree.extra
     assert same(tree.to_dict(), WHOLE)
@@ -145,6 +148,7 @@ def test_nulls_and_unknown_fields_come_back() -> None:
         ("leaf", '{"id": "le_1", "count": "3"}', Leaf(id="le_1", count=3)),
         ("leaves", '[{"id": "le_1"}]', [Leaf(id="le_1")]),
         ("metadata", '{"a": "b"}', {"a": "b"}),
+        ("by_name", '{"oak": {"count": "8"}}', {"oak": Leaf(count=8)}),
         ("leaf", "null", None),
         ("leaf", "", None),
         ("parent", "", None),
@@ -208,6 +212,8 @@ def test_an_array_is_read_as_the_list_that_is_documented() -> None:
         ("names", "x"),
         ("metadata", "order"),
         ("metadata", ["order"]),
+        ("by_name", "oak"),
+        ("by_name", {"oak": 5, "elm": None, "ash": [{"id": "le_1"}]}),
     ],
 )
 def test_any_other_value_is_kept_as_it_came(field: str, received: Any) -> None:
@@ -271,6 +277,8 @@ def test_a_list_of_objects_is_read_with_its_entries() -> None:
         ("names", [1]),
         ("counts", ["1"]),
         ("metadata", "{}"),
+        ("by_name", {"oak": 5}),
+        ("by_name", {"oak": {"count": "8"}}),
     ],
 )
 def test_strict_refuses_every_undocumented_type(field: str, received: Any) -> None:

@@ -120,6 +120,20 @@ def test_sensitive_fields_are_hidden_by_name_at_any_depth() -> None:
     assert {"number", "cvc", "client_secret", "account_number", "iban", "secret"} <= SENSITIVE_FIELDS
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["account_number", "certificate_number", "id_number", "legal_rep_id_number", "routing_number", "user_id", "vpa"],
+)
+def test_accounts_that_money_is_sent_to_and_papers_of_people_are_sensitive(name: str) -> None:
+    assert redact_json({name: "00290019"}) == {name: HIDDEN}
+
+
+def test_an_authorization_is_hidden_as_a_header_and_not_as_a_field_of_an_object() -> None:
+    """On a transaction of an issued card it is an id."""
+    assert redact_json({"authorization": "opaque"}) == {"authorization": HIDDEN}
+    assert "authorization" not in SENSITIVE_FIELDS
+
+
 def test_a_secret_shows_only_its_kind() -> None:
     secret = Secret("sk_test_abc")
     shown = [repr(secret), str(secret), f"{secret}", repr({"key": secret}), repr(Secret("abc"))]

@@ -176,10 +176,14 @@ class _Planner:
             return Plan(list, items, self._refusing(_other_than_list(items), hint))
         if origin is float:
             return Plan(float, None, self._refusing(_to_float, hint, (int,)))
-        plain: dict[Any, Read] = {int: _to_int, bool: _to_bool, dict: _from_json_text, Mapping: _from_json_text}
+        if origin in (dict, Mapping):
+            entry = self.plan((*typing.get_args(options[0]), Any, Any)[1])
+            values = None if entry.convert is None else _values(entry, strict=self._strict)
+            return Plan(dict, values, self._refusing(_other_than_dict(values), hint))
+        plain: dict[Any, Read] = {int: _to_int, bool: _to_bool}
         if origin not in plain:
             return Plan()
-        return Plan(dict if origin is Mapping else origin, None, self._refusing(plain[origin], hint))
+        return Plan(origin, None, self._refusing(plain[origin], hint))
 
     def _object(self, objects: list[Any]) -> Read:
         first = objects[0]
@@ -282,6 +286,21 @@ def _other_than_list(items: Read | None) -> Read:
         if parsed.__class__ is list:
             return read(parsed)
         return parsed if parsed is None else value
+
+    return other
+
+
+def _values(entry: Plan, *, strict: bool) -> Read:
+    items = _items(entry, strict=strict) or _same
+    return lambda pairs: dict(zip(pairs, items([*pairs.values()]), strict=True))
+
+
+def _other_than_dict(values: Read | None) -> Read:
+    read = values or _same
+
+    def other(value: Json) -> Any:
+        parsed = _from_json_text(value)
+        return read(parsed) if parsed.__class__ is dict else parsed
 
     return other
 
@@ -446,6 +465,8 @@ def _to_json(value: Any) -> Json:
         return unstructure(value)
     if value.__class__ is list:
         return [_to_json(item) for item in value]
+    if value.__class__ is dict:
+        return {name: _to_json(item) if isinstance(item, Object) else item for name, item in value.items()}
     return value
 
 

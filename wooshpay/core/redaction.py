@@ -14,20 +14,27 @@ SENSITIVE_FIELDS: Final = frozenset(
     {
         "account_number",
         "api_key",
-        "authorization",
         "bank_account_number",
+        "certificate_number",
         "client_secret",
         "cvc",
         "cvv",
         "iban",
+        "id_number",
         "key",
+        "legal_rep_id_number",
         "number",
         "pan",
         "pin",
+        "routing_number",
         "secret",
+        "user_id",
+        "vpa",
         "webhook_secret",
     }
 )
+# The header's name, too. On an object it is the id of an authorization, which may be seen.
+_SENSITIVE_NAMES: Final = SENSITIVE_FIELDS | {"authorization"}
 
 _KEY = re.compile(r"(?<![A-Za-z0-9])((?:sk|pk|rk)_(?:test|live)_|whsec_)[A-Za-z0-9+/=_\-.]+")
 _CLIENT_SECRET = re.compile(r"\b([a-z]+_(?:[A-Za-z0-9]+_)+?secret_)[A-Za-z0-9_\-]+")
@@ -106,7 +113,7 @@ def redact_json(value: object) -> object:
     """Copy parsed JSON with every sensitive field hidden and every text redacted."""
     if is_object(value):
         return {
-            name: HIDDEN if name in SENSITIVE_FIELDS and item is not None else redact_json(item)
+            name: HIDDEN if name in _SENSITIVE_NAMES and item is not None else redact_json(item)
             for name, item in value.items()
         }
     if is_array(value):
