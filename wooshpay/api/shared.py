@@ -539,7 +539,7 @@ class BankAccountParam(TypedDict, total=False):
 class AlipayAccountParam(TypedDict, total=False):
     """An Alipay account. ``user_id`` may be a phone number with its country's prefix, such as ``+86123456789``."""
 
-    user_id: Required[str]
+    user_id: str
     first_name: str
     last_name: str
 
@@ -547,7 +547,7 @@ class AlipayAccountParam(TypedDict, total=False):
 class UpiAccountParam(TypedDict, total=False):
     """An Indian UPI address. ``phone_number`` is written ``91-8276831583``."""
 
-    vpa: Required[str]
+    vpa: str
     phone_number: str
 
 

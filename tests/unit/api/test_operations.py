@@ -127,18 +127,28 @@ def test_exactly_the_required_parameters_have_no_default() -> None:
         for name, declaration in DECLARED.items()
     }
     assert {name: names for name, names in required.items() if names} == {
+        "beneficiaries.create": {"destination_data"},
         "checkout.sessions.create": {"success_url"},
+        "fx_quotes.create": {"from_currencies", "to_currency", "usage"},
+        "invoice_items.create": {"customer"},
+        "invoices.add_lines": {"lines"},
+        "invoices.create": {"customer"},
+        "issuing.cardholders.create": {"billing", "name"},
+        "issuing.cards.create": {"cardholder", "currency", "type"},
         "payment_intents.cancel": {"cancellation_reason"},
         "payment_intents.create": {"amount", "currency"},
         "payment_intents.search": {"query"},
         "payment_links.create": {"line_items"},
         "payment_methods.attach": {"customer"},
         "payment_methods.create": {"type"},
+        "payouts.create": {"payment_currency", "source_currency"},
         "prices.create": {"currency", "unit_amount"},
         "products.create": {"name"},
         "promotion_codes.create": {"coupon"},
         "refunds.create": {"payment_intent"},
         "setup_intents.confirm": {"return_url"},
+        "subscription_items.create": {"subscription"},
+        "subscriptions.create": {"customer", "items"},
         "webhook_endpoints.create": {"enabled_events", "url"},
     }
 
