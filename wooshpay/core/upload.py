@@ -121,7 +121,7 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _name_of(source: FileSource) -> str:
     name: Any = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
-    return os.path.basename(os.fsdecode(name)) if isinstance(name, (str, os.PathLike)) else "file"
+    return os.path.basename(os.fsdecode(name)) if issubclass(type(name), (str, os.PathLike)) else "file"
 
 
 def _head(boundary: str, fields: Mapping[str, Any], name: str, filename: str) -> bytes:
