@@ -409,7 +409,7 @@ class DeletedObject(Object):
 
 @model
 class LineItem(Object):
-    """So many units of one price.
+    """So many units of one price. The reference types amounts and quantity as text; they are sent as numbers.
 
     Attributes:
         amount_subtotal: Minor units before discounts.
@@ -422,13 +422,13 @@ class LineItem(Object):
 
     id: str
     object: str
-    amount_subtotal: int | None = None
-    amount_total: int | None = None
+    amount_subtotal: AsText[int] | None = None
+    amount_total: AsText[int] | None = None
     amount_discount: int | None = None
     currency: str | None = None
     description: str | None = None
     price: str | Price | None = None
-    quantity: int | None = None
+    quantity: AsText[int] | None = None
     discounts: list[Discount] | None = None
 
     price_id = IdOf("price")

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from wooshpay.api import declarations
+from wooshpay.core.declaration import Declaration
+
 DATA = Path(__file__).parents[2] / "data" / "api"
 
 
@@ -21,3 +24,9 @@ def example() -> Callable[[str], dict[str, Any]]:
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def declared() -> Callable[[str], Declaration]:
+    """Find the declaration of the operation of this name."""
+    return {declaration.name: declaration for declaration in declarations()}.__getitem__

@@ -27,16 +27,31 @@ KINDS = {
     "balance": "Balance",
     "charge": "Charge",
     "checkout_session": "CheckoutSession",
+    "coupon": "Coupon",
     "customer": "Customer",
+    "deleted_coupon": "DeletedCoupon",
+    "deleted_object": "DeletedObject",
     "deleted_webhook_endpoint": "DeletedWebhookEndpoint",
+    "discount": "Discount",
     "event": "Event",
+    "invoice": "Invoice",
+    "invoice_item": "InvoiceItem",
+    "invoice_line_item": "InvoiceLineItem",
     "payment_intent": "PaymentIntent",
+    "payment_link": "PaymentLink",
     "payment_method": "PaymentMethod",
+    "price": "Price",
+    "product": "Product",
+    "promotion_code": "PromotionCode",
     "refund": "Refund",
+    "setup_attempt": "SetupAttempt",
+    "setup_intent": "SetupIntent",
+    "subscription": "Subscription",
+    "subscription_item": "SubscriptionItem",
     "webhook_endpoint": "WebhookEndpoint",
 }
 EXAMPLES = {
-    path.stem: next(cls for kind, cls in KINDS.items() if path.stem.startswith(f"{kind}_"))
+    path.stem: KINDS[max((kind for kind in KINDS if path.stem.startswith(f"{kind}_")), key=len)]
     for path in sorted(DATA.glob("*.json"))
 }
 WHOLE = [name for name in EXAMPLES if name.endswith("_whole")]
