@@ -77,7 +77,11 @@ def _id_of(item: Any) -> str | None:
 
 def _limit_of(call: Call) -> int:
     limit: Json = call.query.get("limit", _DEFAULT_LIMIT)
-    return limit if isinstance(limit, int) else _DEFAULT_LIMIT
+    try:
+        # The reference types it as text in one place.
+        return int(limit)
+    except (TypeError, ValueError):
+        return _DEFAULT_LIMIT
 
 
 def _with_params(call: Call, params: JsonObject) -> Call:
