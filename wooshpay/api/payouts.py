@@ -52,10 +52,11 @@ class Payout(Object):
     Stripe's ``amount`` and ``destination`` are two sums and a whole beneficiary here.
 
     Attributes:
-        payment_amount: Minor units of ``payment_currency``: what the beneficiary gets.
-        source_amount: Minor units of ``source_currency``: what the balance pays.
-        beneficiary_data: The beneficiary, whole, also where the payout was made with its id.
-        merchant_id: The merchant's own number of the payout.
+        payment_amount: Minor units of ``payment_currency``: what the beneficiary gets. ``None`` in answers of 2022.
+        source_amount: Minor units of ``source_currency``: what the balance pays. ``None`` in answers of 2022.
+        beneficiary: The id that the payout was made with; in answers of 2022 the beneficiary itself.
+        beneficiary_data: The beneficiary, whole.
+        merchant_payout_id: The merchant's own number of the payout.
         type: Kept from older forms of the API, like all that follows: ``bank_account`` in answers of 2022.
         amount: Minor units, in answers of 2022.
         destination: The bank account, in answers of 2022.
@@ -68,11 +69,11 @@ class Payout(Object):
     object: str
     created: int
     livemode: bool
-    payment_amount: int
-    payment_currency: str
-    source_amount: int
-    source_currency: str
     status: PayoutStatus | str
+    payment_amount: int | None = None
+    payment_currency: str | None = None
+    source_amount: int | None = None
+    source_currency: str | None = None
     balance_transaction: str | Object | None = None
     beneficiary: str | Beneficiary | None = None
     beneficiary_data: Beneficiary | None = None
@@ -80,7 +81,7 @@ class Payout(Object):
     failure_balance_transaction: str | Object | None = None
     failure_code: str | None = None
     failure_message: str | None = None
-    merchant_id: str | None = None
+    merchant_payout_id: str | None = None
     metadata: dict[str, str] | None = None
     method: Literal["standard", "instant"] | str | None = None
     type: PayoutType | Literal["bank_account"] | str | None = None
@@ -119,7 +120,7 @@ class Payouts(Resource[W]):
         beneficiary: str | Unset = UNSET,
         beneficiary_data: BeneficiaryDataParam | Unset = UNSET,
         description: str | Unset = UNSET,
-        merchant_id: str | Unset = UNSET,
+        merchant_payout_id: str | Unset = UNSET,
         metadata: Metadata | Unset | None = UNSET,
         type: PayoutType | Unset = UNSET,
         payment_intents_id: Sequence[str] | Unset = UNSET,
@@ -139,7 +140,7 @@ class Payouts(Resource[W]):
             beneficiary: Id of a beneficiary.
             beneficiary_data: A beneficiary made on the way.
             description: Free text of the merchant.
-            merchant_id: The merchant's own number of the payout; in the regional guides only.
+            merchant_payout_id: The merchant's own number of the payout; in the regional guides only.
             metadata: Free pairs to keep with the payout; supporting papers go here as file ids, under
                 ``document_1`` and the like.
             type: In the reference of 2023 only.

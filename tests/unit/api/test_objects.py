@@ -17,7 +17,7 @@ from wooshpay.api import OBJECTS, TAGS
 from wooshpay.api.checkout.sessions import CheckoutSession
 from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.core.catalog import class_for_tag, load
-from wooshpay.core.json import is_array
+from wooshpay.core.json import is_array, is_object
 from wooshpay.core.objects import Object, wire_names
 
 DATA = Path(__file__).parents[2] / "data" / "api"
@@ -25,21 +25,33 @@ DATA = Path(__file__).parents[2] / "data" / "api"
 # File name up to the year or the word that tells it from others -> class.
 KINDS = {
     "balance": "Balance",
+    "bank_account": "BankAccount",
+    "beneficiary": "Beneficiary",
     "charge": "Charge",
     "checkout_session": "CheckoutSession",
     "coupon": "Coupon",
     "customer": "Customer",
+    "deleted_beneficiary": "DeletedBeneficiary",
     "deleted_coupon": "DeletedCoupon",
     "deleted_object": "DeletedObject",
     "deleted_webhook_endpoint": "DeletedWebhookEndpoint",
     "discount": "Discount",
+    "dispute": "Dispute",
     "event": "Event",
+    "file": "File",
+    "fx_quote": "FxQuote",
     "invoice": "Invoice",
     "invoice_item": "InvoiceItem",
     "invoice_line_item": "InvoiceLineItem",
+    "issuing_authorization": "IssuingAuthorization",
+    "issuing_card": "IssuingCard",
+    "issuing_card_limits": "IssuingCardLimits",
+    "issuing_cardholder": "IssuingCardholder",
+    "issuing_transaction": "IssuingTransaction",
     "payment_intent": "PaymentIntent",
     "payment_link": "PaymentLink",
     "payment_method": "PaymentMethod",
+    "payout": "Payout",
     "price": "Price",
     "product": "Product",
     "promotion_code": "PromotionCode",
@@ -76,6 +88,8 @@ def unknown_fields(value: Any, path: str = "") -> list[str]:
         ]
     if is_array(value):
         return [found for item in value for found in unknown_fields(item, f"{path}[]")]
+    if is_object(value):
+        return [found for key, item in value.items() for found in unknown_fields(item, f"{path}[{key}]")]
     return []
 
 
