@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 
 from wooshpay import AsyncWooshPay, Effects, Request, Response, TransportError
 from wooshpay.config import Config
+from wooshpay.core.upload import Upload
 
 KEY = "sk_test_thekeythatnobodymaysee"
 REFUND = {"id": "re_1", "object": "refund", "amount": 5, "created": 1, "currency": "USD", "status": "succeeded"}
@@ -83,7 +84,9 @@ class ScriptedTransport:
 
     @property
     def last_json(self) -> Any:
-        return json.loads(self.last.body or b"null")
+        body = self.last.body
+        assert not isinstance(body, Upload), "an upload is no JSON"
+        return json.loads(body or b"null")
 
 
 class ScriptedClient(AsyncWooshPay):

@@ -37,6 +37,7 @@ class Connection:
         self.reader = reader
         self.writer = writer
         self.number = number
+        self.received: list[Received] = []
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -56,6 +57,15 @@ def reply(status: int = 200, body: object = None, headers: dict[str, str] | None
         lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(data)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         connection.send("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
+
+    return step
+
+
+def answering(answer: Callable[[Received], object]) -> Step:
+    """Answer each request with what a function makes of it."""
+
+    async def step(connection: Connection) -> None:
+        await reply(200, answer(connection.received[-1]))(connection)
 
     return step
 
@@ -188,6 +198,7 @@ class Peer:
                 if received is None:
                     break
                 self.requests.append(received)
+                connection.received.append(received)
                 step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 await step(connection)
                 await writer.drain()

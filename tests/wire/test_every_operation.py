@@ -1,0 +1,323 @@
+"""Every operation of the table, on both clients and over a real socket: what is sent, and what comes back.
+
+Nothing here is taken from the declarations but the names and types of the keyword parameters. Verb, path, the place
+of parameters and the result are those of the table; the names on the wire are those of the parameters, but for `WIRE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import email
+import gc
+import json
+import operator
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, quote
+
+import attrs
+import pytest
+from support.arguments import every, nullable, required
+from support.peer import Received, ThreadedPeer, answering
+
+from wooshpay import ApiResponse, AsyncPager, AsyncWooshPay, ListObject, Pager, WooshPay
+from wooshpay.api import SECTIONS, declarations
+from wooshpay.core.catalog import load
+from wooshpay.core.json import is_array, is_object
+
+TABLE = Path(__file__).parents[1] / "data" / "api" / "operations.tsv"
+
+Row: TypeAlias = dict[str, str]
+
+ROWS: dict[str, Row] = {row["operation"]: row for row in csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t")}
+DECLARED = {declaration.name: declaration for declaration in declarations()}
+
+# Parameters that Python cannot spell as the API does.
+WIRE = {("payment_intents.create", "off_session"): "off-session"}
+
+# The path says all that there is to say.
+WITHOUT_PARAMETERS = {
+    "checkout.sessions.expire",
+    "disputes.close",
+    "invoices.send",
+    "invoices.void",
+    "payment_methods.detach",
+}
+
+# No id of WooshPay looks like this; but what a stranger puts in a URL of the shop may.
+HOSTILE = "../a b/ü?x=1&y#z%2F"
+
+each_operation = pytest.mark.parametrize("name", ROWS)
+
+
+@attrs.frozen
+class Exchange:
+    """One call: what arrived at the peer, and what the client gave for the answer; of a list, the first page too."""
+
+    request: Received
+    result: Any
+    page: Any = None
+
+    @property
+    def path(self) -> str:
+        return self.request.target.partition("?")[0]
+
+    @property
+    def query(self) -> Any:
+        return nested(self.request.target.partition("?")[2])
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.request.body) if self.request.body else None
+
+    @property
+    def parts(self) -> dict[str, Message]:
+        head = f"Content-Type: {self.request.headers['content-type']}\r\n\r\n".encode()
+        message: Any = email.message_from_bytes(head + self.request.body)
+        return {str(part.get_param("name", header="content-disposition")): part for part in message.get_payload()}
+
+
+class Wire:
+    """Both clients, and one peer that answers whatever it is told to."""
+
+    def __init__(self) -> None:
+        self.answer: object = {}
+        self.peer = ThreadedPeer(answering(lambda _: self.answer))
+
+    def __enter__(self) -> Wire:
+        self.peer.__enter__()
+        self._runner = asyncio.Runner()
+        self.clients: dict[str, Any] = {
+            "sync": WooshPay("sk_test_x", base_url=self.peer.url, max_retries=0),
+            "async": AsyncWooshPay("sk_test_x", base_url=self.peer.url, max_retries=0),
+        }
+        self.clients["sync"].request("GET", "/v1/first")  # starts its thread, which stays until the end
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.clients["sync"].close()
+        self._runner.run(self.clients["async"].close())
+        self._runner.close()
+        self.peer.__exit__()
+
+    def call(self, world: str, name: str, arguments: Mapping[str, Any], variant: str = "") -> Exchange:
+        """Make one call of this operation with ids for its path, and answer it."""
+        self.answer = answer_of(ROWS[name])
+        self.peer.requests.clear()
+        operation = operator.attrgetter(f"{name}.{variant}" if variant else name)(self.clients[world])
+        result = operation(*ids_for(ROWS[name]), **arguments)
+        if world == "async":
+            result = self._runner.run(awaited(result))
+        if type(result) in {Pager, AsyncPager}:
+            assert self.peer.requests == [], "a list is fetched when it is asked for"
+            page = result.page()
+            page = self._runner.run(page) if world == "async" else page
+            return Exchange(self.peer.requests[0], result, page)
+        [request] = self.peer.requests
+        return Exchange(request, result)
+
+
+async def awaited(result: Any) -> Any:
+    return result if is_exactly(result, AsyncPager) else await result
+
+
+def is_exactly(value: object, cls: type[object]) -> bool:
+    return type(value) is cls
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    before = set(threading.enumerate())
+    with Wire() as wire:
+        yield wire
+    gc.collect()
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> None:  # pyright: ignore[reportUnusedFunction]
+    """In place of the check after every test: `wire` makes one for them all, which is most of a minute less."""
+
+
+worlds = pytest.mark.parametrize("world", ["sync", "async"])
+
+
+# ---- what the table says --------------------------------------------------------------------------------------
+
+
+def ids_for(row: Row) -> list[str]:
+    return [f"{HOSTILE}{number}" for number, _ in enumerate(re.findall(r"\{\w+\}", row["path"]))]
+
+
+def path_of(row: Row) -> str:
+    ids = iter(ids_for(row))
+    return re.sub(r"\{\w+\}", lambda _: quote(next(ids), safe=""), row["path"])
+
+
+def entry_of(row: Row) -> str:
+    """The name of the class that the operation returns, or that its list is full of."""
+    return re.sub(r"^(?:List|SearchResult)\[(\w+)\]$", r"\1", row["returns"])
+
+
+def answer_of(row: Row) -> Any:
+    if row["returns"] == "unknown":
+        return {"whatever": ["it", {"is": 1}]}
+    cls = load(entry_of(row))
+    answer = {"id": "x_1", "object": cls.TAG, "deleted": True, "field_of_tomorrow": 1}
+    if row["returns"].startswith("SearchResult"):
+        return {"object": "search_result", "url": row["path"], "has_more": False, "data": [answer]}
+    if row["returns"].startswith("List"):
+        return {"object": "list", "url": row["path"], "has_more": False, "data": [answer]}
+    return answer
+
+
+def on_wire(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {WIRE.get((name, key), key): value for key, value in arguments.items()}
+
+
+def nested(query: str) -> dict[str, Any]:
+    """Read a query string back: ``created[gte]=1`` is an object in it, ``ids[]=a`` a list."""
+    found: dict[str, Any] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)):
+        first, *rest = [part.removesuffix("]") for part in key.split("[")]
+        inner: Any = found
+        for this, following in zip([first, *rest], [*rest, None], strict=True):
+            if this == "":
+                inner.append(value)
+            elif following is None:
+                assert this not in inner, f"{key} came twice"
+                inner[this] = value
+            else:
+                inner = inner.setdefault(this, [] if following == "" else {})
+    return found
+
+
+def as_query(value: Any) -> Any:
+    """What a query string can tell of a value: no types, only text."""
+    if is_object(value):
+        return {key: as_query(item) for key, item in value.items()}
+    if is_array(value):
+        return [as_query(item) for item in value]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def check_parameters(row: Row, exchange: Exchange, sent: Mapping[str, Any]) -> None:
+    """The parameters are where the table says, all of them, and nothing else is anywhere."""
+    place = row["params_in"]
+    if place == "multipart":
+        assert exchange.query == {}
+        assert {name: part.get_payload(decode=True) for name, part in exchange.parts.items()} == {
+            name: value if isinstance(value, bytes) else str(value).encode()
+            for name, value in sent.items()
+            if name != "filename"
+        }
+        assert f'name="file"; filename="{sent.get("filename", "file")}"'.encode() in exchange.request.body
+        return
+    assert exchange.query == (as_query(sent) if place in {"query", "query+body"} else {})
+    if row["method"] == "POST":
+        assert exchange.body == sent
+        assert exchange.request.headers["content-type"] == "application/json"
+    else:
+        assert exchange.body == ((sent or None) if place in {"body", "query+body"} else None)
+
+
+# ---- every operation ------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_whole() -> None:
+    assert len(ROWS) == 109
+    assert {name.rpartition(".")[0] for name in ROWS} == set(SECTIONS)
+    assert set(ROWS) == set(DECLARED)
+
+
+@worlds
+@each_operation
+def test_all_parameters_arrive_where_the_table_says_under_the_names_of_the_api(
+    world: str, name: str, wire: Wire
+) -> None:
+    row, arguments = ROWS[name], every(DECLARED[name])
+    exchange = wire.call(world, name, arguments)
+    assert (exchange.request.method, exchange.path) == (row["method"], path_of(row))
+    assert bool(arguments) == (row["params_in"] != "-" and name not in WITHOUT_PARAMETERS)
+    check_parameters(row, exchange, on_wire(name, arguments))
+
+
+@worlds
+@each_operation
+def test_what_is_not_given_is_not_sent(world: str, name: str, wire: Wire) -> None:
+    row, arguments = ROWS[name], required(DECLARED[name])
+    exchange = wire.call(world, name, arguments)
+    assert (exchange.request.method, exchange.path) == (row["method"], path_of(row))
+    check_parameters(row, exchange, on_wire(name, arguments))
+
+
+@worlds
+@each_operation
+def test_exactly_a_post_carries_an_idempotency_key_of_its_own(world: str, name: str, wire: Wire) -> None:
+    keys = [wire.call(world, name, required(DECLARED[name])).request.headers.get("idempotency-key") for _ in range(2)]
+    if ROWS[name]["method"] == "POST":
+        assert None not in keys
+        assert keys[0] != keys[1]
+    else:
+        assert keys == [None, None]
+
+
+@worlds
+@each_operation
+def test_what_comes_back_is_of_the_type_in_the_table(world: str, name: str, wire: Wire) -> None:
+    row = ROWS[name]
+    exchange = wire.call(world, name, required(DECLARED[name]))
+    result = exchange.result
+    if row["returns"] == "unknown":
+        assert result == answer_of(row)
+    elif "[" in row["returns"]:
+        assert type(result) is (Pager if world == "sync" else AsyncPager)
+        check_list(row, exchange.page)
+    else:
+        assert type(result) is load(row["returns"])
+        assert result.to_dict() == answer_of(row)
+
+
+@worlds
+@each_operation
+def test_the_whole_answer_can_be_had_as_well(world: str, name: str, wire: Wire) -> None:
+    row = ROWS[name]
+    response = wire.call(world, name, required(DECLARED[name]), "with_response").result
+    assert is_exactly(response, ApiResponse)
+    assert (response.status, response.attempts, response.json()) == (200, 1, answer_of(row))
+    assert (response.idempotency_key is not None) == (row["method"] == "POST")
+    if row["returns"] == "unknown":
+        assert response.data == answer_of(row)
+    elif "[" in row["returns"]:
+        check_list(row, response.data)
+    else:
+        assert type(response.data) is load(row["returns"])
+
+
+def check_list(row: Row, page: Any) -> None:
+    assert is_exactly(page, ListObject)
+    assert page.to_dict() == answer_of(row)
+    assert [type(entry) for entry in page] == [load(entry_of(row))]
+
+
+NULLABLE = [(name, parameter) for name, declaration in DECLARED.items() for parameter in nullable(declaration)]
+
+
+@pytest.mark.parametrize(("name", "parameter"), NULLABLE)
+def test_none_is_sent_as_null(name: str, parameter: str, wire: Wire) -> None:
+    """It means something else than leaving the parameter out: it removes what is there."""
+    exchange = wire.call("sync", name, {**required(DECLARED[name]), parameter: None})
+    assert exchange.body[WIRE.get((name, parameter), parameter)] is None
+
+
+# ---- the tools of this file -----------------------------------------------------------------------------------
+
+
+def test_a_query_is_read_back_as_it_was_meant() -> None:
+    query = "a=1&b%5Bc%5D=2&b%5Bd%5D%5B%5D=x%26y&b%5Bd%5D%5B%5D=z&e="
+    assert nested(query) == {"a": "1", "b": {"c": "2", "d": ["x&y", "z"]}, "e": ""}
