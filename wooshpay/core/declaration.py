@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import attrs
 
+from wooshpay.core.docstring import Docstring, read_docstring
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
 from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
@@ -229,22 +230,20 @@ class Declaration:
         # The text is the annotation in our own source.
         return eval(self.function.__annotations__["return"], self.function.__globals__)  # noqa: S307
 
+    @cached_property
+    def text(self) -> Docstring:
+        """The docstring, taken apart."""
+        return read_docstring(self.__doc__)
+
     @property
     def reference(self) -> str | None:
         """The title of the page in WooshPay's reference, from the docstring."""
-        return self._docstring_line("Reference:")
+        return self.text.reference
 
     @property
     def inferred(self) -> str | None:
         """What about this operation was not read in WooshPay's reference, from the docstring."""
-        return self._docstring_line("Inferred:")
-
-    def _docstring_line(self, head: str) -> str | None:
-        for line in (self.__doc__ or "").splitlines():
-            text = line.strip()
-            if text.startswith(head):
-                return text.removeprefix(head).strip()
-        return None
+        return self.text.inferred
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""

@@ -16,6 +16,10 @@ from wooshpay.errors import ConfigurationError
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | AsyncIterable[bytes]
 """A path, the bytes themselves, a file opened in binary mode, or an asynchronous iterator over bytes."""
 
+# What `Upload.of` takes out of an operation's parameters: the file, and its name, which is no field of its own.
+FILE_FIELD: Final = "file"
+NAME_OF_FILE: Final = "filename"
+
 _CHUNK: Final = 256 * 1024
 
 
@@ -53,8 +57,8 @@ class Upload:
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Upload:
         """Make the body of an operation's parameters: ``file``, the optional ``filename``, and text fields."""
-        fields = {name: value for name, value in params.items() if name not in {"file", "filename"}}
-        return cls(fields, "file", params.get("file", b""), params.get("filename"))
+        fields = {name: value for name, value in params.items() if name not in {FILE_FIELD, NAME_OF_FILE}}
+        return cls(fields, FILE_FIELD, params.get(FILE_FIELD, b""), params.get(NAME_OF_FILE))
 
     @property
     def repeatable(self) -> bool:
