@@ -202,9 +202,7 @@ def test_no_pair_of_ids_can_change_the_path(thing: str, part: str) -> None:
 
 def test_an_unknown_parameter_is_refused_with_the_near_one(things: Things[Sync]) -> None:
     wrong: dict[str, Any] = {"merchant_orderid": "x"}
-    with pytest.raises(
-        TypeError, match=r"no parameter 'merchant_orderid'\. Did you mean 'merchant_order_id'"
-    ) as caught:
+    with pytest.raises(TypeError, match=r"'merchant_orderid'\. Did you mean 'merchant_order_id'") as caught:
         things.create(amount=1, **wrong)
     assert "extra_body" in str(caught.value), "and it says how to send one that is new"
     far: dict[str, Any] = {"zzz": 1}
