@@ -69,7 +69,9 @@ def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
         pairs.append((name, int.__repr__(value)))
     else:
         # Booleans and fractions as JSON writes them; what has no JSON form is refused.
-        pairs.append((name, "" if value is None else dumps(value).decode()))
+        written = dumps(value)
+        text: str = loads(written) if written.startswith(b'"') else written.decode()
+        pairs.append((name, "" if value is None else text))
 
 
 def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
