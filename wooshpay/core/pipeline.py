@@ -176,6 +176,9 @@ class Pipeline:
             if request.method != "GET":
                 logger.warning("%s", _interrupted(request))
             raise
+        except Exception as error:  # from a middleware or a hook: the key must not be lost with it
+            note_interruption(error, request)
+            raise
         if response.status >= 300:
             raise error_of(request, response, self._retry_after(response))
         return response
