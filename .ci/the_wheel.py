@@ -13,4 +13,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     tested = Path(wooshpay.__file__).resolve()
     if not tested.is_relative_to(Path(sys.prefix).resolve()):
-        raise pytest.UsageError(f"These tests ran against {tested}, not against the installed wheel.")
+        raise pytest.UsageError(f"The tests would run against {tested}, not against the installed wheel.")

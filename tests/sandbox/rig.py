@@ -148,7 +148,9 @@ class Shop:
 
     async def _show(self, request: web.Request) -> web.Response:
         page = request.match_info["page"]
-        return web.Response(text=f"<!doctype html><title>{page}</title><h1>{page}</h1>", content_type="text/html")
+        # Without an icon of its own the browser asks for one, perhaps when the shop has closed.
+        head = f"<!doctype html><link rel='icon' href='data:,'><title>{page}</title>"
+        return web.Response(text=f"{head}<h1>{page}</h1>", content_type="text/html")
 
 
 def card(number: str = GOOD, **fields: str) -> dict[str, Any]:

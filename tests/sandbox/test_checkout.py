@@ -26,7 +26,7 @@ async def test_open_with_a_page_and_an_intent(api: Api, sandbox: Sandbox) -> Non
     assert (session["amount_subtotal"], session["amount_total"], session["currency"]) == (3998, 3998, "USD")
     assert (session["customer"], session["billing_address_collection"]) == ("", "auto")
     assert session["created"] % 1000 == 0
-    assert session["created"] + DAY <= session["expires_at"] < session["created"] + DAY + 1000
+    assert -500 <= session["expires_at"] - DAY - session["created"] < 500
     assert session["success_url"] == "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}"
     intent = sandbox.store.get(session["payment_intent"])
     assert (intent["amount"], intent["currency"], intent["status"]) == (3998, "USD", "requires_payment_method")
@@ -184,7 +184,7 @@ async def test_expires_by_itself_after_24_hours(api: Api, sandbox: Sandbox) -> N
     assert sandbox.store.get(busy["payment_intent"])["status"] == "canceled"
     event = sandbox.store.events("checkout.session.expired")[0]
     # It happened when it was due, not when the clock arrived.
-    assert event["created"] == session["expires_at"] // 1000 * 1000
+    assert abs(event["created"] - session["expires_at"]) <= 500
 
 
 @pytest.mark.parametrize("in_seconds", [True, False])

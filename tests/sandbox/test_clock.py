@@ -27,7 +27,6 @@ def test_real_time_passes() -> None:
     watch = Watch()
     clock = Clock(watch)
     assert clock.now == START
-    assert clock.second == 1_800_000_000_000
     watch.now += 5
     assert clock.now == START + 5
 

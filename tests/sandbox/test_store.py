@@ -6,17 +6,40 @@ from time import perf_counter
 
 import pytest
 
-from wooshpay.sandbox.ids import Ids
+from wooshpay.sandbox.clock import Clock
+from wooshpay.sandbox.ids import ID_EPOCH, Ids
 from wooshpay.sandbox.store import Collection, Record, Store, UnknownCursor
 
 # A session in WooshPay's guide, and the millisecond of its creation: its `expires_at` less 24 hours.
 REAL_ID, REAL_CREATED = 1580071142008291328, 1665639691214 - 86_400_000
+
+# Ids and `created` of one object each, from WooshPay's guides.
+REAL_PAIRS = [
+    (1580071142008291328, 1665553291000),
+    (1583366366029676544, 1666338934000),
+    (1583367070215569408, 1666339102000),
+    (1593219809108033536, 1668688178000),
+    (1600745739909070848, 1670482499000),
+    (1693466278934609920, 1692588799000),
+    (1694233070128857088, 1692771616000),
+    (1706288169156083712, 1695645775000),
+    (1766032392423735296, 1709889908000),
+    (1795818288165421056, 1716991419000),
+    (1953770262348431360, 1754650104000),
+]
 
 
 def test_ids_are_like_those_of_wooshpay() -> None:
     id = Ids(lambda: REAL_CREATED).new("cs")
     assert id.startswith("cs_")
     assert int(id[3:]) >> 22 == REAL_ID >> 22
+
+
+@pytest.mark.parametrize(("number", "created"), REAL_PAIRS)
+def test_created_is_the_nearest_second_to_the_moment_in_the_id(number: int, created: int) -> None:
+    moment = (number >> 22) + ID_EPOCH
+    assert Clock(lambda: moment).second == created
+    assert int(Ids(lambda: moment).new("x")[2:]) >> 22 == number >> 22
 
 
 def test_ids_grow_within_a_millisecond_and_after_it() -> None:

@@ -202,7 +202,8 @@ def test_a_child_that_ends_like_a_program_says_nothing(program: Program) -> None
     with ThreadedPeer(reply(200, REFUND)) as peer:
         child = program(
             """
-            import os, sys
+            import os, sys, warnings
+            warnings.filterwarnings("ignore", "This process", DeprecationWarning)  # of Python 3.12 on, about fork
             from wooshpay import WooshPay
             client = WooshPay("sk_test_x", base_url=sys.argv[1])
             client.refunds.retrieve("re_1")

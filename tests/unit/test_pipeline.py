@@ -669,3 +669,15 @@ async def test_closing_closes_the_transport() -> None:
     async with client:
         assert not client.transport.closed
     assert client.transport.closed
+
+
+async def test_an_error_of_the_users_own_code_keeps_the_key_of_the_call_that_it_ended() -> None:
+    """A hook that fails after a lost answer must not take the key to resume with along."""
+
+    def fail(event: RetryEvent) -> None:
+        raise RuntimeError("the metrics server is down")
+
+    client = ScriptedClient(broken(), answer(), on_retry=fail)
+    with pytest.raises(RuntimeError, match="metrics server") as caught:
+        await refund(client, idempotency_key="order-2")
+    assert "idempotency key order-2" in caught.value.__notes__[0]

@@ -123,6 +123,12 @@ class SyncListOperation(Generic[P, T]):
             ...
 
 
+if TYPE_CHECKING:
+
+    class _Editor:
+        """Nothing is ever one. Jedi looks at every overload, and completes parameters only through a `Callable`."""
+
+
 class BoundOperation:
     """A declaration on one resource: what the four classes above are at run time."""
 
@@ -168,7 +174,8 @@ class BoundOperation:
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Control characters, and halves of surrogate pairs, which no URL can carry.
+_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Declaration:
@@ -211,7 +218,7 @@ class Declaration:
         names = code.co_varnames
         self._path_params = names[1:positional]
         self._keywords = frozenset(names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
-        if len(self._path_params) != len(_PLACEHOLDER.findall(path)) or code.co_argcount != max(positional, 1):
+        if list(self._path_params) != _PLACEHOLDER.findall(path) or code.co_argcount != max(positional, 1):
             raise TypeError(f"{function.__qualname__}: positional-only parameters must match the path {path}")
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -301,7 +308,7 @@ def quote_id(value: object, name: str, operation: str) -> str:
     """Percent-quote one path segment, so that an id never leaves its place in the path."""
     if not isinstance(value, str):
         raise TypeError(f"{operation}(): {name} must be an id as text, got {type(value).__name__}")
-    if not value or value in {".", ".."} or _CONTROL.search(value):
+    if not value or value in {".", ".."} or _NO_ID.search(value):
         raise ValueError(f"{operation}(): {name} is empty or no possible id; pass an id that WooshPay gave")
     return quote(value, safe="")
 
@@ -317,6 +324,8 @@ class Operation(Declaration, Generic[P, T]):
         def __get__(self, instance: Resource[Async], owner: Any) -> AsyncOperation[P, T]: ...
         @overload
         def __get__(self, instance: Resource[Sync], owner: Any) -> SyncOperation[P, T]: ...
+        @overload
+        def __get__(self, instance: _Editor, owner: Any) -> Callable[P, T]: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
 
     else:
@@ -338,6 +347,8 @@ class ListOperation(Declaration, Generic[P, T]):
         def __get__(self, instance: Resource[Async], owner: Any) -> AsyncListOperation[P, T]: ...
         @overload
         def __get__(self, instance: Resource[Sync], owner: Any) -> SyncListOperation[P, T]: ...
+        @overload
+        def __get__(self, instance: _Editor, owner: Any) -> Callable[P, T]: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
 
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as _json
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 # JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
@@ -27,12 +28,16 @@ def is_array(value: object) -> TypeGuard[JsonArray]:
 
 
 def _plain(value: Any) -> Json:
-    """Give read-only mappings and sequences, which JSON writers refuse, as dict and list."""
+    """Give what JSON writers refuse, or only some of them take, in the form that it has in JSON."""
     # Bytes are a sequence too, but no list of numbers.
     kinds: Any = () if isinstance(value, (bytes, bytearray)) else ((Mapping, dict), (Sequence, list))
     for kind, plain in kinds:
         if isinstance(value, kind):
             return plain(value)
+    if isinstance(value, Enum):
+        return value.value
+    if type(value).__name__ == "UUID":
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
 
 

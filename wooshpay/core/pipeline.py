@@ -70,7 +70,9 @@ def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
         pairs.append((name, int.__repr__(value)))
     else:
         # Booleans and fractions as JSON writes them; what has no JSON form is refused.
-        pairs.append((name, "" if value is None else dumps(value).decode()))
+        written = dumps(value)
+        text: str = loads(written) if written.startswith(b'"') else written.decode()
+        pairs.append((name, "" if value is None else text))
 
 
 def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
@@ -180,6 +182,9 @@ class Pipeline:
             note_interruption(cancelled, request)
             if request.method != "GET":
                 logger.warning("%s", _interrupted(request))
+            raise
+        except Exception as error:  # from a middleware or a hook: the key must not be lost with it
+            note_interruption(error, request)
             raise
         if response.status >= 300:
             raise error_of(request, response, self._retry_after(response))

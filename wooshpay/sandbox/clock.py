@@ -67,8 +67,8 @@ class Clock:
 
     @property
     def second(self) -> int:
-        """The time as WooshPay writes ``created``: milliseconds, but a whole second."""
-        return self.now // 1000 * 1000
+        """The time as WooshPay writes ``created``: milliseconds, but the nearest whole second."""
+        return (self.now + 500) // 1000 * 1000
 
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0, milliseconds: int = 0

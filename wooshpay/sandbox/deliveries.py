@@ -132,7 +132,7 @@ class Deliveries:
                     event_type=event["type"],
                     endpoint_id=endpoint.id,
                     body=body,
-                    signed_at=event["created"] // 1000,
+                    signed_at=event.private.setdefault("signed_at", now // 1000),
                     first_at=now,
                     next_at=now,
                 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 # Ids that WooshPay gave out, read together with the `created` of their objects, count from this moment.
-_EPOCH: Final = 1_288_834_974_657
+ID_EPOCH: Final = 1_288_834_974_657
 _LOW_BITS: Final = 22
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -29,7 +29,7 @@ class Ids:
 
     def new(self, prefix: str) -> str:
         """An id such as ``pi_1693466278934609920``, greater than every one before."""
-        number = max((self._now() - _EPOCH) << _LOW_BITS, self._last + 1)
+        number = max((self._now() - ID_EPOCH) << _LOW_BITS, self._last + 1)
         self._last = number
         return f"{prefix}_{number:019d}"
 
