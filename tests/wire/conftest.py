@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 
 import aioresponses.core
 import pytest
+from support.wire import Both
 
 
 @pytest.fixture
@@ -26,3 +29,13 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(core, "ClientResponse", build)
     with core.aioresponses() as mock:
         yield mock
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[Both]:
+    """Both clients and a peer, for all tests of a module; nothing of them is left behind."""
+    before = set(threading.enumerate())
+    with Both() as both:
+        yield both
+    gc.collect()
+    assert set(threading.enumerate()) <= before

@@ -6,26 +6,23 @@ of parameters and the result are those of the table; the names on the wire are t
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import email
-import gc
 import json
-import operator
 import re
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.message import Message
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 import attrs
 import pytest
 from support.arguments import every, nullable, required
-from support.peer import Received, ThreadedPeer, answering
+from support.peer import Received
+from support.wire import Both, body_of, nested, path_of, query_of
 
-from wooshpay import ApiResponse, AsyncPager, AsyncWooshPay, ListObject, Pager, WooshPay
+from wooshpay import UNSET, ApiResponse, AsyncPager, ListObject, Pager
 from wooshpay.api import SECTIONS, declarations
 from wooshpay.core.catalog import load
 from wooshpay.core.json import is_array, is_object
@@ -64,84 +61,35 @@ class Exchange:
     page: Any = None
 
     @property
-    def path(self) -> str:
-        return self.request.target.partition("?")[0]
-
-    @property
-    def query(self) -> Any:
-        return nested(self.request.target.partition("?")[2])
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.request.body) if self.request.body else None
-
-    @property
     def parts(self) -> dict[str, Message]:
         head = f"Content-Type: {self.request.headers['content-type']}\r\n\r\n".encode()
         message: Any = email.message_from_bytes(head + self.request.body)
         return {str(part.get_param("name", header="content-disposition")): part for part in message.get_payload()}
 
 
-class Wire:
-    """Both clients, and one peer that answers whatever it is told to."""
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> None:  # pyright: ignore[reportUnusedFunction]
+    """In place of the check after every test: `both` makes one for them all, which is most of a minute less."""
 
-    def __init__(self) -> None:
-        self.answer: object = {}
-        self.peer = ThreadedPeer(answering(lambda _: self.answer))
 
-    def __enter__(self) -> Wire:
-        self.peer.__enter__()
-        self._runner = asyncio.Runner()
-        self.clients: dict[str, Any] = {
-            "sync": WooshPay("sk_test_x", base_url=self.peer.url, max_retries=0),
-            "async": AsyncWooshPay("sk_test_x", base_url=self.peer.url, max_retries=0),
-        }
-        self.clients["sync"].request("GET", "/v1/first")  # starts its thread, which stays until the end
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.clients["sync"].close()
-        self._runner.run(self.clients["async"].close())
-        self._runner.close()
-        self.peer.__exit__()
-
-    def call(self, world: str, name: str, arguments: Mapping[str, Any], variant: str = "") -> Exchange:
-        """Make one call of this operation with ids for its path, and answer it."""
-        self.answer = answer_of(ROWS[name])
-        self.peer.requests.clear()
-        operation = operator.attrgetter(f"{name}.{variant}" if variant else name)(self.clients[world])
-        result = operation(*ids_for(ROWS[name]), **arguments)
-        if world == "async":
-            result = self._runner.run(awaited(result))
-        if type(result) in {Pager, AsyncPager}:
-            assert self.peer.requests == [], "a list is fetched when it is asked for"
-            page = result.page()
-            page = self._runner.run(page) if world == "async" else page
-            return Exchange(self.peer.requests[0], result, page)
-        [request] = self.peer.requests
+def call(both: Both, world: str, name: str, arguments: Mapping[str, Any], variant: str = "") -> Exchange:
+    """Make one call of this operation with ids for its path, and answer it."""
+    row = ROWS[name]
+    both.answer = lambda _: answer_of(row)
+    both.requests.clear()
+    result = both.operation(world, f"{name}.{variant}" if variant else name)(*ids_for(row), **arguments)
+    if variant or "[" not in row["returns"]:
+        result = both.wait(world, result)
+        [request] = both.requests
         return Exchange(request, result)
-
-
-async def awaited(result: Any) -> Any:
-    return result if is_exactly(result, AsyncPager) else await result
+    assert both.requests == [], "a list is fetched when it is asked for"
+    page = both.wait(world, result.page())
+    [request] = both.requests
+    return Exchange(request, result, page)
 
 
 def is_exactly(value: object, cls: type[object]) -> bool:
     return type(value) is cls
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    before = set(threading.enumerate())
-    with Wire() as wire:
-        yield wire
-    gc.collect()
-    assert set(threading.enumerate()) <= before
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_behind() -> None:  # pyright: ignore[reportUnusedFunction]
-    """In place of the check after every test: `wire` makes one for them all, which is most of a minute less."""
 
 
 worlds = pytest.mark.parametrize("world", ["sync", "async"])
@@ -154,7 +102,7 @@ def ids_for(row: Row) -> list[str]:
     return [f"{HOSTILE}{number}" for number, _ in enumerate(re.findall(r"\{\w+\}", row["path"]))]
 
 
-def path_of(row: Row) -> str:
+def path_for(row: Row) -> str:
     ids = iter(ids_for(row))
     return re.sub(r"\{\w+\}", lambda _: quote(next(ids), safe=""), row["path"])
 
@@ -180,23 +128,6 @@ def on_wire(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {WIRE.get((name, key), key): value for key, value in arguments.items()}
 
 
-def nested(query: str) -> dict[str, Any]:
-    """Read a query string back: ``created[gte]=1`` is an object in it, ``ids[]=a`` a list."""
-    found: dict[str, Any] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)):
-        first, *rest = [part.removesuffix("]") for part in key.split("[")]
-        inner: Any = found
-        for this, following in zip([first, *rest], [*rest, None], strict=True):
-            if this == "":
-                inner.append(value)
-            elif following is None:
-                assert this not in inner, f"{key} came twice"
-                inner[this] = value
-            else:
-                inner = inner.setdefault(this, [] if following == "" else {})
-    return found
-
-
 def as_query(value: Any) -> Any:
     """What a query string can tell of a value: no types, only text."""
     if is_object(value):
@@ -210,7 +141,7 @@ def check_parameters(row: Row, exchange: Exchange, sent: Mapping[str, Any]) -> N
     """The parameters are where the table says, all of them, and nothing else is anywhere."""
     place = row["params_in"]
     if place == "multipart":
-        assert exchange.query == {}
+        assert query_of(exchange.request) == {}
         assert {name: part.get_payload(decode=True) for name, part in exchange.parts.items()} == {
             name: value if isinstance(value, bytes) else str(value).encode()
             for name, value in sent.items()
@@ -218,12 +149,12 @@ def check_parameters(row: Row, exchange: Exchange, sent: Mapping[str, Any]) -> N
         }
         assert f'name="file"; filename="{sent.get("filename", "file")}"'.encode() in exchange.request.body
         return
-    assert exchange.query == (as_query(sent) if place in {"query", "query+body"} else {})
+    assert query_of(exchange.request) == (as_query(sent) if place in {"query", "query+body"} else {})
     if row["method"] == "POST":
-        assert exchange.body == sent
+        assert body_of(exchange.request) == sent
         assert exchange.request.headers["content-type"] == "application/json"
     else:
-        assert exchange.body == ((sent or None) if place in {"body", "query+body"} else None)
+        assert body_of(exchange.request) == ((sent or None) if place in {"body", "query+body"} else None)
 
 
 # ---- every operation ------------------------------------------------------------------------------------------
@@ -238,28 +169,30 @@ def test_the_table_is_whole() -> None:
 @worlds
 @each_operation
 def test_all_parameters_arrive_where_the_table_says_under_the_names_of_the_api(
-    world: str, name: str, wire: Wire
+    world: str, name: str, both: Both
 ) -> None:
     row, arguments = ROWS[name], every(DECLARED[name])
-    exchange = wire.call(world, name, arguments)
-    assert (exchange.request.method, exchange.path) == (row["method"], path_of(row))
+    exchange = call(both, world, name, arguments)
+    assert (exchange.request.method, path_of(exchange.request)) == (row["method"], path_for(row))
     assert bool(arguments) == (row["params_in"] != "-" and name not in WITHOUT_PARAMETERS)
     check_parameters(row, exchange, on_wire(name, arguments))
 
 
 @worlds
 @each_operation
-def test_what_is_not_given_is_not_sent(world: str, name: str, wire: Wire) -> None:
+@pytest.mark.parametrize("how", ["left out", "UNSET"])
+def test_what_is_not_given_is_not_sent(how: str, world: str, name: str, both: Both) -> None:
     row, arguments = ROWS[name], required(DECLARED[name])
-    exchange = wire.call(world, name, arguments)
-    assert (exchange.request.method, exchange.path) == (row["method"], path_of(row))
+    unset = dict.fromkeys(every(DECLARED[name]), UNSET) if how == "UNSET" else {}
+    exchange = call(both, world, name, {**unset, **arguments})
+    assert (exchange.request.method, path_of(exchange.request)) == (row["method"], path_for(row))
     check_parameters(row, exchange, on_wire(name, arguments))
 
 
 @worlds
 @each_operation
-def test_exactly_a_post_carries_an_idempotency_key_of_its_own(world: str, name: str, wire: Wire) -> None:
-    keys = [wire.call(world, name, required(DECLARED[name])).request.headers.get("idempotency-key") for _ in range(2)]
+def test_exactly_a_post_carries_an_idempotency_key_of_its_own(world: str, name: str, both: Both) -> None:
+    keys = [call(both, world, name, required(DECLARED[name])).request.headers.get("idempotency-key") for _ in range(2)]
     if ROWS[name]["method"] == "POST":
         assert None not in keys
         assert keys[0] != keys[1]
@@ -269,9 +202,9 @@ def test_exactly_a_post_carries_an_idempotency_key_of_its_own(world: str, name: 
 
 @worlds
 @each_operation
-def test_what_comes_back_is_of_the_type_in_the_table(world: str, name: str, wire: Wire) -> None:
+def test_what_comes_back_is_of_the_type_in_the_table(world: str, name: str, both: Both) -> None:
     row = ROWS[name]
-    exchange = wire.call(world, name, required(DECLARED[name]))
+    exchange = call(both, world, name, required(DECLARED[name]))
     result = exchange.result
     if row["returns"] == "unknown":
         assert result == answer_of(row)
@@ -285,9 +218,9 @@ def test_what_comes_back_is_of_the_type_in_the_table(world: str, name: str, wire
 
 @worlds
 @each_operation
-def test_the_whole_answer_can_be_had_as_well(world: str, name: str, wire: Wire) -> None:
+def test_the_whole_answer_can_be_had_as_well(world: str, name: str, both: Both) -> None:
     row = ROWS[name]
-    response = wire.call(world, name, required(DECLARED[name]), "with_response").result
+    response = call(both, world, name, required(DECLARED[name]), "with_response").result
     assert is_exactly(response, ApiResponse)
     assert (response.status, response.attempts, response.json()) == (200, 1, answer_of(row))
     assert (response.idempotency_key is not None) == (row["method"] == "POST")
@@ -309,10 +242,10 @@ NULLABLE = [(name, parameter) for name, declaration in DECLARED.items() for para
 
 
 @pytest.mark.parametrize(("name", "parameter"), NULLABLE)
-def test_none_is_sent_as_null(name: str, parameter: str, wire: Wire) -> None:
+def test_none_is_sent_as_null(name: str, parameter: str, both: Both) -> None:
     """It means something else than leaving the parameter out: it removes what is there."""
-    exchange = wire.call("sync", name, {**required(DECLARED[name]), parameter: None})
-    assert exchange.body[WIRE.get((name, parameter), parameter)] is None
+    exchange = call(both, "sync", name, {**required(DECLARED[name]), parameter: None})
+    assert body_of(exchange.request)[WIRE.get((name, parameter), parameter)] is None
 
 
 # ---- the tools of this file -----------------------------------------------------------------------------------
