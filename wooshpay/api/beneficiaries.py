@@ -187,7 +187,7 @@ class Beneficiary(Object):
     object: str
     created: int
     livemode: bool
-    destination_data: BeneficiaryDestination
+    destination_data: BeneficiaryDestination | None = None
     nickname: str | None = None
     metadata: dict[str, str] | None = None
     entity: BeneficiaryEntity | None = None

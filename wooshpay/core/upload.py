@@ -125,7 +125,8 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _name_of(source: FileSource) -> str:
     name: Any = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
-    return os.path.basename(os.fsdecode(name)) if issubclass(type(name), (str, os.PathLike)) else "file"
+    paths: Any = (str, os.PathLike)
+    return os.path.basename(os.fsdecode(name)) if issubclass(type(name), paths) else "file"
 
 
 def _head(boundary: str, fields: Mapping[str, Any], name: str, filename: str) -> bytes:

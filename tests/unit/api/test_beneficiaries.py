@@ -38,6 +38,7 @@ def all_objects_in(value: Any) -> Iterator[Object]:
 
 def test_the_details_stand_under_the_key_that_the_type_names(example: Example) -> None:
     beneficiary = Beneficiary.from_dict(example("beneficiary_alipay"))
+    assert beneficiary.destination_data is not None
     assert beneficiary.destination_data.destination_type == "alipay"
     assert beneficiary.destination_data.alipay is not None
     assert (beneficiary.destination_data.alipay.user_id, beneficiary.destination_data.alipay.first_name) == (
@@ -61,13 +62,17 @@ def test_whatever_comes_of_a_bank_account_can_be_sent_too() -> None:
 
 
 def test_a_routing_number_holds_the_iban_where_its_type_says_so(example: Example) -> None:
-    account = Beneficiary.from_dict(example("beneficiary_eurozone")).destination_data.bank_account
+    destination = Beneficiary.from_dict(example("beneficiary_eurozone")).destination_data
+    assert destination is not None
+    account = destination.bank_account
     assert account is not None
     assert (account.routing_type, account.routing_number, account.country) == ("iban", "AT91967209385576", "AT")
 
 
 def test_a_date_of_birth_is_text_and_a_certificate_has_a_type(example: Example) -> None:
-    account = Beneficiary.from_dict(example("beneficiary_whole")).destination_data.bank_account
+    destination = Beneficiary.from_dict(example("beneficiary_whole")).destination_data
+    assert destination is not None
+    account = destination.bank_account
     assert account is not None
     assert account.dob is not None
     assert (account.dob.day, account.dob.month, account.dob.year) == ("16", "05", "1991")
@@ -142,7 +147,9 @@ def test_no_repr_shows_an_account_or_the_number_of_a_paper(secret: str, example:
 
 
 def test_no_repr_shows_an_iban(example: Example) -> None:
-    account = Beneficiary.from_dict(example("beneficiary_eurozone")).destination_data.bank_account
+    destination = Beneficiary.from_dict(example("beneficiary_eurozone")).destination_data
+    assert destination is not None
+    account = destination.bank_account
     assert "9672" not in repr(account)
     assert "routing_number=[hidden]" in repr(account)
 

@@ -39,6 +39,7 @@ def test_the_details_of_a_upi_destination_come_back_under_imps(example: Example)
     beneficiary = Payout.from_dict(example("payout_2024")).beneficiary_data
     assert beneficiary is not None
     destination = beneficiary.destination_data
+    assert destination is not None
     assert (destination.destination_type, destination.upi) == ("upi", None)
     assert destination.imps is not None
     assert (destination.imps.vpa, destination.imps.phone_number) == ("8276831583@axl", "91-8276831583")
@@ -66,8 +67,7 @@ def test_the_beneficiary_of_a_payout_of_2022_says_itself_who_it_is(example: Exam
     assert payout.beneficiary.business is not None
     assert payout.beneficiary.business.company_registered_name == "Test Trading Ltd"
     assert payout.beneficiary.payee is None
-    missing: Any = payout.beneficiary.destination_data
-    assert missing is None
+    assert payout.beneficiary.destination_data is None
 
 
 def test_a_beneficiary_and_a_destination_may_be_ids_alone() -> None:
