@@ -11,7 +11,9 @@ from wooshpay import __version__
 
 # Command -> the module whose `command` it is.
 _COMMANDS: Final[dict[str, str]] = {
+    "api": "wooshpay.cli.api",
     "demo": "wooshpay.cli.demo",
+    "openapi": "wooshpay.cli.openapi",
     "sandbox": "wooshpay.cli.sandbox",
 }
 
