@@ -30,7 +30,7 @@ each_operation = pytest.mark.parametrize(
 class Things(Resource[W]):
     """Things of this test."""
 
-    @post("/v1/things/{thing}/of/{owner}", wire={"off_session": "off-session"})
+    @post("/v1/things/{id}/of/{owner}", wire={"off_session": "off-session"})
     def change(
         self,
         id: str,
@@ -85,7 +85,7 @@ def test_parameters_come_in_the_order_in_which_a_call_needs_them() -> None:
 def test_a_parameter_has_its_name_on_the_wire_and_its_place() -> None:
     facts = facts_of(Things.change)
     assert [(each.name, each.wire, each.place) for each in facts.parameters] == [
-        ("id", "thing", "path"),
+        ("id", "id", "path"),
         ("owner", "owner", "path"),
         ("kind", "kind", "body"),
         ("off_session", "off-session", "body"),
