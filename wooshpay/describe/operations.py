@@ -25,7 +25,6 @@ from wooshpay.core.upload import FILE_FIELD, NAME_OF_FILE
 Place: TypeAlias = Literal["path", "query", "body", "query+body", "form", "file", "filename"]
 """Where a parameter travels. ``form`` and ``file`` are fields of a multipart body, ``filename`` is no field of it."""
 
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _UNSET: Final = re.compile(r" \| Unset\b")
 
 
@@ -97,7 +96,6 @@ def facts_of(declaration: Declaration) -> Facts:
     """Read a declaration."""
     text = declaration.text
     hints: dict[str, Any] = typing.get_type_hints(declaration.function, include_extras=True)
-    placeholders = iter(_PLACEHOLDER.findall(declaration.path))
     parameters: list[Parameter] = []
     for name, parameter in declaration.signature.parameters.items():
         if name == "options":
@@ -106,7 +104,7 @@ def facts_of(declaration: Declaration) -> Facts:
         parameters.append(
             Parameter(
                 name=name,
-                wire=next(placeholders) if in_path else declaration.wire.get(name, name),
+                wire=declaration.wire.get(name, name),
                 place="path" if in_path else _place(declaration, name),
                 type=without_unset(hints[name]),
                 annotation=_UNSET.sub("", str(parameter.annotation)),
