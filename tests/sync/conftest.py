@@ -18,7 +18,8 @@ def program() -> Program:
 
     def start(source: str, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-X", "dev", "-c", textwrap.dedent(source), *args],
+            # Not -X dev: on a busy machine its asyncio adds remarks about slow callbacks.
+            [sys.executable, "-W", "default", "-c", textwrap.dedent(source), *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
