@@ -9,7 +9,6 @@ from wooshpay.api import declarations
 from wooshpay.sandbox.registry import find_behaviour
 from wooshpay.sandbox.routing import Routes
 
-
 # What this sandbox offers: whole sections, and of customers what a payment needs. Everything else is refused openly.
 OFFERED_SECTIONS = (
     "balance",
