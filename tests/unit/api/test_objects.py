@@ -6,66 +6,16 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from support.answers import EXAMPLES
 
 from wooshpay.api import OBJECTS, TAGS
-from wooshpay.api.checkout.sessions import CheckoutSession
-from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.core.catalog import class_for_tag, load
 from wooshpay.core.json import is_array, is_object
 from wooshpay.core.objects import Object, wire_names
 
-DATA = Path(__file__).parents[2] / "data" / "api"
-
-# File name up to the year or the word that tells it from others -> class.
-KINDS = {
-    "balance": "Balance",
-    "bank_account": "BankAccount",
-    "beneficiary": "Beneficiary",
-    "charge": "Charge",
-    "checkout_session": "CheckoutSession",
-    "coupon": "Coupon",
-    "customer": "Customer",
-    "deleted_beneficiary": "DeletedBeneficiary",
-    "deleted_coupon": "DeletedCoupon",
-    "deleted_object": "DeletedObject",
-    "deleted_webhook_endpoint": "DeletedWebhookEndpoint",
-    "discount": "Discount",
-    "dispute": "Dispute",
-    "event": "Event",
-    "file": "File",
-    "fx_quote": "FxQuote",
-    "invoice": "Invoice",
-    "invoice_item": "InvoiceItem",
-    "invoice_line_item": "InvoiceLineItem",
-    "issuing_authorization": "IssuingAuthorization",
-    "issuing_card": "IssuingCard",
-    "issuing_card_limits": "IssuingCardLimits",
-    "issuing_cardholder": "IssuingCardholder",
-    "issuing_transaction": "IssuingTransaction",
-    "payment_intent": "PaymentIntent",
-    "payment_link": "PaymentLink",
-    "payment_method": "PaymentMethod",
-    "payout": "Payout",
-    "price": "Price",
-    "product": "Product",
-    "promotion_code": "PromotionCode",
-    "refund": "Refund",
-    "setup_attempt": "SetupAttempt",
-    "setup_intent": "SetupIntent",
-    "subscription": "Subscription",
-    "subscription_item": "SubscriptionItem",
-    "webhook_endpoint": "WebhookEndpoint",
-}
-EXAMPLES = {
-    path.stem: KINDS[max((kind for kind in KINDS if path.stem.startswith(f"{kind}_")), key=len)]
-    for path in sorted(DATA.glob("*.json"))
-}
 WHOLE = [name for name in EXAMPLES if name.endswith("_whole")]
 
 CLIENT_SECRET = "pi_1693466278934609920_secret_xjsfriry3X8stv3ROmynz0kz"
@@ -202,23 +152,3 @@ def test_no_repr_shows_the_secret_of_a_webhook_endpoint(secret: str, example: Ca
 
 def test_no_repr_shows_an_account_number() -> None:
     assert "DE1250" not in repr(load("SepaOptions").from_dict({"iban": "DE12500105170648489890"}))
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["object", "id", "data", "url"]) | st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-@pytest.mark.parametrize("cls", [PaymentIntent, CheckoutSession])
-@given(data=st.data())
-def test_whatever_json_comes_gives_an_object_that_gives_it_back(cls: type[Object], data: st.DataObject) -> None:
-    names = list(in_every_field(cls, None))
-    answer = data.draw(st.dictionaries(st.sampled_from(names) | st.text(max_size=5), JSON, max_size=8))
-    made = cls.from_dict(answer)
-    assert exact(made.to_dict()) == exact(answer)
-    assert repr(made)
