@@ -1,11 +1,12 @@
 """Programs of users', under the strictest settings of both type checkers.
 
-`programs/asynchronous.py` and `programs/synchronous.py` say with ``assert_type`` what is known of every result, and
-must pass. `programs/mistakes.txt` must be faulted on exactly the lines that say so.
+The Python files in `programs/` say with ``assert_type`` what is known of every result, and must pass. The texts there
+are programs with mistakes, and must be faulted on exactly the lines that say so.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -18,9 +19,11 @@ from typing import TypeAlias
 import pytest
 
 import wooshpay
+from wooshpay.api import declarations
 
 PROGRAMS = Path(__file__).parent / "programs"
-RIGHT = ("asynchronous.py", "synchronous.py")
+RIGHT = sorted(path.name for path in PROGRAMS.glob("*.py"))
+WRONG = sorted(path.stem for path in PROGRAMS.glob("*.txt"))
 HOME = Path(wooshpay.__file__).parent.parent
 INSTALLED = HOME.name in {"site-packages", "dist-packages"}
 
@@ -35,7 +38,8 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Check]:
     place = tmp_path_factory.mktemp("user")
     for name in RIGHT:
         shutil.copy(PROGRAMS / name, place)
-    shutil.copy(PROGRAMS / "mistakes.txt", place / "mistakes.py")
+    for name in WRONG:
+        shutil.copy(PROGRAMS / f"{name}.txt", place / f"{name}.py")
     settings = {
         "typeCheckingMode": "strict",
         "pythonVersion": "3.11",
@@ -47,7 +51,7 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Check]:
     path = "" if INSTALLED else f"mypy_path = {HOME}\n"
     # The SDK's own source is not the user's to check: an installed package is silent, so this one is too.
     (place / "mypy.ini").write_text(f"[mypy]\nstrict = true\npython_version = 3.11\nfollow_imports = silent\n{path}")
-    names = [*RIGHT, "mistakes.py"]
+    names = [*RIGHT, *(f"{name}.py" for name in WRONG)]
     mypy = start([sys.executable, "-m", "mypy", "--no-pretty", "--show-error-codes", *names], place)
     pyright = start([sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson"], place)
     return {"mypy": lambda: read_mypy(mypy), "pyright": lambda: read_pyright(pyright)}
@@ -95,10 +99,27 @@ def test_a_right_program_passes_with_precise_types(checker: str, program: str, f
 
 
 @checkers
-def test_every_mistake_is_found_and_nothing_else(checker: str, findings: dict[str, Findings]) -> None:
-    found = findings[checker].get("mistakes.py", {})
-    lines = (PROGRAMS / "mistakes.txt").read_text().splitlines()
+@pytest.mark.parametrize("program", WRONG)
+def test_every_mistake_is_found_and_nothing_else(checker: str, program: str, findings: dict[str, Findings]) -> None:
+    found = findings[checker].get(f"{program}.py", {})
+    lines = (PROGRAMS / f"{program}.txt").read_text().splitlines()
     expected = {number: line for number, line in enumerate(lines, 1) if "# E: " in line}
     missed = [f"{number}: {line.strip()}" for number, line in expected.items() if number not in found]
     assert not missed, f"{checker} did not see these"
     assert {number: said for number, said in found.items() if number not in expected} == {}
+
+
+def operations_in(program: str) -> set[str]:
+    """What a program calls on a client, such as ``refunds.create``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((PROGRAMS / program).read_text())):
+        if isinstance(node, ast.Call):
+            first, _, rest = ast.unparse(node.func).partition(".")
+            if first == "client":
+                found.add(rest)
+    return found
+
+
+@pytest.mark.parametrize("program", ["every_section_asynchronous.py", "every_section_synchronous.py"])
+def test_the_programs_call_every_operation_of_every_section(program: str) -> None:
+    assert {declaration.name for declaration in declarations()} - operations_in(program) == set()
