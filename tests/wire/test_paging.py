@@ -137,7 +137,8 @@ def test_every_list_goes_back_too_unless_the_reference_gives_it_no_cursor(name: 
 @each_list
 def test_every_list_notices_a_server_that_ignores_the_cursor(world: str, name: str, both: Both) -> None:
     """Else a script that lists everything would run for ever, or handle every payment again and again."""
-    walk = Walk(both, world, name, lambda _: as_list([{"id": "x_000"}], True))
+    # Who does not notice comes to an end here nevertheless, only without the error.
+    walk = Walk(both, world, name, lambda _: as_list([{"id": "x_000"}], len(both.requests) < 5))
     with pytest.raises(ProtocolError, match="cursor was ignored") as caught:
         walk.items()
     assert caught.value.operation == name
@@ -331,7 +332,8 @@ def test_a_search_can_begin_at_a_token(world: str, both: Both) -> None:
 @worlds
 def test_a_search_that_gives_its_own_token_again_is_noticed(world: str, both: Both) -> None:
     def shop(_: Received) -> object:
-        return {"object": "search_result", "data": [{"id": f"x_{len(both.requests)}"}], "next_page": "again"}
+        count = len(both.requests)
+        return {"object": "search_result", "data": [{"id": f"x_{count}"}], "next_page": "again" if count < 5 else None}
 
     with pytest.raises(ProtocolError, match="next_page"):
         search(both, world, shop).items()
