@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wooshpay import AsyncPager, ConfigurationError, ListObject, Pager, ProtocolError
 from wooshpay.core.codec import reader
 from wooshpay.core.objects import Object, model
-from wooshpay.core.paging import check_progress, next_call
+from wooshpay.core.paging import Trail, next_call
 from wooshpay.core.request import Call
 
 
@@ -115,10 +115,30 @@ def test_a_list_that_cannot_be_continued_says_so_instead_of_ending_early(call: C
 def test_a_page_that_repeats_an_entry_is_no_progress() -> None:
     for after in (page("b", "c"), page("a"), page("x", "a")):
         with pytest.raises(ProtocolError, match="cursor was ignored"):
-            check_progress(listing(), page("a", "b"), after)
-    check_progress(listing(), page("a", "b"), page("c", "d"))
-    check_progress(listing(), page("a", None), page(None, "c"))
-    check_progress(listing(), page("a"), page())
+            follow(page("a", "b"), after)
+    follow(page("a", "b"), page("c", "d"))
+    follow(page("a", None), page(None, "c"))
+    follow(page("a"), page())
+
+
+def follow(*pages: Page) -> None:
+    trail = Trail()
+    for shown in pages:
+        trail.follow(listing(), shown)
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 7, 10])
+@pytest.mark.parametrize("lead", [0, 1, 5])
+def test_a_server_that_goes_in_circles_is_noticed_whatever_their_length(length: int, lead: int) -> None:
+    """Neighbouring pages differ in such a circle: comparing only those would walk on for ever."""
+    circle = [page(f"c{n}") for n in range(length)]
+    way = [page(f"a{n}") for n in range(lead)] + circle * 20
+    with pytest.raises(ProtocolError, match="cursor was ignored"):
+        follow(*way)
+
+
+def test_a_long_list_is_no_circle() -> None:
+    follow(*(page(f"a{n}", f"b{n}") for n in range(500)))
 
 
 # ---- the pagers, in both worlds -------------------------------------------------------------------------------

@@ -59,15 +59,35 @@ def _next_of_search(call: Call, page: ListObject[Any]) -> Call | None:
     return _with_params(call, {"page": page.next_page})
 
 
-def check_progress(call: Call, before: ListObject[Any], after: ListObject[Any]) -> None:
-    """Stop where a server ignores the cursor and sends the same entries again.
+class Trail:
+    """The pages of one walk, as far as needed to notice a server that sends the same ones again.
 
-    Raises:
-        ProtocolError: The two pages share an entry.
+    A page must share no entry with the one before it, and must not be the same as one kept from earlier. The
+    kept one is replaced after 1, 2, 4, 8, ... pages (Brent), so a circle of any length is noticed in the end,
+    and memory stays constant.
     """
-    seen = {_id_of(item) for item in before} - {None}
-    if any(_id_of(item) in seen for item in after):
-        raise _cannot_continue(call, "the same entries came again, so the cursor was ignored")
+
+    def __init__(self) -> None:
+        self._last: frozenset[str] = frozenset()
+        self._kept: frozenset[str] = frozenset()
+        self._since: int = 0
+        self._until: int = 1
+
+    def follow(self, call: Call, page: ListObject[Any]) -> None:
+        """Go on to the next page.
+
+        Raises:
+            ProtocolError: It was seen before.
+        """
+        entries = frozenset(found for found in map(_id_of, page) if found is not None)
+        if entries & self._last or (entries and entries == self._kept):
+            raise _cannot_continue(call, "the same entries came again, so the cursor was ignored")
+        self._last = entries
+        self._since += 1
+        if self._since == self._until:
+            self._kept = entries
+            self._since = 0
+            self._until *= 2
 
 
 def _id_of(item: Any) -> str | None:
@@ -124,12 +144,11 @@ class AsyncPager(Generic[T]):
 
     async def pages(self) -> AsyncIterator[ListObject[T]]:
         """Go through the pages, fetching each when it is asked for."""
-        page = await self._fetch(self._call)
-        yield page
-        call = next_call(self._call, page)
+        trail = Trail()
+        call: Call | None = self._call
         while call is not None:
-            before, page = page, await self._fetch(call)
-            check_progress(call, before, page)
+            page = await self._fetch(call)
+            trail.follow(call, page)
             yield page
             call = next_call(call, page)
 
@@ -182,12 +201,11 @@ class Pager(Generic[T]):
 
     def pages(self) -> Iterator[ListObject[T]]:
         """Go through the pages, fetching each when it is asked for."""
-        page = self._fetch(self._call)
-        yield page
-        call = next_call(self._call, page)
+        trail = Trail()
+        call: Call | None = self._call
         while call is not None:
-            before, page = page, self._fetch(call)
-            check_progress(call, before, page)
+            page = self._fetch(call)
+            trail.follow(call, page)
             yield page
             call = next_call(call, page)
 
