@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from wooshpay.api.sections import Sections
 from wooshpay.config import (
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_CONNECT_TIMEOUT,
@@ -27,6 +26,7 @@ from wooshpay.core.pipeline import Pipeline
 from wooshpay.core.request import Method, Middleware
 from wooshpay.core.retry import RetryEvent, RetryPolicy
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.sections import Sections
 
 if TYPE_CHECKING:
     from typing import Self
