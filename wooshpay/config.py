@@ -43,14 +43,14 @@ def _no_mapping() -> Mapping[str, Any]:
 
 def check_seconds(name: str, value: float) -> float:
     """Refuse a time limit that is not a positive number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}.")
     return float(value)
 
 
 def check_count(name: str, value: int, *, least: int) -> int:
     """Refuse a count that is no whole number or too small."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {value!r}.")
     return value
 
@@ -58,11 +58,11 @@ def check_count(name: str, value: int, *, least: int) -> int:
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Refuse headers that HTTP does not allow, or that the SDK sets by itself."""
     for name, value in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
             raise ConfigurationError(f"{name!r} is no valid header name.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the SDK and cannot be replaced.")
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
             raise ConfigurationError(
                 f"The value of the header {name} must be text without line breaks or other control characters."
             )
@@ -71,7 +71,7 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 def check_idempotency_key(key: str) -> str:
     """Refuse an idempotency key that cannot travel in a header unchanged."""
-    if not isinstance(key, str) or not _IDEMPOTENCY_KEY.fullmatch(key):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(key, str) or not _IDEMPOTENCY_KEY.fullmatch(key):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(
             "An idempotency key must be 1 to 255 printable ASCII characters that neither start nor end with a space."
             " Hash longer or other texts first."
@@ -181,7 +181,7 @@ def check_api_key(key: str | None) -> str:
             "No API key: pass api_key=... or set the environment variable WOOSHPAY_API_KEY."
             " Your keys are in the WooshPay dashboard."
         )
-    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(f"The API key must be text, not {type(key).__name__}.")
     if key != key.strip():
         raise ConfigurationError("The API key has spaces or a line break around it: copy it again without them.")
@@ -195,7 +195,7 @@ def check_api_key(key: str | None) -> str:
 
 def check_base_url(url: str, *, live: bool) -> str:
     """Give the base URL without ``/v1``, or refuse one that would put the key at risk."""
-    if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(f"The base URL must be text, not {type(url).__name__}.")
     try:
         parts = urlsplit(url)

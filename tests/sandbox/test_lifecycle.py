@@ -108,7 +108,7 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing_running(no_task_left:
 
 def test_shows_no_key_in_its_repr() -> None:
     with Sandbox() as sandbox:
-        for shown in (repr(sandbox), repr(sandbox._server.state.account)):  # pyright: ignore[reportPrivateUsage]
+        for shown in (repr(sandbox), repr(sandbox._server.state.account)):  # pyright: ignore[reportPrivateUsage]  # no public way to it
             assert sandbox.api_key not in shown
             assert sandbox.publishable_key not in shown
 

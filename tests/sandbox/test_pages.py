@@ -268,6 +268,6 @@ async def test_the_page_of_an_expired_session_leads_nowhere(api: Api, sandbox: S
 
 def test_without_jinja2_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    templates._environment.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    templates._environment.cache_clear()  # pyright: ignore[reportPrivateUsage]  # no public way to it
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'wooshpay\[cli\]'"):
         templates.message("a", "b")

@@ -24,8 +24,8 @@ def leftovers(value: object, place: str) -> Iterator[str]:
         for name, _ in wire_names(cls):
             yield from leftovers(getattr(value, name), f"{place}.{name}")
     elif isinstance(value, list):
-        for entry in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from leftovers(entry, f"{place}[]")  # pyright: ignore[reportUnknownArgumentType]
+        for entry in value:  # pyright: ignore[reportUnknownVariableType]  # JSON
+            yield from leftovers(entry, f"{place}[]")  # pyright: ignore[reportUnknownArgumentType]  # JSON
 
 
 def check(data: Any, cls: Any = None) -> None:

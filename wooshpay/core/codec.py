@@ -348,7 +348,7 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
         "    return made",
     ]
     # The text is made of field names of our own classes only; nothing received gets into it.
-    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), scope)  # noqa: S102
+    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), scope)  # noqa: S102  # see above
     hook: Hook = scope["structure"]
     return hook
 

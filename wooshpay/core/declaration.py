@@ -235,7 +235,7 @@ class Declaration:
     def returns(self) -> Any:
         """The declared result type."""
         # The text is the annotation in our own source.
-        return eval(self.function.__annotations__["return"], self.function.__globals__)  # noqa: S307
+        return eval(self.function.__annotations__["return"], self.function.__globals__)  # noqa: S307  # see above
 
     @cached_property
     def text(self) -> Docstring:

@@ -59,10 +59,10 @@ def encode_query(query: Mapping[str, Json]) -> str:
 
 def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
     if isinstance(value, Mapping):
-        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
+        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  # JSON
             _flatten(f"{name}[{key}]", inner, pairs)
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType]
+        for inner in value:  # pyright: ignore[reportUnknownVariableType]  # JSON
             _flatten(f"{name}[]", inner, pairs)
     elif isinstance(value, str):
         pairs.append((name, str.__str__(value)))  # of an enum its value, as in JSON

@@ -24,7 +24,7 @@ class Ids:
 
     def __init__(self, now: Callable[[], int], *, seed: int | None = None) -> None:
         self._now = now
-        self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
+        self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311  # a seed asks for chance that repeats
         self._last = 0
 
     def new(self, prefix: str) -> str:

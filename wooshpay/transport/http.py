@@ -111,7 +111,10 @@ class HttpTransport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _named(error, request, timeout) from _without_secrets(error)
         except RuntimeError as error:
-            raise _misused(session, error) from error
+            problem = _misused(session, error)
+            if problem is None:
+                raise
+            raise problem from error
         return Response(status=answer.status, headers=answer.headers, body=body)
 
     async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
@@ -278,15 +281,15 @@ def _without_secrets(error: Exception) -> Exception | None:
     return error if redact(str(error)) == str(error) else None
 
 
-def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> Exception:
-    """Explain what aiohttp reports as a RuntimeError; only an injected session can come to this."""
+def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> errors.ConfigurationError | None:
+    """Explain what aiohttp reports as a RuntimeError of a session that was used wrongly; ``None`` for any other."""
     if session.closed:
         return _closed()
     if "loop" in str(error) or "Timeout context manager" in str(error):
         return errors.ConfigurationError(
             "The session belongs to another event loop: make client and session in the loop that uses them."
         )
-    return error
+    return None
 
 
 def _closed() -> errors.ConfigurationError:

@@ -140,7 +140,7 @@ def sign(body: Body, secret: str, *, t: int | None = None) -> str:
     """
     if t is None:
         t = int(time.time())
-    if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < 10**_MOST_DIGITS:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < 10**_MOST_DIGITS:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError("t must be a whole number of seconds since 1970.")
     message = b"%d.%b" % (t, raw_body(body))
     return f"t={t},v1={hmac.digest(_key(secret), message, 'sha256').hex()}"
@@ -199,7 +199,7 @@ def _key(secret: object) -> bytes:
 def _check_tolerance(tolerance: float | None) -> None:
     if tolerance is None:
         return
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not tolerance >= 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not tolerance >= 0:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(f"tolerance must be a number of seconds, 0 or more, not {tolerance!r}.")
 
 

@@ -135,7 +135,7 @@ def check(made: Object, received: Any, hint: Any = None) -> None:
     for other in (copy.deepcopy(made), copy.copy(made), pickle.loads(pickle.dumps(made)), again):
         assert other == made
         assert exact(other.to_dict()) == exact(received)
-    assert (made == object(), made == None) == (False, False)  # noqa: E711
+    assert (made == object(), made == None) == (False, False)  # noqa: E711  # its __eq__ is what is tested
     for found in objects_in(made):
         check_what_shows(found)
 
