@@ -73,7 +73,7 @@ def test_settings_for_a_real_account_are_left_alone() -> None:
             "SignatureError: The signature does not match",
         ),
         (
-            "from wooshpay.sandbox.idempotency import Keys\n"
+            "from wooshpay.sandbox.requests.idempotency import Keys\n"
             "claim = Keys.claim\n"
             "Keys.claim = lambda self, key, *rest: (self._entries.pop(key, None), claim(self, key, *rest))[1]\n",
             "Lose an answer on the way",
@@ -81,7 +81,7 @@ def test_settings_for_a_real_account_are_left_alone() -> None:
             "The sandbox holds 2 payments for this order",
         ),
         (
-            "from wooshpay.sandbox import cards\ncards.outcome_of = lambda number: 'succeeds'\n",
+            "from wooshpay.sandbox.rules import cards\ncards.outcome_of = lambda number: 'succeeds'\n",
             "Have a card declined",
             6,
             "The payment went through with a card that has no funds.",

@@ -6,7 +6,7 @@ import pytest
 from sandbox.rig import Api, card, payment
 
 from wooshpay.sandbox import CARDS, Sandbox, TestCard
-from wooshpay.sandbox.cards import brand_of, passes_luhn
+from wooshpay.sandbox.rules.cards import brand_of, passes_luhn
 
 REFUSED = [
     ("4000000000000002", "card_declined", "generic_decline"),

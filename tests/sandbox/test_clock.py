@@ -8,7 +8,7 @@ import pytest
 from sandbox.rig import Api, payment
 
 from wooshpay.sandbox import Sandbox
-from wooshpay.sandbox.clock import Alarm, Clock
+from wooshpay.sandbox.engine.clock import Alarm, Clock
 
 START = 1_800_000_000_123
 

@@ -134,7 +134,7 @@ async def test_a_bug_of_the_sandbox_is_an_api_error(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("wooshpay.sandbox.ledger.available", fail)
+    monkeypatch.setattr("wooshpay.sandbox.lifecycles.ledger.available", fail)
     reply = await api.get("/v1/balance")
     assert (reply.status, reply.error["type"]) == (500, "api_error")
     assert "balance.retrieve failed" in caplog.text

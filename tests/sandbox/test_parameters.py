@@ -8,9 +8,9 @@ import pytest
 from sandbox.rig import Api, card, order, payment
 
 from wooshpay.sandbox import Sandbox
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.reading import read_query
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.requests.reading import read_query
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"1", b"\xff\xfe", b"amount=5&currency=usd"])

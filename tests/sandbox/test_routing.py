@@ -6,8 +6,8 @@ import pytest
 from sandbox.rig import Api, payment
 
 from wooshpay.api import declarations
-from wooshpay.sandbox.registry import find_behaviour
-from wooshpay.sandbox.routing import Routes
+from wooshpay.sandbox.engine.registry import find_behaviour
+from wooshpay.sandbox.requests.routing import Routes
 
 # What this sandbox offers: whole sections, and of customers what a payment needs. Everything else is refused openly.
 OFFERED_SECTIONS = (

@@ -6,9 +6,9 @@ from time import perf_counter
 
 import pytest
 
-from wooshpay.sandbox.clock import Clock
-from wooshpay.sandbox.ids import ID_EPOCH, Ids
-from wooshpay.sandbox.store import Collection, Record, Store, UnknownCursor
+from wooshpay.sandbox.engine.clock import Clock
+from wooshpay.sandbox.engine.ids import ID_EPOCH, Ids
+from wooshpay.sandbox.engine.store import Collection, Record, Store, UnknownCursor
 
 # A session in WooshPay's guide, and the millisecond of its creation: its `expires_at` less 24 hours.
 REAL_ID, REAL_CREATED = 1580071142008291328, 1665639691214 - 86_400_000

@@ -13,7 +13,7 @@ from sandbox.rig import GOOD, Api, Hook, Shop, payment
 
 from wooshpay import webhooks
 from wooshpay.sandbox import Sandbox
-from wooshpay.sandbox.deliveries import MOST_ATTEMPTS, WINDOW, attempt_offset
+from wooshpay.sandbox.webhooks.deliveries import MOST_ATTEMPTS, WINDOW, attempt_offset
 
 PATH = "/v1/webhook_endpoints"
 

@@ -6,11 +6,11 @@ async with Sandbox() as sandbox:
 
 from __future__ import annotations
 
-from wooshpay.sandbox.cards import CARDS, TestCard
-from wooshpay.sandbox.deliveries import Delivery, DeliveryAttempt
-from wooshpay.sandbox.faults import Fault, FaultKind
-from wooshpay.sandbox.log import LoggedRequest
+from wooshpay.sandbox.requests.faults import Fault, FaultKind
+from wooshpay.sandbox.requests.log import LoggedRequest
+from wooshpay.sandbox.rules.cards import CARDS, TestCard
 from wooshpay.sandbox.sandbox import Sandbox, SyncSandbox
+from wooshpay.sandbox.webhooks.deliveries import Delivery, DeliveryAttempt
 
 __all__ = [
     "Sandbox",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.state import State
+from wooshpay.sandbox.engine.state import State
 
 
 class Inspector:

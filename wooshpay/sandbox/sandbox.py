@@ -8,13 +8,13 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wooshpay.sandbox.clock import Clock, real_time
-from wooshpay.sandbox.deliveries import Delivery
-from wooshpay.sandbox.faults import Faults
+from wooshpay.sandbox.engine.clock import Clock, real_time
+from wooshpay.sandbox.engine.state import Account
 from wooshpay.sandbox.inspector import Inspector
-from wooshpay.sandbox.log import RequestLog
+from wooshpay.sandbox.requests.faults import Faults
+from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.server import Server
-from wooshpay.sandbox.state import Account
+from wooshpay.sandbox.webhooks.deliveries import Delivery
 
 if TYPE_CHECKING:
     from typing import Self

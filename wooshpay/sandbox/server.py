@@ -11,18 +11,18 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from wooshpay.sandbox.clock import Clock, real_time
-from wooshpay.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries
-from wooshpay.sandbox.faults import Faults
-from wooshpay.sandbox.gate import Gate
-from wooshpay.sandbox.idempotency import Keys
-from wooshpay.sandbox.ids import Ids
-from wooshpay.sandbox.log import RequestLog
+from wooshpay.sandbox.engine.clock import Clock, real_time
+from wooshpay.sandbox.engine.ids import Ids
+from wooshpay.sandbox.engine.registry import load
+from wooshpay.sandbox.engine.state import Account, State
+from wooshpay.sandbox.engine.wakeup import Wakeup
 from wooshpay.sandbox.pages.views import Pages
-from wooshpay.sandbox.registry import load
-from wooshpay.sandbox.routing import Routes
-from wooshpay.sandbox.state import Account, State
-from wooshpay.sandbox.wakeup import Wakeup
+from wooshpay.sandbox.requests.faults import Faults
+from wooshpay.sandbox.requests.gate import Gate
+from wooshpay.sandbox.requests.idempotency import Keys
+from wooshpay.sandbox.requests.log import RequestLog
+from wooshpay.sandbox.requests.routing import Routes
+from wooshpay.sandbox.webhooks.deliveries import TIMEOUT_SECONDS, Deliveries
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS: Final = 2.0

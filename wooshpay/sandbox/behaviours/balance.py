@@ -1,12 +1,12 @@
-"""The balance. It has no states: charges and refunds move it, see `wooshpay.sandbox.ledger`."""
+"""The balance. It has no states: charges and refunds move it, see `wooshpay.sandbox.lifecycles.ledger`."""
 
 from __future__ import annotations
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import ledger
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.state import State
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.lifecycles import ledger
 
 
 @behaviour("balance.retrieve")

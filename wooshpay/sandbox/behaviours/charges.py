@@ -9,11 +9,11 @@ failed       a refused attempt
 from __future__ import annotations
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.listing import envelope, equals, list_page
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour, view
-from wooshpay.sandbox.state import State, plain_view
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.listing import envelope, equals, list_page
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour, view
+from wooshpay.sandbox.engine.state import State, plain_view
+from wooshpay.sandbox.engine.store import Record
 
 
 @behaviour("charges.retrieve")

@@ -1,4 +1,4 @@
-"""Checkout Sessions. Their states, and what moves them, are in `wooshpay.sandbox.checkout`.
+"""Checkout Sessions. Their states, and what moves them, are in `wooshpay.sandbox.lifecycles.checkout`.
 
 operation                          allowed in these states
 create                             -
@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import checkout, methods
 from wooshpay.sandbox.behaviours.payment_intents import make_intent, read_intent
-from wooshpay.sandbox.errors import SandboxError, invalid, missing, not_found
-from wooshpay.sandbox.listing import envelope, equals, list_page, take_page
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour, view
-from wooshpay.sandbox.state import State, plain_view
-from wooshpay.sandbox.store import Collection, Record
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, not_found
+from wooshpay.sandbox.engine.listing import envelope, equals, list_page, take_page
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour, view
+from wooshpay.sandbox.engine.state import State, plain_view
+from wooshpay.sandbox.engine.store import Collection, Record
+from wooshpay.sandbox.lifecycles import checkout, payment_methods
 
 PATH: Final = "/v1/checkout/sessions"
 
@@ -32,7 +32,7 @@ def create(state: State, params: Params) -> JsonObject:
     _refuse_other_modes(params)
     lines = checkout.read_lines(state, params)
     total = sum(line.amount for line in lines)
-    types = methods.read_types(params)
+    types = payment_methods.read_types(params)
     customer = _customer(state, params)
     fields: JsonObject = {
         "amount_subtotal": total,

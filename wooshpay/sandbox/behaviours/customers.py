@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.state import State
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.state import State
 
 _TEXTS: Final = ("email", "name", "phone", "description")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.state import State
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.state import State
 
 
 @behaviour("events.retrieve")

@@ -1,4 +1,4 @@
-"""PaymentIntents. Their states, and what moves them, are in `wooshpay.sandbox.payments`.
+"""PaymentIntents. Their states, and what moves them, are in `wooshpay.sandbox.lifecycles.payments`.
 
     operation             allowed in these states
     create                -
@@ -18,14 +18,14 @@ import hmac
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import methods, payments
-from wooshpay.sandbox.errors import SandboxError, missing, wrong_state
-from wooshpay.sandbox.listing import equals, list_page
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.searching import search_page
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
+from wooshpay.sandbox.engine.listing import equals, list_page
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.searching import search_page
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import payment_methods, payments
 
 PATH: Final = "/v1/payment_intents"
 USAGES: Final = ("on_session", "off_session")
@@ -50,7 +50,7 @@ _PUBLIC_PART: Final = (
 def create(state: State, params: Params) -> JsonObject:
     """Create an intent; with ``confirm`` take the payment at once."""
     amount, currency = params.need_amount("amount"), params.need_currency("currency")
-    types = methods.read_types(params)
+    types = payment_methods.read_types(params)
     confirmed = bool(params.flag("confirm"))
     fields = read_intent(state, params, amount=amount, currency=currency, method_types=types)
     method = _read_method(state, params)
@@ -155,7 +155,7 @@ def _read_changes(state: State, intent: Record, params: Params) -> JsonObject:
         "currency": params.currency("currency"),
         "customer": _customer(state, params),
         "payment_method_options": params.as_sent("payment_method_options"),
-        "payment_method_types": methods.read_types(params),
+        "payment_method_types": payment_methods.read_types(params),
         "quantity": params.integer("quantity", least=1),
         "return_url": params.url("return_url"),
         "setup_future_usage": params.choice("setup_future_usage", USAGES),
@@ -229,7 +229,7 @@ def _read_method(state: State, params: Params) -> Record | None:
     """The payment method that the parameters bring, made where they bring its data."""
     data = params.within("payment_method_data")
     if data is not None:
-        return methods.make(state, data, customer=_customer(state, params))
+        return payment_methods.make(state, data, customer=_customer(state, params))
     id = params.text("payment_method") or None
     return state.need("payment_method", id, param="payment_method") if id is not None else None
 
@@ -238,7 +238,7 @@ def _method_by_type(state: State, types: list[str] | None) -> Record:
     """A method made of its type alone: a guide confirms a wallet so. A card needs its data."""
     if types is None or len(types) != 1 or types == ["card"]:
         raise missing("payment_method_data")
-    return methods.make(state, Params({"type": types[0]}))
+    return payment_methods.make(state, Params({"type": types[0]}))
 
 
 def _set_method(intent: Record, method: Record) -> None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import ledger
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.methods import refund_rules
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.payments import require
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import ledger
+from wooshpay.sandbox.lifecycles.payment_methods import refund_rules
+from wooshpay.sandbox.lifecycles.payments import require
 
 REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "resolved_dispute")
 

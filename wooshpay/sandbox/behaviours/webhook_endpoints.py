@@ -15,11 +15,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.errors import SandboxError, missing
-from wooshpay.sandbox.listing import list_page
-from wooshpay.sandbox.params import Params, is_web_address
-from wooshpay.sandbox.registry import behaviour
-from wooshpay.sandbox.state import API_VERSION, State
+from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.listing import list_page
+from wooshpay.sandbox.engine.params import Params, is_web_address
+from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.state import API_VERSION, State
 
 _LOCAL_ENDINGS: Final = (".localhost", ".local", ".internal", ".test", ".example")
 

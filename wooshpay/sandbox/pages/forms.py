@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.cards import digits_of, passes_luhn
+from wooshpay.sandbox.rules.cards import digits_of, passes_luhn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wooshpay.sandbox.errors import SandboxError
-    from wooshpay.sandbox.store import Record
+    from wooshpay.sandbox.engine.errors import SandboxError
+    from wooshpay.sandbox.engine.store import Record
 
 _FIELD_OF_CODE: Final = {"incorrect_number": "number", "expired_card": "expiry", "incorrect_cvc": "cvc"}
 

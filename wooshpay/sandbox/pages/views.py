@@ -13,14 +13,14 @@ from aiohttp import web
 from yarl import URL
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import checkout, payments
-from wooshpay.sandbox.cards import Decline
-from wooshpay.sandbox.errors import SandboxError
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import checkout, payments
 from wooshpay.sandbox.pages.forms import CardForm
 from wooshpay.sandbox.pages.templates import message, page
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.rules.cards import Decline
 
 _HOSTED_ID = re.compile(r"cs_test_(\d+)")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)

@@ -14,17 +14,17 @@ from aiohttp import web
 
 from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.redaction import redact_json
-from wooshpay.sandbox import breakage
-from wooshpay.sandbox.access import check_access
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.faults import Fault, Faults
-from wooshpay.sandbox.idempotency import Answer, Keys
-from wooshpay.sandbox.log import LoggedRequest, RequestLog
-from wooshpay.sandbox.params import Params, as_object
-from wooshpay.sandbox.reading import read_body, read_query
-from wooshpay.sandbox.registry import Behaviour, find_behaviour
-from wooshpay.sandbox.routing import Route, Routes
-from wooshpay.sandbox.state import Cause, State
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import Params, as_object
+from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
+from wooshpay.sandbox.engine.state import Cause, State
+from wooshpay.sandbox.requests import breakage
+from wooshpay.sandbox.requests.access import check_access
+from wooshpay.sandbox.requests.faults import Fault, Faults
+from wooshpay.sandbox.requests.idempotency import Answer, Keys
+from wooshpay.sandbox.requests.log import LoggedRequest, RequestLog
+from wooshpay.sandbox.requests.reading import read_body, read_query
+from wooshpay.sandbox.requests.routing import Route, Routes
 
 _logger = logging.getLogger("wooshpay.sandbox")
 

@@ -12,9 +12,9 @@ import attrs
 
 from wooshpay.core.json import dumps
 from wooshpay.core.redaction import redact
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
-from wooshpay.sandbox.wakeup import Wakeup
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.engine.wakeup import Wakeup
 
 if TYPE_CHECKING:
     import aiohttp

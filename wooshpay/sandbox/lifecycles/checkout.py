@@ -14,13 +14,13 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import methods, payments
-from wooshpay.sandbox.clock import MILLISECONDS_PER_DAY
-from wooshpay.sandbox.errors import SandboxError, invalid, missing, wrong_state
-from wooshpay.sandbox.params import MAX_AMOUNT, Params
-from wooshpay.sandbox.registry import duty, reaction
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.clock import MILLISECONDS_PER_DAY
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, wrong_state
+from wooshpay.sandbox.engine.params import MAX_AMOUNT, Params
+from wooshpay.sandbox.engine.registry import duty, reaction
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import payment_methods, payments
 
 LIFETIME: Final = MILLISECONDS_PER_DAY
 
@@ -158,7 +158,7 @@ def pay(state: State, session: Record, method_data: Params) -> Record:
     """
     _require_open(session, "paid")
     intent = state.need("payment_intent", session["payment_intent"])
-    method = methods.make(state, method_data, customer=session["customer"] or None)
+    method = payment_methods.make(state, method_data, customer=session["customer"] or None)
     payments.attempt(state, intent, method)
     return intent
 

@@ -7,11 +7,11 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import cards
-from wooshpay.sandbox.errors import invalid, missing
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.errors import invalid, missing
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.rules import cards
 
 TYPES: Final = (
     *("card", "alipayplus", "alipay", "wechat_pay", "sepa_debit", "alipay_hk", "boost", "truemoney", "gcash"),

@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.clock import MILLISECONDS_PER_DAY
-from wooshpay.sandbox.errors import SandboxError
+from wooshpay.sandbox.engine.clock import MILLISECONDS_PER_DAY
+from wooshpay.sandbox.engine.errors import SandboxError
 
 LIFETIME: Final = MILLISECONDS_PER_DAY
 

@@ -9,11 +9,11 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.clock import Alarm, Clock
-from wooshpay.sandbox.errors import not_found
-from wooshpay.sandbox.ids import Ids
-from wooshpay.sandbox.registry import find_duty, find_reactions, find_view
-from wooshpay.sandbox.store import Record, Store, snapshot
+from wooshpay.sandbox.engine.clock import Alarm, Clock
+from wooshpay.sandbox.engine.errors import not_found
+from wooshpay.sandbox.engine.ids import Ids
+from wooshpay.sandbox.engine.registry import find_duty, find_reactions, find_view
+from wooshpay.sandbox.engine.store import Record, Store, snapshot
 
 API_VERSION: Final = "1.0.1"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from wooshpay.core.json import JsonObject, loads
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.params import as_object, is_list
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import as_object, is_list
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from wooshpay.core.json import JsonObject
-    from wooshpay.sandbox.params import Params
-    from wooshpay.sandbox.state import State
-    from wooshpay.sandbox.store import Record
+    from wooshpay.sandbox.engine.params import Params
+    from wooshpay.sandbox.engine.state import State
+    from wooshpay.sandbox.engine.store import Record
 
 Behaviour: TypeAlias = "Callable[[State, Params], JsonObject]"
 Duty: TypeAlias = "Callable[[State, str], None]"

@@ -6,8 +6,8 @@ import base64
 import binascii
 import hmac
 
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.state import Account
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.state import Account
 
 
 def check_access(account: Account, authorization: str | None, *, publishable: bool) -> bool:

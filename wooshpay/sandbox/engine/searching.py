@@ -9,11 +9,11 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.listing import limit_of
-from wooshpay.sandbox.params import Params
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record, UnknownCursor
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.listing import limit_of
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record, UnknownCursor
 
 _QUOTED: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _CLAUSE = re.compile(rf"\s*(?P<field>\w+)(?:\[(?P<key>{_QUOTED})\])?\s*:\s*(?P<value>{_QUOTED})\s*")

@@ -29,13 +29,14 @@ from typing import Final
 from urllib.parse import quote
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox import cards, ledger, methods
-from wooshpay.sandbox.cards import Decline
-from wooshpay.sandbox.clock import MILLISECONDS_PER_DAY
-from wooshpay.sandbox.errors import SandboxError, wrong_state
-from wooshpay.sandbox.registry import duty
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.clock import MILLISECONDS_PER_DAY
+from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
+from wooshpay.sandbox.engine.registry import duty
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import ledger, payment_methods
+from wooshpay.sandbox.rules import cards
+from wooshpay.sandbox.rules.cards import Decline
 
 CONFIRMABLE: Final = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 CANCELABLE: Final = CONFIRMABLE | {"requires_capture"}
@@ -82,7 +83,7 @@ def attempt(
         url = f"{state.base_url}/paymentcode?type={quote(method['type'])}&clientSecret={intent['client_secret']}"
         if off_session or refuse_action:
             raise _refused(state, intent, method, cards.AUTHENTICATION_REQUIRED)
-        _ask_customer(state, intent, methods.redirect_action(method["type"], url))
+        _ask_customer(state, intent, payment_methods.redirect_action(method["type"], url))
         return
     card = cards.card_with(method.private["outcome"])
     if card.decline is cards.INCORRECT_NUMBER:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.params import Params, as_object
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Collection, Page, Record, UnknownCursor
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.params import Params, as_object
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Collection, Page, Record, UnknownCursor
 
 DEFAULT_LIMIT: Final = 10
 MAX_LIMIT: Final = 100

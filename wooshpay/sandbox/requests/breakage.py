@@ -9,8 +9,8 @@ from email.utils import formatdate
 from aiohttp import web
 
 from wooshpay.core.json import dumps
-from wooshpay.sandbox.errors import SandboxError
-from wooshpay.sandbox.faults import Fault
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.requests.faults import Fault
 
 _LOOK_EVERY = 0.2
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from wooshpay.core.json import Json, JsonObject
-from wooshpay.sandbox.errors import invalid, missing
+from wooshpay.sandbox.engine.errors import invalid, missing
 
 MAX_AMOUNT: Final = 99_999_999
 # Seconds reach this in the year 5138, milliseconds left it behind in March 1973.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.state import State
-from wooshpay.sandbox.store import Record
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
 
 _KIND = "balance.amount"
 
