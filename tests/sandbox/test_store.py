@@ -112,6 +112,52 @@ def test_a_page_deep_inside_a_large_collection_costs_no_walk() -> None:
     assert cost(filled(50_000)) < cost(filled(1_000)) * 5
 
 
+def colours(size: int) -> Collection:
+    collection = filled(size)
+    for record in collection:
+        number = int(record.id[2:])
+        record.update(colour="red" if number % 3 == 0 else "blue", shape="round" if number % 2 else None)
+    return collection
+
+
+def test_records_are_found_by_the_values_of_fields_newest_first() -> None:
+    collection = colours(10)
+    assert numbers(list(collection.where(colour="red"))) == [9, 6, 3, 0]
+    assert numbers(list(collection.where(colour="red", shape="round"))) == [9, 3]
+    assert list(collection.where(colour="green")) == []
+
+
+def test_an_index_follows_what_is_added_changed_and_removed() -> None:
+    collection = colours(10)
+    assert numbers(list(collection.where(colour="red"))) == [9, 6, 3, 0]
+    collection.add(Record({"id": "x_10", "object": "x", "colour": "red"}))
+    changed = collection.get("x_6")
+    assert changed is not None
+    changed["colour"] = "blue"
+    other = collection.get("x_5")
+    assert other is not None
+    other.update(colour="red")
+    collection.remove("x_3")
+    assert numbers(list(collection.where(colour="red"))) == [10, 9, 5, 0]
+    assert numbers(list(collection.where(colour="blue"))) == [8, 7, 6, 4, 2, 1]
+    del changed["colour"]
+    assert numbers(list(collection.where(colour="blue"))) == [8, 7, 4, 2, 1]
+
+
+def test_pages_of_what_has_a_value_go_on_from_any_record() -> None:
+    collection = colours(10)
+    page = collection.page(limit=2, where={"colour": "red"})
+    assert (numbers(page.records), page.has_more) == ([9, 6], True)
+    page = collection.page(limit=2, where={"colour": "red"}, starting_after="x_6")
+    assert (numbers(page.records), page.has_more) == ([3, 0], False)
+    page = collection.page(limit=2, where={"colour": "red"}, starting_after="x_4")
+    assert (numbers(page.records), page.has_more) == ([3, 0], False)
+    page = collection.page(limit=1, where={"colour": "red"}, ending_before="x_2")
+    assert (numbers(page.records), page.has_more) == ([3], True)
+    page = collection.page(limit=5, where={"colour": "red"}, keep=lambda record: record["odd"])
+    assert (numbers(page.records), page.has_more) == ([9, 3], False)
+
+
 def test_private_facts_are_no_fields() -> None:
     record = Record({"id": "x_1", "object": "x"}, secret="s")
     assert record == {"id": "x_1", "object": "x"}

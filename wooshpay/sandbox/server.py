@@ -16,7 +16,8 @@ from wooshpay.sandbox.engine.ids import Ids
 from wooshpay.sandbox.engine.registry import load
 from wooshpay.sandbox.engine.state import Account, State
 from wooshpay.sandbox.engine.wakeup import Wakeup
-from wooshpay.sandbox.pages.views import Pages
+from wooshpay.sandbox.pages.actions import ActionPages
+from wooshpay.sandbox.pages.checkout import CheckoutPage
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
@@ -69,7 +70,7 @@ class Server:
             keys=Keys(lambda: self.clock.now),
             lock=self.lock,
         )
-        self._pages = Pages(self.state, self.lock)
+        self._pages = (CheckoutPage(self.state, self.lock), ActionPages(self.state, self.lock))
         self._wakeup = Wakeup()
         self._progress = Wakeup()
         self._running = AsyncExitStack()
@@ -117,7 +118,8 @@ class Server:
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
         app = web.Application(client_max_size=_LARGEST_BODY)
-        self._pages.add_routes(app.router)
+        for pages in self._pages:
+            pages.add_routes(app.router)
         app.router.add_route("*", "/{path:.*}", self._gate.handle)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()

@@ -9,7 +9,7 @@ failed       a refused attempt
 from __future__ import annotations
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.engine.listing import envelope, equals, list_page
+from wooshpay.sandbox.engine.listing import envelope, list_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
@@ -25,8 +25,7 @@ def retrieve(state: State, params: Params) -> JsonObject:
 @behaviour("charges.list")
 def list_charges(state: State, params: Params) -> JsonObject:
     """List charges, newest first."""
-    keep = equals(params, "customer", "payment_intent")
-    return list_page(state, params, kind="charge", url="/v1/charges/list", keep=keep)
+    return list_page(state, params, kind="charge", url="/v1/charges/list", same=("customer", "payment_intent"))
 
 
 @view("charge")

@@ -13,11 +13,11 @@ from typing import Final
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours.payment_intents import make_intent, read_intent
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, not_found
-from wooshpay.sandbox.engine.listing import envelope, equals, list_page, take_page
+from wooshpay.sandbox.engine.listing import envelope, list_page, pick_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
-from wooshpay.sandbox.engine.store import Collection, Record
+from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import checkout, payment_methods
 
 PATH: Final = "/v1/checkout/sessions"
@@ -77,26 +77,22 @@ def retrieve(state: State, params: Params) -> JsonObject:
 @behaviour("checkout.sessions.list")
 def list_sessions(state: State, params: Params) -> JsonObject:
     """List sessions, newest first."""
-    same = equals(params, "customer", "payment_intent")
     details = params.within("customer_details")
     email = details.text("email") if details is not None else None
 
     def keep(session: Record) -> bool:
-        return same(session) and (email is None or _email(session) == email)
+        return email is None or _email(session) == email
 
-    return list_page(state, params, kind="checkout.session", url=PATH, keep=keep)
+    same = ("customer", "payment_intent")
+    return list_page(state, params, kind="checkout.session", url=PATH, same=same, keep=keep)
 
 
 @behaviour("checkout.sessions.list_line_items")
 def list_line_items(state: State, params: Params) -> JsonObject:
     """List what a session sells, in the order in which it was sent."""
     session = _find(state, params)
-    items = Collection()
-    for id in reversed(session.private["line_items"]):
-        items.add(state.need("item", id))
-    page = take_page(params, items, lambda item: True)
     url = f"{PATH}/{session.id}/line_items"
-    return envelope(url, [state.view(item) for item in page.records], has_more=page.has_more)
+    return pick_page(state, params, kind="item", ids=session.private["line_items"], url=url)
 
 
 @behaviour("checkout.sessions.expire")

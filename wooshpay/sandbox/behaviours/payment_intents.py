@@ -19,7 +19,7 @@ from typing import Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
-from wooshpay.sandbox.engine.listing import equals, list_page
+from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour
 from wooshpay.sandbox.engine.searching import search_page
@@ -118,7 +118,7 @@ def retrieve(state: State, params: Params) -> JsonObject:
 @behaviour("payment_intents.list")
 def list_intents(state: State, params: Params) -> JsonObject:
     """List intents, newest first."""
-    return list_page(state, params, kind="payment_intent", url=PATH, keep=equals(params, "customer"))
+    return list_page(state, params, kind="payment_intent", url=PATH, same=("customer",))
 
 
 @behaviour("payment_intents.search")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from wooshpay.core.json import JsonObject
@@ -17,6 +17,10 @@ MAX_LIMIT: Final = 100
 Keep = Callable[[Record], bool]
 
 
+def _any(record: Record) -> bool:
+    return True
+
+
 def envelope(url: str, data: list[JsonObject], *, has_more: bool = False) -> JsonObject:
     """The form of every list."""
     return {"object": "list", "url": url, "has_more": has_more, "data": data}
@@ -28,7 +32,14 @@ def limit_of(params: Params) -> int:
 
 
 def list_page(
-    state: State, params: Params, *, kind: str, url: str, keep: Keep | None = None, omit: str | None = None
+    state: State,
+    params: Params,
+    *,
+    kind: str,
+    url: str,
+    same: Iterable[str] = (),
+    keep: Keep = _any,
+    omit: str | None = None,
 ) -> JsonObject:
     """One page of the objects of a kind, newest first.
 
@@ -37,11 +48,13 @@ def list_page(
         params: ``limit``, ``starting_after``, ``ending_before`` and ``created`` are read here.
         kind: The kind of object.
         url: The path of the list.
+        same: Fields that must equal the parameter of the same name, where it was sent.
         keep: Any further filter.
         omit: A field to leave out of every entry.
     """
+    where = {name: value for name in same if (value := params.text(name)) is not None}
     bounds = created_bounds(params)
-    page = take_page(params, state.store[kind], lambda record: bounds(record) and (keep is None or keep(record)))
+    page = take_page(params, state.store[kind], lambda record: bounds(record) and keep(record), where=where)
     data = [state.view(record) for record in page.records]
     if omit is not None:
         for entry in data:
@@ -49,7 +62,9 @@ def list_page(
     return envelope(url, data, has_more=page.has_more)
 
 
-def take_page(params: Params, collection: Collection, keep: Keep) -> Page:
+def take_page(
+    params: Params, collection: Collection, keep: Keep = _any, *, where: Mapping[str, str] | None = None
+) -> Page:
     """Some records of a collection, as the parameters ask."""
     starting_after = params.text("starting_after") or None
     ending_before = params.text("ending_before") or None
@@ -59,13 +74,28 @@ def take_page(params: Params, collection: Collection, keep: Keep) -> Page:
         )
     try:
         return collection.page(
-            limit=limit_of(params), starting_after=starting_after, ending_before=ending_before, keep=keep
+            limit=limit_of(params),
+            starting_after=starting_after,
+            ending_before=ending_before,
+            where=where,
+            keep=keep,
         )
     except UnknownCursor as unknown:
         name = "starting_after" if starting_after is not None else "ending_before"
         raise SandboxError(
             f"{name} names no object of this list: {unknown}.", code="resource_missing", param=name
         ) from None
+
+
+def pick_page(state: State, params: Params, *, kind: str, ids: Sequence[str], url: str) -> JsonObject:
+    """One page of a list that an object holds, such as its line items: in the order of the ids."""
+    picked = Collection()
+    for id in reversed(ids):
+        # The record itself belongs to its own collection.
+        picked.add(Record(state.need(kind, id)))
+    page = take_page(params, picked)
+    data = [state.view(state.need(kind, record.id)) for record in page.records]
+    return envelope(url, data, has_more=page.has_more)
 
 
 def created_bounds(params: Params) -> Keep:
@@ -90,9 +120,3 @@ def created_bounds(params: Params) -> Keep:
         )
 
     return keep
-
-
-def equals(params: Params, *names: str) -> Keep:
-    """The filter on fields that must equal the parameter of the same name, where it was sent."""
-    wanted = {name: value for name in names if (value := params.text(name)) is not None}
-    return lambda record: all(record.get(name) == value for name, value in wanted.items())

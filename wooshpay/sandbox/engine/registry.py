@@ -1,4 +1,4 @@
-"""Where the behaviours register themselves: under an operation, an alarm, an event or an object.
+"""Where the behaviours register themselves: under an operation, an act, an alarm, an event or an object.
 
 The gate, the clock and the events find them here, so none of them knows a behaviour by name.
 """
@@ -25,6 +25,7 @@ View: TypeAlias = "Callable[[State, Record], JsonObject]"
 F = TypeVar("F", bound=Callable[..., Any])
 
 _behaviours: Final[dict[str, Behaviour]] = {}
+_acts: Final[dict[str, Behaviour]] = {}
 _duties: Final[dict[str, Duty]] = {}
 _reactions: Final[dict[str, list[Reaction]]] = {}
 _views: Final[dict[str, View]] = {}
@@ -33,6 +34,11 @@ _views: Final[dict[str, View]] = {}
 def behaviour(operation: str) -> Callable[[F], F]:
     """Register what an operation does, under its SDK name."""
     return _under(operation, _behaviours)
+
+
+def act(name: str) -> Callable[[F], F]:
+    """Register what somebody other than the merchant can do, such as a cardholder or a bank; the tester asks for it."""
+    return _under(name, _acts)
 
 
 def duty(alarm: str) -> Callable[[F], F]:
@@ -67,17 +73,30 @@ def _under(name: str, table: dict[str, Any]) -> Callable[[F], F]:
 
 @cache
 def load() -> None:
-    """Import every behaviour, once."""
-    from wooshpay.sandbox import behaviours
+    """Import every behaviour and lifecycle, once."""
+    from wooshpay.sandbox import behaviours, lifecycles
 
-    for module in pkgutil.iter_modules(behaviours.__path__, f"{behaviours.__name__}."):
-        import_module(module.name)
+    for package in (behaviours, lifecycles):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
 
 
 def find_behaviour(operation: str) -> Behaviour | None:
     """What an operation does."""
     load()
     return _behaviours.get(operation)
+
+
+def find_act(name: str) -> Behaviour | None:
+    """What an act does."""
+    load()
+    return _acts.get(name)
+
+
+def acts() -> dict[str, Behaviour]:
+    """All acts, by name."""
+    load()
+    return dict(sorted(_acts.items()))
 
 
 def find_duty(alarm: str) -> Duty:

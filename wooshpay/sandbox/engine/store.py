@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from wooshpay.core.json import JsonObject
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsKeysAndGetItem
+
 
 class Record(dict[str, Any]):
     """One object as the API shows it, and in ``private`` what only the sandbox knows about it.
 
-    A field that holds ``None`` does not apply and is left out of answers.
+    A field that holds ``None`` does not apply and is left out of answers. ``private`` holds JSON, as the record is
+    kept in a file where the sandbox has one.
     """
 
-    __slots__ = ("private",)
+    __slots__ = ("collection", "private")
 
     def __init__(self, fields: JsonObject, **private: Any) -> None:
         super().__init__(fields)
         self.private: JsonObject = private
+        self.collection: Collection | None = None
 
     @property
     def id(self) -> str:
@@ -34,6 +40,25 @@ class Record(dict[str, Any]):
         """The value of the ``object`` field."""
         found: str = self["object"]
         return found
+
+    # The collection finds records by the values of fields, so it has to hear when one changes.
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self.collection is not None and name in self.collection.indexed:
+            self.collection.reindex(self, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if self.collection is not None and name in self.collection.indexed:
+            self.collection.reindex(self, name, None)
+        super().__delitem__(name)
+
+    def update(  # type: ignore[override]  # one form is enough, and the only one in use
+        self, fields: SupportsKeysAndGetItem[str, Any] | None = None, /, **more: Any
+    ) -> None:
+        """Set several fields."""
+        for name, value in {**dict(fields or {}), **more}.items():
+            self[name] = value
 
 
 @attrs.frozen
@@ -60,6 +85,8 @@ class Collection:
         # Ids in the order of creation; None where one was removed, so that places never shift.
         self._order: list[str | None] = []
         self._places: dict[str, int] = {}
+        # For each field that was asked for: value to places, in order.
+        self.indexed: dict[str, dict[Any, list[int]]] = {}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -70,9 +97,13 @@ class Collection:
 
     def add(self, record: Record) -> Record:
         """Keep a new record."""
-        self._places[record.id] = len(self._order)
+        place = len(self._order)
+        self._places[record.id] = place
         self._order.append(record.id)
         self._records[record.id] = record
+        record.collection = self
+        for name, places in self.indexed.items():
+            places.setdefault(record.get(name), []).append(place)
         return record
 
     def get(self, id: str) -> Record | None:
@@ -81,8 +112,17 @@ class Collection:
 
     def remove(self, id: str) -> None:
         """Forget a record."""
-        del self._records[id]
-        self._order[self._places.pop(id)] = None
+        record = self._records.pop(id)
+        record.collection = None
+        place = self._places.pop(id)
+        self._order[place] = None
+        for name, places in self.indexed.items():
+            _take_out(places[record.get(name)], place)
+
+    def where(self, **fields: str) -> Iterator[Record]:
+        """The records whose fields have these values, newest first. It takes no longer with more other records."""
+        narrowed, keep = self._narrow(fields, _any)
+        return (record for record in self._walk(narrowed[::-1]) if keep(record))
 
     def page(
         self,
@@ -90,21 +130,58 @@ class Collection:
         limit: int,
         starting_after: str | None = None,
         ending_before: str | None = None,
+        where: Mapping[str, str] | None = None,
         keep: Callable[[Record], bool] = _any,
     ) -> Page:
-        """Some records that ``keep`` accepts, newest first: the ones older or newer than a cursor.
+        """Some records, newest first: the ones older or newer than a cursor.
+
+        Args:
+            limit: How many at most.
+            starting_after: The cursor is the id of the record before the first.
+            ending_before: The cursor is the id of the record after the last.
+            where: Values that fields must have.
+            keep: Any further condition.
 
         Raises:
             UnknownCursor: There is no record with the cursor's id.
         """
-        end = len(self._order)
+        places, keep = self._narrow(where or {}, keep)
         if ending_before is not None:
-            newer = self._take(range(self._place(ending_before) + 1, end), limit, keep)
+            newer = self._take(places[bisect_left(places, self._place(ending_before) + 1) :], limit, keep)
             return Page(newer.records[::-1], newer.has_more)
-        start = end - 1 if starting_after is None else self._place(starting_after) - 1
-        return self._take(range(start, -1, -1), limit, keep)
+        end = len(places) if starting_after is None else bisect_left(places, self._place(starting_after))
+        return self._take(_reversed(places, end), limit, keep)
 
-    def _take(self, places: range, limit: int, keep: Callable[[Record], bool]) -> Page:
+    def reindex(self, record: Record, name: str, value: Any) -> None:
+        """Note that a field of a record is about to change."""
+        place = self._places[record.id]
+        places = self.indexed[name]
+        _take_out(places[record.get(name)], place)
+        insort(places.setdefault(value, []), place)
+
+    def _narrow(
+        self, fields: Mapping[str, str], keep: Callable[[Record], bool]
+    ) -> tuple[Sequence[int], Callable[[Record], bool]]:
+        """The places to look at, by the rarest value; and the condition that is left."""
+        if not fields:
+            return range(len(self._order)), keep
+        found = {name: self._index(name).get(value, []) for name, value in fields.items()}
+        rarest = min(found, key=lambda name: len(found[name]))
+        others = [(name, value) for name, value in fields.items() if name != rarest]
+        if not others:
+            return found[rarest], keep
+        return found[rarest], lambda record: all(record.get(name) == value for name, value in others) and keep(record)
+
+    def _index(self, name: str) -> dict[Any, list[int]]:
+        places = self.indexed.get(name)
+        if places is None:
+            places = self.indexed[name] = {}
+            for place, id in enumerate(self._order):
+                if id is not None:
+                    places.setdefault(self._records[id].get(name), []).append(place)
+        return places
+
+    def _take(self, places: Iterator[int] | Sequence[int], limit: int, keep: Callable[[Record], bool]) -> Page:
         found: list[Record] = []
         for record in self._walk(places):
             if keep(record):
@@ -113,7 +190,7 @@ class Collection:
                 found.append(record)
         return Page(found, has_more=False)
 
-    def _walk(self, places: range) -> Iterator[Record]:
+    def _walk(self, places: Iterator[int] | Sequence[int]) -> Iterator[Record]:
         for place in places:
             id = self._order[place]
             if id is not None:
@@ -124,6 +201,15 @@ class Collection:
         if place is None:
             raise UnknownCursor(id)
         return place
+
+
+def _reversed(places: Sequence[int], end: int) -> Iterator[int]:
+    """The places before an end, last first, without a copy."""
+    return (places[place] for place in range(end - 1, -1, -1))
+
+
+def _take_out(places: list[int], place: int) -> None:
+    del places[bisect_left(places, place)]
 
 
 class Store:

@@ -14,8 +14,8 @@ from wooshpay.core.declaration import Declaration
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
-# Paths that programs in use call beside the one that the reference gives.
-OTHER_PATHS: Final = {("GET", "/v1/checkout/sessions"): "checkout.sessions.list"}
+# Some lists stand at the collection's own path and some at /list below it, and programs in use mix the two up.
+_LIST: Final = "/list"
 
 
 @attrs.frozen
@@ -61,9 +61,9 @@ class Routes:
         for declaration in declarations() if declared is None else declared:
             self.operations[declaration.name] = declaration
             self._add(declaration.method, declaration.path, declaration)
-        for (method, path), operation in OTHER_PATHS.items():
-            if operation in self.operations:
-                self._add(method, path, self.operations[operation])
+        for declaration in self.operations.values():
+            if declaration.is_list and declaration.name.endswith(".list"):
+                self._add(declaration.method, other_path(declaration.path), declaration)
 
     def find(self, method: str, raw_path: str) -> Route | None:
         """Find the operation for a request; the path is as it came, percent-quoted."""
@@ -103,6 +103,11 @@ class Routes:
         if found is None:
             values.pop()
         return found
+
+
+def other_path(path: str) -> str:
+    """The other path at which a list answers."""
+    return path.removesuffix(_LIST) if path.endswith(_LIST) else path + _LIST
 
 
 def _segments(path: str) -> list[str]:

@@ -56,6 +56,8 @@ class TestCard:
         decline: Why it is refused, where it is.
         challenge: Whether 3-D Secure always asks; other cards are asked with ``request_three_d_secure`` any.
         later: Whether the outcome comes after a while, with the status ``processing`` until then.
+        saved: Whether it can be saved for later although payments with it are refused.
+        dispute: The reason of the dispute that follows a payment after a while; empty where none does.
     """
 
     __test__ = False  # no test class, whatever pytest makes of its name
@@ -65,6 +67,8 @@ class TestCard:
     decline: Decline | None = None
     challenge: bool = False
     later: bool = False
+    saved: bool = False
+    dispute: str = ""
 
 
 CARDS: Final = (
@@ -85,6 +89,13 @@ CARDS: Final = (
     TestCard(number="4000000000000077", does="Is processing for a minute, then succeeds", later=True),
     TestCard(
         number="4000000000000051", does="Is processing for a minute, then is declined", later=True, decline=GENERIC
+    ),
+    TestCard(number="4000000000000341", does="Can be saved; every payment is declined", saved=True, decline=GENERIC),
+    TestCard(number="4000000000000259", does="Succeeds, then is disputed: fraudulent", dispute="fraudulent"),
+    TestCard(
+        number="4000000000002685",
+        does="Succeeds, then is disputed: product_not_received",
+        dispute="product_not_received",
     ),
 )
 """Every card with an outcome of its own. Any other number with a right check digit succeeds."""
