@@ -26,7 +26,9 @@ def check_access(account: Account, authorization: str | None, *, publishable: bo
     """
     key = _basic_key(authorization)
     if key is None:
-        raise _unauthorized("Send the API key as the user name of HTTP Basic authentication, with an empty password.")
+        basic = "Send the API key as the user name of HTTP Basic authentication, with an empty password"
+        bearer = (authorization or "").lower().startswith("bearer ")
+        raise _unauthorized(f"{basic}; WooshPay takes no Bearer token." if bearer else f"{basic}.")
     if hmac.compare_digest(key.encode(), account.api_key.encode()):
         return False
     if not hmac.compare_digest(key.encode(), account.publishable_key.encode()):

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from typing import Final
 
 import attrs
 from aiohttp import web
 
 from wooshpay.core.json import JsonObject, dumps
-from wooshpay.core.redaction import redact_json
+from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.engine.params import Params, as_object
+from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
 from wooshpay.sandbox.engine.state import Cause, State
 from wooshpay.sandbox.requests import breakage
@@ -23,8 +24,10 @@ from wooshpay.sandbox.requests.access import check_access
 from wooshpay.sandbox.requests.faults import Fault, Faults
 from wooshpay.sandbox.requests.idempotency import Answer, Keys
 from wooshpay.sandbox.requests.log import LoggedRequest, RequestLog
-from wooshpay.sandbox.requests.reading import read_body, read_query
+from wooshpay.sandbox.requests.reading import read_body, read_query, visible
 from wooshpay.sandbox.requests.routing import Route, Routes
+
+_LONGEST_KEY: Final = 255
 
 _logger = logging.getLogger("wooshpay.sandbox")
 
@@ -57,11 +60,13 @@ class Gate:
                 id=self.state.ids.new("req"),
                 at=self.state.clock.now,
                 method=request.method,
-                path=request.path,
-                idempotency_key=request.headers.get("Idempotency-Key") or None,
+                path=redact(_printable(request.path)),
+                idempotency_key=_printable(request.headers.get("Idempotency-Key", "")) or None,
             )
         self.log.add(entry)
-        route = self.routes.find(request.method, request.rel_url.raw_path)
+        raw_path = request.rel_url.raw_path
+        # What HEAD answers is what GET would, without its body.
+        route = self.routes.find("GET" if request.method == "HEAD" else request.method, raw_path)
         entry.operation = route.operation if route is not None else None
         fault = self.faults.take(entry.operation)
         entry.fault = fault.kind if fault is not None else None
@@ -70,6 +75,9 @@ class Gate:
             if broken is not None:
                 entry.status = broken.status if not breakage.is_lost(broken) else None
                 return broken
+        if route is None and request.method == "OPTIONS" and (methods := self.routes.methods(raw_path)):
+            entry.status = 204
+            return web.Response(status=204, headers={"Allow": ", ".join([*methods, "OPTIONS"]), **_named(entry)})
         answer = await self._answer(request, route, entry, fault)
         whole = self._render(answer, entry)
         response = whole if fault is None else await breakage.after_work(request, fault, whole, self.closing)
@@ -86,31 +94,35 @@ class Gate:
                 publishable=route is not None and route.publishable,
             )
             if route is None:
-                raise SandboxError(f"There is no {request.method} {request.path}.", status=404, code="unknown_route")
+                raise self._unknown(request)
             work = find_behaviour(route.operation)
             if work is None:
                 raise SandboxError(
                     f"This sandbox does not have {route.operation}.", status=501, type="api_error", code="not_offered"
                 )
-            values = {**read_query(request.query.items()), **read_body(await request.read())}
-            entry.params = as_object(redact_json(values)) or {}
+            body = read_body(await request.read(), request.headers.get("Content-Type", ""))
+            values = {**read_query(request.query.items()), **body}
+            entry.params = visible(values)
             params = Params(values, path=route.path, publishable=publishable)
-            key = entry.idempotency_key if request.method == "POST" else None
+            key = _key_of(request) if request.method == "POST" else None
             if key is None:
                 await breakage.slow_down(fault)
                 return self._work(work, params, entry)
-            return await self._work_once(work, params, entry, key, fault)
+            return await self._work_once(work, params, entry, key, request.path, fault)
         except SandboxError as error:
             return _refusal(error, entry)
         except web.HTTPRequestEntityTooLarge:
             too_large = SandboxError("The body of the request is too large.", status=413, code="body_too_large")
             return _refusal(too_large, entry)
+        except web.RequestPayloadError:
+            cut = SandboxError("The body of the request did not arrive whole.", code="body_incomplete")
+            return _refusal(cut, entry)
 
     async def _work_once(
-        self, work: Behaviour, params: Params, entry: LoggedRequest, key: str, fault: Fault | None
+        self, work: Behaviour, params: Params, entry: LoggedRequest, key: str, path: str, fault: Fault | None
     ) -> Answer:
         with self.lock:
-            kept = self.keys.claim(key, entry.method, entry.path, params.values)
+            kept = self.keys.claim(key, entry.method, path, params.values)
         if kept is not None:
             entry.replayed = True
             return kept
@@ -136,10 +148,37 @@ class Gate:
                 return _refusal(bug, entry)
 
     def _render(self, answer: Answer, entry: LoggedRequest) -> web.Response:
-        headers = {"Request-Id": entry.id}
+        headers = _named(entry)
         if entry.replayed:
             headers["Idempotent-Replayed"] = "true"
         return web.Response(status=answer.status, body=answer.body, content_type="application/json", headers=headers)
+
+    def _unknown(self, request: web.Request) -> SandboxError:
+        message = f"There is no {request.method} {redact(_printable(request.path))}."
+        methods = self.routes.methods(request.rel_url.raw_path)
+        if methods:
+            message += f" This path takes {', '.join(methods)}."
+        return SandboxError(message, status=404, code="unknown_route")
+
+
+def _key_of(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key") or None
+    if key is not None and not (len(key) <= _LONGEST_KEY and key.isprintable()):
+        raise SandboxError(
+            f"Idempotency-Key must be a text of at most {_LONGEST_KEY} printable characters.",
+            code="parameter_invalid",
+            param="Idempotency-Key",
+        )
+    return key
+
+
+def _printable(text: str) -> str:
+    """Write out bytes that are no UTF-8: they can be neither kept nor answered."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _named(entry: LoggedRequest) -> dict[str, str]:
+    return {"Request-Id": entry.id}
 
 
 def _refusal(error: SandboxError, entry: LoggedRequest) -> Answer:

@@ -74,6 +74,11 @@ class Routes:
         declaration = target.declaration
         return Route(declaration.name, declaration.publishable, dict(zip(target.names, values, strict=True)))
 
+    def methods(self, raw_path: str) -> list[str]:
+        """The verbs that a path takes; none where there is no such path."""
+        known = sorted({declaration.method for declaration in self.operations.values()})
+        return [method for method in known if self.find(method, raw_path) is not None]
+
     def _add(self, method: str, path: str, declaration: Declaration) -> None:
         node = self._root
         names: list[str] = []
