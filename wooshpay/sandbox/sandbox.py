@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from wooshpay.sandbox.engine.clock import Clock, real_time
-from wooshpay.sandbox.engine.state import Account
 from wooshpay.sandbox.inspector import Inspector
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.log import RequestLog
@@ -45,6 +46,11 @@ class _Face:
     def publishable_key(self) -> str:
         """The publishable key, ``pk_test_...``."""
         return self._server.state.account.publishable_key
+
+    @property
+    def dashboard_url(self) -> str:
+        """The dashboard, with the key that opens it: for a browser on this machine."""
+        return f"{self.base_url}/dashboard?key={self._server.state.account.dashboard_key}"
 
     @property
     def clock(self) -> Clock:
@@ -109,8 +115,10 @@ class Sandbox(_Face):
     ) -> None:
         super().__init__(Server(host=host, port=port, seed=seed, now=now))
         account = self._server.state.account
-        self._server.state.account = Account(
-            api_key=api_key or account.api_key, publishable_key=publishable_key or account.publishable_key
+        self._server.state.account = attrs.evolve(
+            account,
+            api_key=api_key or account.api_key,
+            publishable_key=publishable_key or account.publishable_key,
         )
         self._used = False
         self._thread: _LoopThread | None = None

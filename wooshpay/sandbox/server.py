@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
@@ -12,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from wooshpay.sandbox.engine.clock import Clock, real_time
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
 from wooshpay.sandbox.engine.registry import load
 from wooshpay.sandbox.engine.state import Account, State
@@ -52,11 +52,15 @@ class Server:
         load()
         self._host = host
         self._port = port
-        self.lock = threading.RLock()
+        self.lock = Guard()
         self.clock = Clock(now, lock=self.lock)
         ids = Ids(lambda: self.clock.now, seed=seed)
         if account is None:
-            account = Account(api_key=f"sk_test_{ids.text(32)}", publishable_key=f"pk_test_{ids.text(32)}")
+            account = Account(
+                api_key=f"sk_test_{ids.text(32)}",
+                publishable_key=f"pk_test_{ids.text(32)}",
+                dashboard_key=ids.text(32),
+            )
         self.state = State(account=account, clock=self.clock, ids=ids)
         self.deliveries = Deliveries(self.state, self.lock)
         self.state.deliver = self.deliveries.take

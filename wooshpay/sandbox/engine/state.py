@@ -25,10 +25,12 @@ class Account:
     Attributes:
         api_key: The secret key.
         publishable_key: The publishable key.
+        dashboard_key: Opens the dashboard.
     """
 
     api_key: str = attrs.field(repr=False)
     publishable_key: str = attrs.field(repr=False)
+    dashboard_key: str = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
