@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 
 
@@ -16,7 +15,7 @@ class Inspector:
         lock: Guards the objects.
     """
 
-    def __init__(self, state: State, lock: threading.RLock) -> None:
+    def __init__(self, state: State, lock: Guard) -> None:
         self._state = state
         self._lock = lock
 

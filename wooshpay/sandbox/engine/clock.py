@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 import attrs
+
+from wooshpay.sandbox.engine.guard import Guard
 
 MILLISECONDS_PER_DAY: Final = 86_400_000
 
@@ -43,9 +44,9 @@ class Clock:
         lock: Held while alarms run; the same lock that guards the objects.
     """
 
-    def __init__(self, source: Callable[[], int] = real_time, *, lock: threading.RLock | None = None) -> None:
+    def __init__(self, source: Callable[[], int] = real_time, *, lock: Guard | None = None) -> None:
         self._source = source
-        self._lock = lock or threading.RLock()
+        self._lock = lock or Guard()
         self._offset = 0
         self._latest = 0
         self._held: int | None = None

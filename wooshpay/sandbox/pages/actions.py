@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 import attrs
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import payments
@@ -36,7 +36,7 @@ class ActionPages:
     """
 
     state: State
-    lock: threading.RLock
+    lock: Guard
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put the pages on a server."""

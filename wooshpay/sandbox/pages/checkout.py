@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +11,7 @@ from aiohttp import web
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
@@ -37,7 +37,7 @@ class CheckoutPage:
     """
 
     state: State
-    lock: threading.RLock
+    lock: Guard
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put the page on a server."""

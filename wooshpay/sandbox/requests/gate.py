@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from typing import Final
 
 import attrs
@@ -16,6 +15,7 @@ from aiohttp import web
 from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
 from wooshpay.sandbox.engine.state import Cause, State
@@ -50,7 +50,7 @@ class Gate:
     faults: Faults
     log: RequestLog
     keys: Keys
-    lock: threading.RLock
+    lock: Guard
     closing: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -12,6 +11,7 @@ import attrs
 
 from wooshpay.core.json import dumps
 from wooshpay.core.redaction import redact
+from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.engine.wakeup import Wakeup
@@ -89,7 +89,7 @@ class Deliveries:
         lock: Guards the objects.
     """
 
-    def __init__(self, state: State, lock: threading.RLock) -> None:
+    def __init__(self, state: State, lock: Guard) -> None:
         self._state = state
         self._lock = lock
         self._all: list[Delivery] = []
