@@ -6,7 +6,8 @@ async with Sandbox() as sandbox:
 
 from __future__ import annotations
 
-from wooshpay.sandbox.requests.faults import Fault, FaultKind
+from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind
+from wooshpay.sandbox.requests.faults import Fault
 from wooshpay.sandbox.requests.log import LoggedRequest
 from wooshpay.sandbox.rules.cards import CARDS, TestCard
 from wooshpay.sandbox.sandbox import Sandbox, SyncSandbox
@@ -19,6 +20,7 @@ __all__ = [
     "TestCard",
     "Fault",
     "FaultKind",
+    "FAULT_KINDS",
     "LoggedRequest",
     "Delivery",
     "DeliveryAttempt",

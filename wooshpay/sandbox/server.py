@@ -64,7 +64,7 @@ class Server:
         self.state = State(account=account, clock=self.clock, ids=ids)
         self.deliveries = Deliveries(self.state, self.lock)
         self.state.deliver = self.deliveries.take
-        self.faults = Faults()
+        self.faults = Faults(seed=seed)
         self.log = RequestLog()
         self._gate = Gate(
             state=self.state,
@@ -97,7 +97,7 @@ class Server:
                 starting.push_async_callback(_cancel, asyncio.create_task(work))
             # First of all nobody new is let in, or a client that tries again would hold the closing up; then
             # stalled requests are let go, before their connections are closed.
-            starting.callback(self._gate.closing.set)
+            starting.callback(self._gate.breakage.closing.set)
             starting.push_async_callback(site.stop)
             self._running = starting.pop_all()
 

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
-from typing import Literal, TypeAlias, get_args
+from difflib import get_close_matches
+from typing import get_args
 
 import attrs
 
-FaultKind: TypeAlias = Literal[
-    "refuse",
-    "drop_before",
-    "drop_after",
-    "cut_body",
-    "stall",
-    "stall_after",
-    "slow",
-    "rate_limit",
-    "server_error",
-    "bad_gateway",
-    "invalid_json",
-]
-"""What happens to the request.
-
-``refuse``: the connection is closed as soon as the head of the request is there.
-``drop_before``: the request is read, nothing is done, the connection breaks.
-``drop_after``: the work is done, the answer is lost.
-``cut_body``: the work is done, only the first ``bytes`` of the answer arrive.
-``stall``: nothing is done and nothing ever comes. ``stall_after``: the work is done, nothing ever comes.
-``slow``: the work is done and answered after ``seconds``; until then an idempotency key is in use.
-``rate_limit``: 429 with ``Retry-After`` in the form that ``retry_after_form`` says. Nothing is done.
-``server_error``: 500 with an error object. Nothing is done.
-``bad_gateway``: 502 with HTML. Nothing is done.
-``invalid_json``: the work is done, the answer is 200 with a text that is no JSON.
-"""
-
-RetryAfterForm: TypeAlias = Literal["seconds", "milliseconds", "date", "none"]
+from wooshpay.api import declarations
+from wooshpay.core.json import JsonObject
+from wooshpay.core.unset import UNSET, Unset
+from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind, RetryAfterForm
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -43,32 +21,66 @@ class Fault:
     """One fault that waits for its requests.
 
     Attributes:
+        id: Its name among the faults of the sandbox, such as ``fault_1``.
         kind: What happens.
         operation: The SDK name of the operation that it waits for; ``None`` for any.
+        probability: The chance that it hits a request that fits.
+        seed: Where its chances begin; ``None`` where they come of the sandbox's own seed, if it has one.
         remaining: How many requests it still hits; ``None`` for all.
         hits: How many requests it has hit.
-        bytes: How much of the answer arrives before a cut.
-        seconds: How long a slow answer takes.
+        bytes: How much of the answer arrives before a cut, or at a time.
+        seconds: How long a slow answer takes, or a dead connection stays open.
         retry_after: Seconds to wait that a 429 asks for.
         retry_after_form: How it says so; ``milliseconds`` is the header ``Retry-After-Ms``.
     """
 
+    id: str
     kind: FaultKind
     operation: str | None
+    probability: float
+    seed: int | None
     remaining: int | None
     hits: int = 0
     bytes: int
     seconds: float
     retry_after: float
     retry_after_form: RetryAfterForm
+    _chance: random.Random = attrs.field(repr=False)
+
+    def to_json(self) -> JsonObject:
+        """The fault as the controls answer it."""
+        parameters = {name: getattr(self, name) for name in FAULT_KINDS[self.kind].parameters}
+        return {
+            "id": self.id,
+            "object": "sandbox.fault",
+            "kind": self.kind,
+            "operation": self.operation,
+            "probability": self.probability,
+            "seed": self.seed,
+            "remaining": self.remaining,
+            "hits": self.hits,
+            **parameters,
+        }
+
+    def strikes(self, operation: str | None) -> bool:
+        """Whether it hits this request. Each question is a throw of the dice."""
+        return self.operation in {None, operation} and (
+            self.probability == 1 or self._chance.random() < self.probability
+        )
 
 
 class Faults:
-    """The faults that are switched on. The oldest one that fits a request hits it."""
+    """The faults that are switched on. The oldest one that fits a request hits it.
 
-    def __init__(self) -> None:
+    Args:
+        seed: Makes the chances of faults without a seed of their own repeatable.
+    """
+
+    def __init__(self, *, seed: int | None = None) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        self._seed = seed
+        self._count = 0
 
     def __iter__(self) -> Iterator[Fault]:
         with self._lock:
@@ -82,7 +94,9 @@ class Faults:
         kind: FaultKind,
         *,
         operation: str | None = None,
-        times: int | None = 1,
+        times: int | Unset | None = UNSET,
+        probability: float = 1.0,
+        seed: int | None = None,
         bytes: int = 20,
         seconds: float = 1.0,
         retry_after: float = 1.0,
@@ -91,33 +105,56 @@ class Faults:
         """Switch a fault on.
 
         Args:
-            kind: What happens, see `FaultKind`.
+            kind: What happens, see `FAULT_KINDS`.
             operation: Only requests of this operation, such as ``refunds.create``.
-            times: How many requests it hits; ``None`` for all.
-            bytes: For ``cut_body``.
-            seconds: For ``slow``, in real time.
+            times: How many requests it hits; ``None`` for all. When left out: one, or all where there is a
+                ``probability``.
+            probability: The chance that it hits a request that fits.
+            seed: Makes the chances repeatable; without it, they are if the sandbox has a seed.
+            bytes: For ``cut_body``: how much arrives; for ``drip``: how much at a time.
+            seconds: For ``slow``, ``drip`` and ``stale_close``, in real time.
             retry_after: For ``rate_limit``.
             retry_after_form: For ``rate_limit``.
 
         Returns:
             The fault; its ``hits`` tell how often it came true.
+
+        Raises:
+            ValueError: There is no such fault, or one of the settings makes no sense; it says which.
         """
-        if kind not in get_args(FaultKind):
-            raise ValueError(f"There is no fault {kind!r}; choose one of {', '.join(get_args(FaultKind))}.")
-        if times is not None and times < 1:
+        _choose("fault", kind, tuple(FAULT_KINDS))
+        _choose("retry_after_form", retry_after_form, get_args(RetryAfterForm))
+        if operation is not None:
+            _choose("operation", operation, tuple(declaration.name for declaration in declarations()))
+        if not 0 < probability <= 1:
+            raise ValueError("probability must be above 0 and at most 1.")
+        remaining = (1 if probability == 1 else None) if isinstance(times, Unset) else times
+        if remaining is not None and remaining < 1:
             raise ValueError("times must be at least 1, or None for every request.")
-        fault = Fault(
-            kind=kind,
-            operation=operation,
-            remaining=times,
-            bytes=bytes,
-            seconds=seconds,
-            retry_after=retry_after,
-            retry_after_form=retry_after_form,
-        )
+        for name, value in (("bytes", bytes), ("seconds", seconds), ("retry_after", retry_after)):
+            if value < 0:
+                raise ValueError(f"{name} must not be negative.")
         with self._lock:
+            self._count += 1
+            fault = Fault(
+                id=f"fault_{self._count}",
+                kind=kind,
+                operation=operation,
+                probability=probability,
+                seed=seed,
+                remaining=remaining,
+                bytes=bytes,
+                seconds=seconds,
+                retry_after=retry_after,
+                retry_after_form=retry_after_form,
+                chance=self._dice(seed),
+            )
             self._faults.append(fault)
         return fault
+
+    def get(self, id: str) -> Fault | None:
+        """Find a fault that is switched on."""
+        return next((fault for fault in self if fault.id == id), None)
 
     def remove(self, fault: Fault) -> None:
         """Switch a fault off."""
@@ -134,7 +171,7 @@ class Faults:
         """The fault that hits a request of this operation; it counts as one hit."""
         with self._lock:
             for fault in self._faults:
-                if fault.operation in {None, operation}:
+                if fault.strikes(operation):
                     fault.hits += 1
                     if fault.remaining is not None:
                         fault.remaining -= 1
@@ -142,3 +179,16 @@ class Faults:
                             self._faults.remove(fault)
                     return fault
         return None
+
+    def _dice(self, seed: int | None) -> random.Random:
+        if seed is not None:
+            return random.Random(seed)  # noqa: S311  # chance that repeats is what is asked for
+        # Each fault has dice of its own, so that what one throws does not depend on the others.
+        return random.Random(None if self._seed is None else f"{self._seed} {self._count}")  # noqa: S311
+
+
+def _choose(name: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        near = get_close_matches(value, options, 1) if isinstance(value, str) else []
+        choice = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(options)}."
+        raise ValueError(f"There is no {name} {value!r}; {choice}")

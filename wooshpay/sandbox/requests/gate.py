@@ -5,7 +5,6 @@ route -> fault before the work -> key -> parameters -> idempotency -> behaviour 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final
 
@@ -19,8 +18,8 @@ from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
 from wooshpay.sandbox.engine.state import Cause, State
-from wooshpay.sandbox.requests import breakage
 from wooshpay.sandbox.requests.access import check_access
+from wooshpay.sandbox.requests.breakage import Breakage, is_lost, slow_down
 from wooshpay.sandbox.requests.faults import Fault, Faults
 from wooshpay.sandbox.requests.idempotency import Answer, Keys
 from wooshpay.sandbox.requests.log import LoggedRequest, RequestLog
@@ -51,7 +50,7 @@ class Gate:
     log: RequestLog
     keys: Keys
     lock: Guard
-    closing: asyncio.Event = attrs.field(factory=asyncio.Event)
+    breakage: Breakage = attrs.field(factory=Breakage)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
@@ -64,6 +63,10 @@ class Gate:
                 idempotency_key=_printable(request.headers.get("Idempotency-Key", "")) or None,
             )
         self.log.add(entry)
+        dead = self.breakage.on_dead_connection(request)
+        if dead is not None:
+            entry.fault = "stale_close"
+            return dead
         raw_path = request.rel_url.raw_path
         # What HEAD answers is what GET would, without its body.
         route = self.routes.find("GET" if request.method == "HEAD" else request.method, raw_path)
@@ -71,17 +74,19 @@ class Gate:
         fault = self.faults.take(entry.operation)
         entry.fault = fault.kind if fault is not None else None
         if fault is not None:
-            broken = await breakage.before_work(request, fault, self.closing)
+            broken = await self.breakage.before_work(request, fault)
             if broken is not None:
-                entry.status = broken.status if not breakage.is_lost(broken) else None
+                if not is_lost(broken):
+                    entry.status = broken.status
+                    broken.headers.update(_named(entry))
                 return broken
         if route is None and request.method == "OPTIONS" and (methods := self.routes.methods(raw_path)):
             entry.status = 204
             return web.Response(status=204, headers={"Allow": ", ".join([*methods, "OPTIONS"]), **_named(entry)})
         answer = await self._answer(request, route, entry, fault)
         whole = self._render(answer, entry)
-        response = whole if fault is None else await breakage.after_work(request, fault, whole, self.closing)
-        entry.status = response.status if not breakage.is_lost(response) else None
+        response = whole if fault is None else await self.breakage.after_work(request, fault, whole)
+        entry.status = response.status if not is_lost(response) else None
         return response
 
     async def _answer(
@@ -106,7 +111,7 @@ class Gate:
             params = Params(values, path=route.path, publishable=publishable)
             key = _key_of(request) if request.method == "POST" else None
             if key is None:
-                await breakage.slow_down(fault)
+                await slow_down(fault)
                 return self._work(work, params, entry)
             return await self._work_once(work, params, entry, key, request.path, fault)
         except SandboxError as error:
@@ -127,7 +132,7 @@ class Gate:
             entry.replayed = True
             return kept
         try:
-            await breakage.slow_down(fault)
+            await slow_down(fault)
             answer = self._work(work, params, entry)
             self.keys.finish(key, answer)
             return answer

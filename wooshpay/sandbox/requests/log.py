@@ -10,7 +10,7 @@ from typing import Any, Final, overload
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.requests.faults import FaultKind
+from wooshpay.sandbox.requests.fault_kinds import FaultKind
 
 KEPT: Final = 10_000
 
