@@ -73,7 +73,7 @@ async def test_create_and_confirm_at_once(api: Api, sandbox: Sandbox) -> None:
 
 async def test_create_for_a_customer_with_a_saved_method(api: Api) -> None:
     customer = await api.make("/v1/customers", {"email": "ada@example.com"})
-    first = await api.make(PATH, payment(GOOD, customer=customer["id"]))
+    first = await api.make(PATH, payment(GOOD, customer=customer["id"], setup_future_usage="on_session"))
     again = await api.make(PATH, payment(customer=customer["id"], payment_method=first["payment_method"], confirm=True))
     assert again["status"] == "succeeded"
 
@@ -176,9 +176,12 @@ async def test_processing_may_end_in_a_refusal(api: Api, sandbox: Sandbox) -> No
     assert sandbox.store.count("charge") == 1
 
 
-@pytest.mark.parametrize("kind", ["alipay", "wechat_pay", "gcash", "pix"])
-async def test_a_wallet_sends_the_customer_to_its_page(api: Api, sandbox: Sandbox, kind: str) -> None:
-    intent = await api.make(PATH, payment(confirm=True, payment_method_data={"type": kind}))
+@pytest.mark.parametrize(
+    ("kind", "currency"), [("alipay", "USD"), ("wechat_pay", "USD"), ("gcash", "PHP"), ("pix", "BRL")]
+)
+async def test_a_wallet_sends_the_customer_to_its_page(api: Api, sandbox: Sandbox, kind: str, currency: str) -> None:
+    body = payment(confirm=True, currency=currency, payment_method_data={"type": kind})
+    intent = await api.make(PATH, body)
     assert (intent["status"], intent["payment_method_types"]) == ("requires_action", [kind])
     action = intent["next_action"]
     assert action["type"] == ("redirect_to_url" if kind == "gcash" else f"{kind}_handle_redirect")
@@ -186,7 +189,7 @@ async def test_a_wallet_sends_the_customer_to_its_page(api: Api, sandbox: Sandbo
 
 
 async def test_a_wallet_can_be_confirmed_by_its_type_alone(api: Api) -> None:
-    intent = await api.make(PATH, payment(confirm=True, payment_method_types=["truemoney"]))
+    intent = await api.make(PATH, payment(confirm=True, currency="THB", payment_method_types=["truemoney"]))
     assert intent["status"] == "requires_action"
 
 

@@ -72,8 +72,9 @@ async def test_every_object_in_every_state_is_as_documented(api: Api, sandbox: S
     await api.make("/v1/payment_intents", payment("4000000000000077"))
     held = await api.make("/v1/payment_intents", payment(GOOD, capture_method="manual"))
     await api.make(f"/v1/payment_intents/{held['id']}/cancel", {"cancellation_reason": "x"})
-    for kind in ("alipay", "gcash", "pix"):
-        await api.make("/v1/payment_intents", payment(confirm=True, payment_method_data={"type": kind}))
+    for kind, currency in (("alipay", "USD"), ("gcash", "PHP"), ("pix", "BRL")):
+        body = payment(confirm=True, currency=currency, payment_method_data={"type": kind})
+        await api.make("/v1/payment_intents", body)
     await api.make("/v1/refunds", {"payment_intent": paid["id"], "amount": 5, "reason": "duplicate", "metadata": {}})
     rich = order(
         client_reference_id="ref",

@@ -9,13 +9,14 @@
     capture               requires_capture
     cancel                requires_payment_method, requires_confirmation, requires_action, requires_capture
 
-The intent of a Checkout Session is confirmed on the session's page, and ends with the session.
+The intent of a Checkout Session is confirmed on the session's page, and ends with the session. The intent of an Invoice
+can be confirmed; its amount is the invoice's, and it ends with the invoice.
 """
 
 from __future__ import annotations
 
 import hmac
-from typing import Final
+from typing import Final, TypedDict
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
@@ -26,6 +27,8 @@ from wooshpay.sandbox.engine.searching import search_page
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import payment_methods, payments
+from wooshpay.sandbox.lifecycles.payment_methods import Draft
+from wooshpay.sandbox.rules.methods import require_payable, require_savable
 
 PATH: Final = "/v1/payment_intents"
 USAGES: Final = ("on_session", "off_session")
@@ -39,11 +42,21 @@ _PAYMENT: Final = (
 )
 _SEARCHABLE: Final = ("merchant_order_id", "merchant_user_id", "status", "customer", "currency", "description")
 
+# Settled by the invoice that the intent belongs to.
+_INVOICED: Final = ("amount", "currency", "customer", "quantity")
+
 # What a publishable key gets to see, with the client secret: enough for a page to go on with the payment.
 _PUBLIC_PART: Final = (
     *("id", "object", "amount", "canceled_at", "capture_method", "client_secret", "confirmation_method"),
     *("created", "currency", "last_payment_error", "livemode", "next_action", "payment_method_types", "status"),
 )
+
+
+class Attempted(TypedDict):
+    """How an attempt is made."""
+
+    off_session: bool
+    refuse_action: bool
 
 
 @behaviour("payment_intents.create")
@@ -53,15 +66,19 @@ def create(state: State, params: Params) -> JsonObject:
     types = payment_methods.read_types(params)
     confirmed = bool(params.flag("confirm"))
     fields = read_intent(state, params, amount=amount, currency=currency, method_types=types)
-    method = _read_method(state, params)
+    attempted = _read_attempt(params)
+    method = payment_methods.choose(state, params)
     if confirmed and method is None:
         method = _method_by_type(state, types)
+    _check_method(fields, method)
     intent = make_intent(state, fields)
+    kept = None
     if method is not None:
-        _set_method(intent, method)
+        kept = payment_methods.keep(state, method)
+        _set_method(intent, kept)
     state.emit("payment_intent.created", intent)
-    if confirmed and method is not None:
-        _attempt(state, intent, method, params)
+    if confirmed and kept is not None:
+        payments.attempt(state, intent, kept, **attempted)
     return state.view(intent)
 
 
@@ -138,11 +155,18 @@ def update(state: State, params: Params) -> JsonObject:
         raise wrong_state(f"{', '.join(touched)} cannot change while the PaymentIntent's status is {intent['status']}.")
     if touched and "session" in intent.private:
         raise wrong_state(f"{', '.join(touched)} cannot change: this PaymentIntent belongs to a Checkout Session.")
+    fixed = [name for name in _INVOICED if name in touched]
+    if fixed and "invoice" in intent.private:
+        raise wrong_state(f"{', '.join(fixed)} cannot change: this PaymentIntent belongs to an Invoice.")
     changes = _read_changes(state, intent, params)
-    method = _read_method(state, params)
+    after = {**intent, **changes}
+    method = payment_methods.choose(state, params)
+    held: str | None = intent.get("payment_method")
+    # A method that it has already must still fit the other changes.
+    _check_method(after, method or (state.need("payment_method", held) if touched and held is not None else None))
     intent.update(changes)
     if method is not None:
-        _set_method(intent, method)
+        _set_method(intent, payment_methods.keep(state, method))
     if intent["status"] == "requires_action" and (method is not None or changes.keys() & {"amount", "currency"}):
         intent.update(status="requires_confirmation", next_action=None)
     return state.view(intent)
@@ -180,14 +204,19 @@ def confirm(state: State, params: Params) -> JsonObject:
         "setup_future_usage": params.choice("setup_future_usage", USAGES),
         "shipping": params.as_sent("shipping"),
     }
-    method = _read_method(state, params)
+    changes = {name: value for name, value in read.items() if value is not None}
+    after = {**intent, **changes}
+    attempted = _read_attempt(params)
+    method = payment_methods.choose(state, params)
     if method is None:
         id: str | None = intent.get("payment_method")
         types: list[str] = intent["payment_method_types"]
         method = state.need("payment_method", id) if id is not None else _method_by_type(state, types)
-    intent.update({name: value for name, value in read.items() if value is not None})
-    _set_method(intent, method)
-    _attempt(state, intent, method, params)
+    _check_method(after, method)
+    intent.update(changes)
+    kept = payment_methods.keep(state, method)
+    _set_method(intent, kept)
+    payments.attempt(state, intent, kept, **attempted)
     return state.view(intent)
 
 
@@ -206,6 +235,8 @@ def cancel(state: State, params: Params) -> JsonObject:
     reason = params.need_text("cancellation_reason")
     if "session" in intent.private:
         raise wrong_state("This PaymentIntent belongs to a Checkout Session; expire the session instead.")
+    if "invoice" in intent.private:
+        raise wrong_state("This PaymentIntent belongs to an Invoice; void the invoice instead.")
     payments.cancel(state, intent, reason)
     return state.view(intent)
 
@@ -225,20 +256,23 @@ def _capture_option(params: Params) -> str:
     return (card.choice("capture_method", CAPTURE_METHODS) if card is not None else None) or "automatic"
 
 
-def _read_method(state: State, params: Params) -> Record | None:
-    """The payment method that the parameters bring, made where they bring its data."""
-    data = params.within("payment_method_data")
-    if data is not None:
-        return payment_methods.make(state, data, customer=_customer(state, params))
-    id = params.text("payment_method") or None
-    return state.need("payment_method", id, param="payment_method") if id is not None else None
-
-
-def _method_by_type(state: State, types: list[str] | None) -> Record:
+def _method_by_type(state: State, types: list[str] | None) -> Draft:
     """A method made of its type alone: a guide confirms a wallet so. A card needs its data."""
     if types is None or len(types) != 1 or types == ["card"]:
         raise missing("payment_method_data")
-    return payment_methods.make(state, Params({"type": types[0]}))
+    return payment_methods.read(state, Params({"type": types[0]}))
+
+
+def _check_method(fields: JsonObject, method: Draft | Record | None) -> None:
+    """Refuse a method that does not fit an intent with these fields, before either is changed."""
+    if method is None:
+        return
+    if isinstance(method, Record):
+        payment_methods.require_usable(method, fields.get("customer"))
+    type = payment_methods.type_of(method)
+    require_payable(type, fields["amount"], fields["currency"])
+    if payments.future_usage(fields, type) is not None:
+        require_savable(type, param="setup_future_usage")
 
 
 def _set_method(intent: Record, method: Record) -> None:
@@ -248,11 +282,8 @@ def _set_method(intent: Record, method: Record) -> None:
         intent["status"] = "requires_confirmation"
 
 
-def _attempt(state: State, intent: Record, method: Record, params: Params) -> None:
-    payments.attempt(
-        state,
-        intent,
-        method,
-        off_session=bool(params.flag("off_session") or params.flag("off-session")),
-        refuse_action=bool(params.flag("error_on_requires_action")),
-    )
+def _read_attempt(params: Params) -> Attempted:
+    return {
+        "off_session": bool(params.flag("off_session") or params.flag("off-session")),
+        "refuse_action": bool(params.flag("error_on_requires_action")),
+    }

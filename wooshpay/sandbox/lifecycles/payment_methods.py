@@ -1,55 +1,56 @@
-"""Payment methods: made from the data of a request, and what each type allows."""
+"""Payment methods: made, given to a customer, taken away again.
+
+A method has no status of its own; what becomes of it shows in its customer and in what it can still be used for.
+
+    from          by                                                     to
+    (new)         create, payment_method_data                            unattached
+    unattached    attach, or a payment or setup that saves it            attached
+                  attach, the card's check fails                         unattached
+                  a payment that does not save it is accepted            spent
+    attached      attach for the same customer                           attached
+                  detach                                                 detached
+    spent, detached: cannot be attached, charged or set up any more.
+
+An attached method works for its own customer only. The rules are Stripe's; WooshPay's pages about them were not read.
+A card that was set up, or paid with, for use off session is ``agreed``: see `wooshpay.sandbox.lifecycles.actions`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import UTC, datetime
 
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.engine.errors import invalid, missing
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.rules import cards
-
-TYPES: Final = (
-    *("card", "alipayplus", "alipay", "wechat_pay", "sepa_debit", "alipay_hk", "boost", "truemoney", "gcash"),
-    *("kakaopay", "touchngo", "rabbit_line_pay", "dana", "klarna", "ideal", "giropay", "sofort", "eps", "trustly"),
-    *("bancontact", "p24", "unionpay", "fpx", "mcash", "grabpay", "bank_transfer_id", "qris", "promptpay", "ovo"),
-    *("shopeepay", "upi", "boleto", "paynow", "pix", "9pay", "stitch", "bpi"),
-    # Named in guides and programs, though not in the reference's list.
-    *("akulaku", "apple_pay", "applepay", "google_pay", "googlepay", "atome", "gopay", "momo", "mobile_money"),
-    *("sepa", "bank_transfer_eu", "bank_transfer_uk", "bank_transfer_vn", "vietcombank", "zalo"),
-)
-
-# In answers for these the type says redirect_to_url although the key is named after the method.
-_PLAIN_REDIRECT: Final = frozenset({"gcash", "dana"})
+from wooshpay.sandbox.rules.cards import Decline
+from wooshpay.sandbox.rules.methods import TYPES
 
 
-@attrs.frozen(kw_only=True)
-class RefundRules:
-    """Whether money paid with a method can be given back."""
+@attrs.frozen
+class Draft:
+    """A payment method that was read and not yet made. The card number is gone by now.
 
-    allowed: bool = True
-    partial: bool = True
-    repeated: bool = True
+    Attributes:
+        fields: What the API will show.
+        outcome: What a card does; ``None`` for other types.
+    """
+
+    fields: JsonObject
+    outcome: str | None = None
+
+    @property
+    def type(self) -> str:
+        """The type of method."""
+        found: str = self.fields["type"]
+        return found
 
 
-_REFUND_RULES: Final = {
-    "promptpay": RefundRules(allowed=False),
-    "bank_transfer_id": RefundRules(allowed=False),
-    "pix": RefundRules(partial=False),
-    "alipay": RefundRules(repeated=False),
-    "gcash": RefundRules(repeated=False),
-    "truemoney": RefundRules(repeated=False),
-    "dana": RefundRules(repeated=False),
-}
-
-
-def refund_rules(type: str) -> RefundRules:
-    """What the guides say about refunds of this type of method."""
-    return _REFUND_RULES.get(type, RefundRules())
+# ---- making
 
 
 def read_types(params: Params) -> list[str] | None:
@@ -62,41 +63,205 @@ def read_types(params: Params) -> list[str] | None:
 
 
 def make(state: State, data: Params, *, customer: str | None = None) -> Record:
-    """Make a payment method of ``payment_method_data``."""
+    """Make a payment method of ``payment_method_data``.
+
+    Args:
+        state: The sandbox.
+        data: The type, and what belongs to it.
+        customer: Whose it is from the start; nobody's when left out.
+    """
+    return keep(state, read(state, data), customer=customer)
+
+
+def read(state: State, data: Params) -> Draft:
+    """Read ``payment_method_data``. Nothing is made yet, so that a refusal leaves nothing behind."""
     type = data.choice("type", TYPES) or ""
     if not type:
         raise missing(data.named("type"))
-    fields: JsonObject = {
-        "type": type,
-        "billing_details": data.as_sent("billing_details"),
-        "customer": customer,
-        "metadata": {},
-    }
+    billing = data.as_sent("billing_details")
+    fields: JsonObject = {"type": type, "billing_details": billing, "metadata": data.metadata() or {}}
     if type != "card":
-        return state.add("pm", "payment_method", fields)
+        return Draft(fields)
     card = data.need_within("card")
     number = card.need_text("number")
-    month = card.integer("exp_month", least=1, most=12)
-    year = card.integer("exp_year", least=0)
-    if month is None or year is None:
-        raise missing(card.named("exp_month" if month is None else "exp_year"))
-    cvc = card.text("cvc")
-    if cvc is not None and not (cvc.isascii() and cvc.isdigit() and len(cvc) in {3, 4}):
-        raise invalid(card.named("cvc"), "three or four digits", code="invalid_cvc")
+    expiry = read_expiry(card)
+    if len(expiry) < 2:
+        raise missing(card.named("exp_year" if "exp_month" in expiry else "exp_month"))
+    outcome = cards.outcome_of(number)
     fields["card"] = {
         "brand": cards.brand_of(number),
-        "checks": {"cvc_check": "pass" if cvc is not None else "unchecked"},
+        "checks": _checks(billing or {}, _read_cvc(card), cards.card_with(outcome).decline),
         "country": "US",
-        "exp_month": month,
-        "exp_year": year + 2000 if year < 100 else year,
+        **expiry,
         "fingerprint": cards.fingerprint_of(number, state.account.api_key),
         "funding": "credit",
         "last4": cards.digits_of(number)[-4:],
     }
-    return state.add("pm", "payment_method", fields, outcome=cards.outcome_of(number))
+    return Draft(fields, outcome)
 
 
-def redirect_action(type: str, url: str) -> JsonObject:
-    """The next action of a wallet or bank method: a page to visit."""
-    key = f"{type}_handle_redirect"
-    return {"type": "redirect_to_url" if type in _PLAIN_REDIRECT else key, key: {"url": url}}
+def read_expiry(card: Params) -> JsonObject:
+    """The month and the year of expiry, as far as they were sent."""
+    month = card.integer("exp_month", least=1, most=12)
+    year = card.integer("exp_year", least=0, most=9999)
+    if year is not None and year < 100:
+        year += 2000
+    return {name: value for name, value in (("exp_month", month), ("exp_year", year)) if value is not None}
+
+
+def choose(state: State, params: Params) -> Draft | Record | None:
+    """The method that ``payment_method_data`` or ``payment_method`` bring; nothing is made yet."""
+    data = params.within("payment_method_data")
+    if data is not None:
+        return read(state, data)
+    id = params.text("payment_method") or None
+    return state.need("payment_method", id, param=params.named("payment_method")) if id is not None else None
+
+
+def keep(state: State, method: Draft | Record, *, customer: str | None = None) -> Record:
+    """Make the payment method of a draft; one that exists already stays as it is."""
+    if isinstance(method, Record):
+        return method
+    private = {} if method.outcome is None else {"outcome": method.outcome}
+    return state.add("pm", "payment_method", {**method.fields, "customer": customer}, **private)
+
+
+def type_of(method: Draft | Record) -> str:
+    """The type of a method, made or not."""
+    found: str = method["type"] if isinstance(method, Record) else method.type
+    return found
+
+
+def _read_cvc(card: Params) -> str | None:
+    cvc = card.text("cvc")
+    if cvc is not None and not (cvc.isascii() and cvc.isdigit() and len(cvc) in {3, 4}):
+        raise invalid(card.named("cvc"), "three or four digits", code="invalid_cvc")
+    return cvc
+
+
+def _checks(billing: JsonObject, cvc: str | None, decline: Decline | None) -> JsonObject:
+    address: JsonObject = billing.get("address") or {}
+    checks: JsonObject = {
+        "cvc_check": "unchecked" if cvc is None else "fail" if decline is cards.INCORRECT_CVC else "pass"
+    }
+    for field, check in (("line1", "address_line1_check"), ("postal_code", "address_zip_check")):
+        if address.get(field):
+            checks[check] = "pass"
+    return checks
+
+
+# ---- whose it is
+
+
+def require_usable(method: Record, customer: str | None, *, param: str | None = "payment_method") -> None:
+    """Refuse a method that is used up, or that is not the customer's.
+
+    Raises:
+        SandboxError: 400, ``payment_method_unexpected_state``.
+    """
+    owner: str | None = method.get("customer")
+    ended: str | None = method.private.get("ended")
+    if ended == "detached":
+        reason = "was detached from its customer, and cannot be used again"
+    elif ended is not None:
+        reason = "was used up by a payment that did not save it; pass setup_future_usage and a customer to save one"
+    elif owner is None or owner == customer:
+        return
+    elif customer is None:
+        reason = f"belongs to a customer; pass customer {owner} with it"
+    else:
+        reason = f"belongs to another customer than {customer}"
+    error = wrong_state(f"The payment method {method.id} {reason}.", code="payment_method_unexpected_state")
+    error.param = param
+    raise error
+
+
+def check_attachable(state: State, method: Record, customer: str | None, *, param: str | None = None) -> None:
+    """Refuse to give a method to a customer who may still have to be made.
+
+    Raises:
+        SandboxError: 400 as in `require_usable`; 402 where the check of the card fails.
+    """
+    require_usable(method, customer, param=param)
+    if method.get("customer") is None:
+        refusal = save_refusal(state, method)
+        if refusal is not None:
+            raise refused(method, refusal)
+
+
+def attach(state: State, method: Record, customer_id: str) -> None:
+    """Give a method to a customer.
+
+    Raises:
+        SandboxError: 400 where it is used up or another customer's; 402 where the check of the card fails.
+    """
+    check_attachable(state, method, customer_id)
+    method["customer"] = customer_id
+
+
+def detach(state: State, method: Record) -> None:
+    """Take a method away from its customer, for good.
+
+    Raises:
+        SandboxError: 400 where it is no customer's.
+    """
+    owner: str | None = method.get("customer")
+    if owner is None:
+        raise wrong_state(
+            f"The payment method {method.id} is not attached to a customer, so it cannot be detached.",
+            code="payment_method_unexpected_state",
+        )
+    method["customer"] = None
+    method.private["ended"] = "detached"
+    customer = state.need("customer", owner)
+    if customer.get("payment_method") == method.id:
+        customer["payment_method"] = None
+
+
+def save(method: Record, customer: str | None, usage: str | None) -> None:
+    """Note that a payment or a setup saved the method: it stays usable, for its customer where there is one."""
+    owner: str | None = method.get("customer")
+    if "ended" in method.private or owner not in {None, customer}:
+        return  # it was given to somebody else, or detached, while the customer was away
+    method["customer"] = customer
+    if usage == "off_session":
+        method.private["agreed"] = True
+
+
+def spend(method: Record) -> None:
+    """Note that a payment used a method that nobody saved."""
+    if method.get("customer") is None:
+        method.private["ended"] = "spent"
+
+
+# ---- what the issuer says
+
+
+def bad_card(state: State, method: Record) -> Decline | None:
+    """Why a card is no good at all, before anything is tried with it; ``None`` for other types."""
+    if method["type"] != "card":
+        return None
+    if cards.card_with(method.private["outcome"]).decline is cards.INCORRECT_NUMBER:
+        return cards.INCORRECT_NUMBER
+    today = datetime.fromtimestamp(state.clock.now / 1000, UTC)
+    card = method["card"]
+    return cards.EXPIRED if (card["exp_year"], card["exp_month"]) < (today.year, today.month) else None
+
+
+def save_refusal(state: State, method: Record) -> Decline | None:
+    """Why a method cannot be saved, if so."""
+    if method["type"] != "card":
+        return None
+    card = cards.card_with(method.private["outcome"])
+    return bad_card(state, method) or (None if card.saved or card.later else card.decline)
+
+
+def refused(method: Record, decline: Decline) -> SandboxError:
+    """The error that tells of a refusal."""
+    return SandboxError(
+        decline.message,
+        status=402,
+        type="card_error" if method["type"] == "card" else "invalid_request_error",
+        code=decline.code,
+        decline_code=decline.decline_code,
+    )

@@ -11,6 +11,7 @@ The states of a PaymentIntent, and what moves it:
                                              confirm, refused                requires_payment_method
                                              confirm, outcome comes later    processing
     requires_action                          the customer acts               as confirm, accepted or refused
+                                             the bank's outcome comes later  processing
                                              the customer fails or gives up  requires_payment_method
                                              update of amount or method      requires_confirmation
     processing                               a minute passes                 as confirm, accepted or refused
@@ -19,14 +20,13 @@ The states of a PaymentIntent, and what moves it:
     requires_payment_method, _confirmation,  cancel                          canceled
     _action, _capture
 
-Every attempt that reaches the issuer leaves a Charge.
+Every attempt that reaches the issuer leaves a Charge. With ``setup_future_usage`` an accepted payment saves its method:
+for the customer, and where it says off_session and the customer was there, for payments without the customer too.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.clock import MILLISECONDS_PER_DAY
@@ -34,9 +34,10 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.registry import duty
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import ledger, payment_methods
+from wooshpay.sandbox.lifecycles import actions, ledger, payment_methods
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.cards import Decline
+from wooshpay.sandbox.rules.methods import SAVED, require_payable
 
 CONFIRMABLE: Final = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 CANCELABLE: Final = CONFIRMABLE | {"requires_capture"}
@@ -76,32 +77,33 @@ def attempt(
         refuse_action: Fail rather than ask the customer to act.
 
     Raises:
-        SandboxError: The attempt was refused. It is recorded all the same.
+        SandboxError: 400 where the method is not the customer's or does not take this payment, and nothing has
+            changed; 402 where the attempt was refused, and it is recorded.
     """
+    require(intent, CONFIRMABLE, "confirmed")
+    payment_methods.require_usable(method, intent.get("customer"))
+    require_payable(method["type"], intent["amount"], intent["currency"])
     intent.update(payment_method=method.id, last_payment_error=None, next_action=None)
-    if method["type"] != "card":
-        url = f"{state.base_url}/paymentcode?type={quote(method['type'])}&clientSecret={intent['client_secret']}"
-        if off_session or refuse_action:
-            raise _refused(state, intent, method, cards.AUTHENTICATION_REQUIRED)
-        _ask_customer(state, intent, payment_methods.redirect_action(method["type"], url))
+    refusal = payment_methods.bad_card(state, method)
+    if refusal is not None:
+        raise _refused(state, intent, method, refusal)
+    if not actions.needed(intent, method, off_session=off_session):
+        _authorize(state, intent, method, off_session=off_session)
         return
-    card = cards.card_with(method.private["outcome"])
-    if card.decline is cards.INCORRECT_NUMBER:
-        raise _refused(state, intent, method, cards.INCORRECT_NUMBER)
-    if _expired(state, method):
-        raise _refused(state, intent, method, cards.EXPIRED)
-    if card.challenge or _three_d_secure(intent) == "any":
-        if off_session or refuse_action:
-            raise _refused(state, intent, method, cards.AUTHENTICATION_REQUIRED)
-        url = f"{state.base_url}/3ds/challenge?clientSecret={intent['client_secret']}"
-        challenge = {"url": url, "return_url": intent.get("return_url") or url}
-        _ask_customer(state, intent, {"type": "challenge_redirect", "challenge_redirect": challenge})
-        return
-    _authorize(state, intent, method)
+    if off_session or refuse_action:
+        raise _refused(state, intent, method, cards.AUTHENTICATION_REQUIRED)
+    intent.update(status="requires_action", next_action=actions.next_action(state, intent, method))
+    state.emit("payment_intent.requires_action", intent)
 
 
-def customer_acted(state: State, intent: Record, failure: Decline | None = None) -> None:
+def customer_acted(state: State, intent: Record, failure: Decline | None = None, *, later: bool = False) -> None:
     """Go on after the customer did, or failed to do, what ``next_action`` asked for.
+
+    Args:
+        state: The sandbox.
+        intent: The PaymentIntent.
+        failure: Why the payment fails; ``None`` where it does not.
+        later: The outcome comes after a while.
 
     Raises:
         SandboxError: The payment was refused.
@@ -109,9 +111,12 @@ def customer_acted(state: State, intent: Record, failure: Decline | None = None)
     require(intent, frozenset({"requires_action"}), "completed by the customer")
     method = state.need("payment_method", intent["payment_method"])
     intent["next_action"] = None
-    if failure is not None:
+    if later:
+        _process(state, intent, method, failure)
+    elif failure is not None:
         raise _refused(state, intent, method, failure)
-    _authorize(state, intent, method)
+    else:
+        _authorize(state, intent, method)
 
 
 def capture(state: State, intent: Record, amount: int | None) -> None:
@@ -162,48 +167,38 @@ def finish_processing(state: State, id: str) -> None:
         return
     method = state.need("payment_method", intent["payment_method"])
     charge = state.need("charge", intent["latest_charge"])
-    decline = cards.card_with(method.private["outcome"]).decline
-    if decline is not None:
+    kept: JsonObject | None = intent.private.pop("outcome", None)
+    if kept is not None:
+        decline = Decline(**kept)
         charge.update(status="failed", failure_code=decline.code, failure_message=decline.message)
         _note_refusal(state, intent, method, decline, charge)
     else:
-        _accept(state, intent, charge)
+        _accept(state, intent, method, charge)
 
 
-def _three_d_secure(intent: Record) -> str | None:
-    options: JsonObject = intent.get("payment_method_options") or {}
-    card: JsonObject = options.get("card") or {}
-    return card.get("request_three_d_secure")
-
-
-def _expired(state: State, method: Record) -> bool:
-    today = datetime.fromtimestamp(state.clock.now / 1000, UTC)
-    card = method["card"]
-    return (card["exp_year"], card["exp_month"]) < (today.year, today.month)
-
-
-def _ask_customer(state: State, intent: Record, next_action: JsonObject) -> None:
-    intent.update(status="requires_action", next_action=next_action)
-    state.emit("payment_intent.requires_action", intent)
-
-
-def _authorize(state: State, intent: Record, method: Record) -> None:
+def _authorize(state: State, intent: Record, method: Record, *, off_session: bool = False) -> None:
     card = cards.card_with(method.private.get("outcome", "succeeds"))
     if card.later:
-        intent["status"] = "processing"
-        intent["latest_charge"] = _charge(state, intent, method, status="pending").id
-        state.remind(state.clock.now + PROCESSING_MILLISECONDS, "payment_intents.finish_processing", intent)
-        state.emit("payment_intent.processing", intent)
+        _process(state, intent, method, card.decline)
         return
     if card.decline is not None:
         raise _refused(state, intent, method, card.decline)
     charge = _charge(state, intent, method, status="succeeded")
     intent["latest_charge"] = charge.id
-    _accept(state, intent, charge)
+    _accept(state, intent, method, charge, off_session=off_session)
 
 
-def _accept(state: State, intent: Record, charge: Record) -> None:
+def _process(state: State, intent: Record, method: Record, failure: Decline | None) -> None:
+    intent["status"] = "processing"
+    intent["latest_charge"] = _charge(state, intent, method, status="pending").id
+    intent.private["outcome"] = failure.facts() if failure is not None else None
+    state.remind(state.clock.now + PROCESSING_MILLISECONDS, "payment_intents.finish_processing", intent)
+    state.emit("payment_intent.processing", intent)
+
+
+def _accept(state: State, intent: Record, method: Record, charge: Record, *, off_session: bool = False) -> None:
     charge.update(status="succeeded", paid=True)
+    _save_or_spend(intent, method, off_session=off_session)
     if intent["capture_method"] == "manual":
         intent.update(status="requires_capture", amount_capturable=intent["amount"])
         due = state.clock.now + AUTHORIZATION_DAYS * MILLISECONDS_PER_DAY
@@ -213,6 +208,25 @@ def _accept(state: State, intent: Record, charge: Record) -> None:
     charge.update(captured=True, amount_captured=intent["amount"])
     _receive(state, intent, intent["amount"])
     state.emit("payment_intent.succeeded", intent)
+
+
+def _save_or_spend(intent: Record, method: Record, *, off_session: bool) -> None:
+    usage = future_usage(intent, method["type"])
+    if usage is None or method["type"] not in SAVED:
+        payment_methods.spend(method)
+        return
+    # Consent to payments off session can only be given on session.
+    payment_methods.save(method, intent.get("customer"), None if off_session else usage)
+
+
+def future_usage(intent: JsonObject, type: str) -> str | None:
+    """For what a payment saves a method of a type; ``None`` where it does not."""
+    usage: str | None = intent.get("setup_future_usage")
+    if usage is None and type == "card":
+        options: JsonObject = intent.get("payment_method_options") or {}
+        card: JsonObject = options.get("card") or {}
+        usage = card.get("setup_future_usage")
+    return usage
 
 
 def _receive(state: State, intent: Record, amount: int) -> None:
@@ -228,18 +242,12 @@ def _refused(state: State, intent: Record, method: Record, decline: Decline) -> 
 
 
 def _note_refusal(state: State, intent: Record, method: Record, decline: Decline, charge: Record) -> SandboxError:
-    error = SandboxError(
-        decline.message,
-        status=402,
-        type="card_error" if method["type"] == "card" else "invalid_request_error",
-        code=decline.code,
-        decline_code=decline.decline_code,
-    )
+    error = payment_methods.refused(method, decline)
     # WooshPay's inner fields of last_payment_error were never seen: the error object is the nearest guess.
     intent.update(
         status="requires_payment_method",
         payment_method=None,
-        last_payment_error={**error.facts(), "charge": charge.id},
+        last_payment_error={**error.facts(), "charge": charge.id, "payment_method": method.id},
     )
     state.emit("payment_intent.payment_failed", intent)
     error.details = {"charge": charge.id, "payment_intent": state.view(intent)}
@@ -249,7 +257,7 @@ def _note_refusal(state: State, intent: Record, method: Record, decline: Decline
 def _charge(state: State, intent: Record, method: Record, **fields: object) -> Record:
     details: JsonObject = {"type": method["type"]}
     if method.get("card"):
-        details["card"] = method["card"]
+        details["card"] = dict(method["card"])
     return state.add(
         "ch",
         "charge",
@@ -263,6 +271,7 @@ def _charge(state: State, intent: Record, method: Record, **fields: object) -> R
             "customer": intent.get("customer"),
             "description": intent.get("description"),
             "disputed": False,
+            "invoice": intent.get("invoice"),
             "metadata": dict(intent.get("metadata") or {}),
             "paid": False,
             "payment_intent": intent.id,

@@ -27,6 +27,10 @@ class Decline:
     decline_code: str
     message: str
 
+    def facts(self) -> dict[str, str]:
+        """The same as JSON, to be kept with an object; ``Decline(**facts)`` reads it."""
+        return {"code": self.code, "decline_code": self.decline_code, "message": self.message}
+
 
 def _declined(reason: str, message: str) -> Decline:
     return Decline("card_declined", reason, message)
@@ -56,7 +60,10 @@ class TestCard:
         decline: Why it is refused, where it is.
         challenge: Whether 3-D Secure always asks; other cards are asked with ``request_three_d_secure`` any.
         later: Whether the outcome comes after a while, with the status ``processing`` until then.
+        always: Whether 3-D Secure asks even where the card was saved for use without the customer.
         saved: Whether it can be saved for later although payments with it are refused.
+        refund: What becomes of refunds: ``later`` they succeed after a while, ``fails`` they fail after a while;
+            empty where they succeed at once.
         dispute: The reason of the dispute that follows a payment after a while; empty where none does.
     """
 
@@ -66,15 +73,27 @@ class TestCard:
     does: str
     decline: Decline | None = None
     challenge: bool = False
+    always: bool = False
     later: bool = False
     saved: bool = False
+    refund: str = ""
     dispute: str = ""
 
 
 CARDS: Final = (
     TestCard(number="4111111111111111", does="Succeeds; asks for 3-D Secure with request_three_d_secure any"),
     TestCard(number="4761344136141390", does="Asks for 3-D Secure, then succeeds", challenge=True),
-    TestCard(number="4000002500003155", does="Asks for 3-D Secure, then succeeds", challenge=True),
+    TestCard(
+        number="4000002500003155",
+        does="Asks for 3-D Secure, then succeeds; once saved for off_session it does not ask there",
+        challenge=True,
+    ),
+    TestCard(
+        number="4000002760003184",
+        does="Asks for 3-D Secure, then succeeds; asks off session too, however it was saved",
+        challenge=True,
+        always=True,
+    ),
     TestCard(number="4000008400001629", does="Asks for 3-D Secure, then is declined", challenge=True, decline=GENERIC),
     TestCard(number="4000000000000002", does="Declined: generic_decline", decline=GENERIC),
     TestCard(number="4000000000009995", does="Declined: insufficient_funds", decline=INSUFFICIENT_FUNDS),
@@ -91,6 +110,12 @@ CARDS: Final = (
         number="4000000000000051", does="Is processing for a minute, then is declined", later=True, decline=GENERIC
     ),
     TestCard(number="4000000000000341", does="Can be saved; every payment is declined", saved=True, decline=GENERIC),
+    TestCard(number="4000000000007726", does="Succeeds; a refund is pending for a minute", refund="later"),
+    TestCard(
+        number="4000000000005126",
+        does="Succeeds; a refund is pending for a minute, then fails and the money comes back",
+        refund="fails",
+    ),
     TestCard(number="4000000000000259", does="Succeeds, then is disputed: fraudulent", dispute="fraudulent"),
     TestCard(
         number="4000000000002685",
