@@ -63,14 +63,14 @@ class Gate:
                 idempotency_key=_printable(request.headers.get("Idempotency-Key", "")) or None,
             )
         self.log.add(entry)
-        dead = self.breakage.on_dead_connection(request)
-        if dead is not None:
-            entry.fault = "stale_close"
-            return dead
         raw_path = request.rel_url.raw_path
         # What HEAD answers is what GET would, without its body.
         route = self.routes.find("GET" if request.method == "HEAD" else request.method, raw_path)
         entry.operation = route.operation if route is not None else None
+        dead = self.breakage.on_dead_connection(request)
+        if dead is not None:
+            entry.fault = "stale_close"
+            return dead
         fault = self.faults.take(entry.operation)
         entry.fault = fault.kind if fault is not None else None
         if fault is not None:
