@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
@@ -12,6 +12,7 @@ import attrs
 from wooshpay.core.json import dumps
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.guard import Guard
+from wooshpay.sandbox.engine.keeping import Row, decode, encode
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.engine.wakeup import Wakeup
@@ -79,6 +80,7 @@ class Delivery:
     next_at: int | None
     state: DeliveryState = "pending"
     attempts: list[DeliveryAttempt] = attrs.field(factory=list[DeliveryAttempt])
+    number: int = attrs.field(repr=False)
 
 
 class Deliveries:
@@ -89,13 +91,18 @@ class Deliveries:
         lock: Guards the objects.
     """
 
+    table = "deliveries"
+
     def __init__(self, state: State, lock: Guard) -> None:
         self._state = state
         self._lock = lock
         self._all: list[Delivery] = []
         self._lanes: dict[str, list[tuple[int, int, Delivery]]] = {}
         self._count = 0
+        # The deliveries that the state file does not hold as they are; None without a file.
+        self._changed: dict[int, Delivery] | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._in_flight: set[int] = set()
         self._wakeup = Wakeup()
         self._on_change: Callable[[], None] = _ignore
 
@@ -135,8 +142,10 @@ class Deliveries:
                     signed_at=event.private.setdefault("signed_at", now // 1000),
                     first_at=now,
                     next_at=now,
+                    number=len(self._all),
                 )
                 self._all.append(delivery)
+                self._touch(delivery)
                 self._put(delivery, now)
         self.wake()
 
@@ -154,6 +163,28 @@ class Deliveries:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    # ---- for the state file
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Begin with the deliveries that the state file holds; what is due is due, also what was under way."""
+        self._all, self._lanes, self._changed = [], {}, {}
+        for row in rows:
+            delivery = _load(row)
+            self._all.append(delivery)
+            # One that is under way comes back to its lane when the attempt has failed.
+            if delivery.next_at is not None and delivery.number not in self._in_flight:
+                self._put(delivery, delivery.next_at)
+
+    def changes(self) -> list[Row]:
+        """The deliveries that the state file does not hold as they are."""
+        changed, self._changed = self._changed or {}, {}
+        return [_row(delivery) for delivery in changed.values()]
+
+    def _touch(self, delivery: Delivery) -> None:
+        """Note that a delivery changes."""
+        if self._changed is not None:
+            self._changed[delivery.number] = delivery
+
     def _put(self, delivery: Delivery, due: int) -> None:
         self._count += 1
         heapq.heappush(self._lanes.setdefault(delivery.endpoint_id, []), (due, self._count, delivery))
@@ -170,6 +201,7 @@ class Deliveries:
                     waits += [] if wait is None else [wait]
                     continue
                 due, _, delivery = heapq.heappop(lane)
+                self._in_flight.add(delivery.number)
                 self._under_way[endpoint_id] = asyncio.create_task(self._attempt(session, delivery, due))
         return min(waits, default=None)
 
@@ -177,18 +209,22 @@ class Deliveries:
         try:
             with self._lock:
                 endpoint = self._state.store["webhook_endpoint"].get(delivery.endpoint_id)
-            if endpoint is None or endpoint["status"] != "enabled":
-                delivery.state, delivery.next_at = "given_up", None
-                return
+                if endpoint is None or endpoint["status"] != "enabled":
+                    self._touch(delivery)
+                    delivery.state, delivery.next_at = "given_up", None
+                    return
             attempt = await _post(session, endpoint, delivery, due)
             with self._lock:
-                self._note(delivery, attempt)
+                # By its number: where work was undone meanwhile, another object stands for it.
+                self._note(self._all[delivery.number], attempt)
         finally:
             del self._under_way[delivery.endpoint_id]
+            self._in_flight.discard(delivery.number)
             self._wakeup.set()
             self._on_change()
 
     def _note(self, delivery: Delivery, attempt: DeliveryAttempt) -> None:
+        self._touch(delivery)
         delivery.attempts.append(attempt)
         if attempt.succeeded:
             delivery.state, delivery.next_at = "delivered", None
@@ -215,6 +251,19 @@ async def _post(session: aiohttp.ClientSession, endpoint: Record, delivery: Deli
             return DeliveryAttempt(due=due, status=response.status)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return DeliveryAttempt(due=due, error=redact(f"{type(error).__name__}: {error}"))
+
+
+def _row(delivery: Delivery) -> Row:
+    facts = attrs.asdict(delivery)
+    facts["body"] = delivery.body.decode()
+    return Row(str(delivery.number), encode(facts), delivery.number)
+
+
+def _load(row: Row) -> Delivery:
+    facts = decode(row.body or b"")
+    facts["body"] = facts["body"].encode()
+    facts["attempts"] = [DeliveryAttempt(**attempt) for attempt in facts["attempts"]]
+    return Delivery(**facts)
 
 
 def _ignore() -> None:
