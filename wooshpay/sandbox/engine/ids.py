@@ -37,6 +37,10 @@ class Ids:
         """Random letters and digits."""
         return "".join(self._random.choices(_ALPHABET, k=length))
 
+    def digits(self, length: int) -> str:
+        """Random digits."""
+        return "".join(self._random.choices(string.digits, k=length))
+
     def client_secret(self, id: str) -> str:
         """A client secret such as ``pi_1693466278934609920_secret_xjsfriry3X8stv3ROmynz0kz``."""
         return f"{id}_secret_{self.text(24)}"

@@ -1,0 +1,105 @@
+"""What cardholders, sellers and the issuer do with issued cards, for the tester to ask for.
+
+act                        parameters                                      answers
+issuing.authorize          card, amount; currency, merchant_amount,        the authorization; with its reason
+                           merchant_currency, merchant_data                where it was declined
+issuing.capture            authorization; amount                           the transaction
+issuing.reverse            authorization                                   the authorization
+issuing.refund             transaction; amount                             the transaction of the refund
+issuing.top_up             amount, currency                                the prepaid balance
+issuing.block_cardholder   cardholder                                      the cardholder
+
+An authorization lapses by itself after seven days. What stands before the semicolon is required.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.behaviours.issuing.reading import pick_texts
+from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.params import Params
+from wooshpay.sandbox.engine.registry import act
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.lifecycles.issuing import authorizations, cardholders, cards, funds, transactions
+
+_MERCHANT_FIELDS: Final = (
+    *("category", "category_code", "city", "country", "name"),
+    *("network_id", "postal_code", "state", "terminal_id", "url"),
+)
+_SELLER: Final = {
+    "category": "grocery_stores_supermarkets",
+    "category_code": "5411",
+    "city": "London",
+    "country": "GB",
+    "name": "Sandbox Grocer",
+    "network_id": "1234567890",
+}
+
+
+@act("issuing.authorize")
+def authorize(state: State, params: Params) -> JsonObject:
+    """Pay with a card at a seller."""
+    card = state.need(cards.KIND, params.need_text("card"), param="card")
+    amount = params.need_amount("amount")
+    currency = params.currency("currency") or card["currency"]
+    if currency != card["currency"]:
+        raise SandboxError(
+            f"The amount must be in the card's currency, {card['currency']}: nothing is exchanged here."
+            " Say in merchant_amount and merchant_currency what the seller asked for.",
+            code="parameter_invalid",
+            param="currency",
+        )
+    asked = _asked(params, amount, currency)
+    sent = params.within("merchant_data")
+    merchant = dict(_SELLER) if sent is None else pick_texts(sent, _MERCHANT_FIELDS)
+    authorization = authorizations.attempt(state, card, amount, merchant, asked)
+    answer = state.view(authorization)
+    reason: str | None = authorization.private.get("reason")
+    return answer if reason is None else {**answer, "reason": reason}
+
+
+@act("issuing.capture")
+def capture(state: State, params: Params) -> JsonObject:
+    """Take what was authorized, as the seller does; less if an amount is given, and the rest is released."""
+    authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
+    return state.view(transactions.capture(state, authorization, params.amount("amount")))
+
+
+@act("issuing.reverse")
+def reverse(state: State, params: Params) -> JsonObject:
+    """Give up an authorization, as the seller does."""
+    authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
+    authorizations.reverse(state, authorization)
+    return state.view(authorization)
+
+
+@act("issuing.refund")
+def refund(state: State, params: Params) -> JsonObject:
+    """Give back what was captured, as the seller does; a part if an amount is given."""
+    transaction = state.need(transactions.KIND, params.need_text("transaction"), param="transaction")
+    return state.view(transactions.refund(state, transaction, params.amount("amount")))
+
+
+@act("issuing.top_up")
+def top_up(state: State, params: Params) -> JsonObject:
+    """Put money on the prepaid balance of a currency. From the first time on, cards can run out of money."""
+    return state.view(funds.top_up(state, params.need_amount("amount"), params.need_currency("currency")))
+
+
+@act("issuing.block_cardholder")
+def block_cardholder(state: State, params: Params) -> JsonObject:
+    """Block a cardholder for good, as the issuer does after abuse."""
+    holder = state.need("issuing.cardholder", params.need_text("cardholder"), param="cardholder")
+    cardholders.block(state, holder)
+    return state.view(holder)
+
+
+def _asked(params: Params, amount: int, currency: str) -> tuple[int, str]:
+    """What the seller asked for: the same as what is authorized, unless both parts say otherwise."""
+    if not params.given("merchant_amount", "merchant_currency"):
+        return amount, currency
+    if not params.given("merchant_currency"):
+        raise missing("merchant_currency")
+    return params.need_amount("merchant_amount"), params.need_currency("merchant_currency")
