@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from sandbox.browsing import ARGUMENTS, CHROMIUM, DESKTOP
 from sandbox.rig import Api, Shop
 
 from wooshpay.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,3 +44,39 @@ async def shop() -> AsyncIterator[Shop]:
     """A merchant's site."""
     async with Shop() as shop:
         yield shop
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A running chromium."""
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("playwright", reason="playwright is not installed: pip install 'wooshpay[dev]'")
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A tab that fails the test on any error in its console."""
+    size: tuple[int, int] = getattr(request, "param", DESKTOP)
+    context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = await context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    # A form that comes back with its errors has the status 400 or 402, which chromium notes as an error.
+    expected = ("status of 400", "status of 402")
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(message.text)
+            if message.type == "error" and not any(text in message.text for text in expected)
+            else None
+        ),
+    )
+    yield page
+    await context.close()
+    assert problems == []

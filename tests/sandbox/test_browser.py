@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from sandbox.browsing import fill, fits, keep_picture, needs_browser, on_both_screens
 from sandbox.rig import CHALLENGED, DECLINED, GOOD, Api, Shop, order, payment
 
 from wooshpay.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DESKTOP = (1280, 900)
-PHONE = (375, 740)
-
-on_both_screens = pytest.mark.parametrize("page", [DESKTOP, PHONE], indirect=True, ids=["desktop", "phone"])
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists() and os.environ.get("CI") != "true", reason="chromium is not installed: apt install chromium"
-)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("playwright", reason="playwright is not installed: pip install 'wooshpay[dev]'")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """A tab that fails the test on any error in its console."""
-    size: tuple[int, int] = getattr(request, "param", DESKTOP)
-    context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    # A form that comes back with its errors has the status 400 or 402, which chromium notes as an error.
-    expected = ("status of 400", "status of 402")
-    page.on(
-        "console",
-        lambda message: (
-            problems.append(message.text)
-            if message.type == "error" and not any(text in message.text for text in expected)
-            else None
-        ),
-    )
-    yield page
-    await context.close()
-    assert problems == []
+pytestmark = needs_browser
 
 
 async def session_of(api: Api, shop: Shop) -> dict[str, Any]:
@@ -75,27 +21,6 @@ async def session_of(api: Api, shop: Shop) -> dict[str, Any]:
         order(success_url=f"{shop.base_url}/thanks", cancel_url=f"{shop.base_url}/basket"),
     )
     return session
-
-
-async def fill(page: Page, number: str) -> None:
-    await page.get_by_label("Card number").fill(number)
-    await page.get_by_label("Month").fill("12")
-    await page.get_by_label("Year").fill("2090")
-    await page.get_by_label("Security code (CVC)").fill("123")
-
-
-async def keep_picture(page: Page, name: str) -> None:
-    """Keep a screenshot where a developer asked for them."""
-    folder = os.environ.get("WOOSHPAY_SCREENSHOTS")
-    if folder:
-        width = (page.viewport_size or {"width": 0})["width"]
-        await page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
-
-
-async def fits(page: Page) -> bool:
-    """Whether nothing sticks out sideways."""
-    found: bool = await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    return found
 
 
 @on_both_screens

@@ -1,0 +1,56 @@
+"""A real browser for the tests of pages: Debian's chromium, driven by Playwright.
+
+The fixtures ``browser`` and ``page`` are in ``conftest.py``. A module of such tests has ``pytestmark = needs_browser``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sandbox.rig import GOOD
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = (1280, 900)
+PHONE = (375, 740)
+
+on_both_screens = pytest.mark.parametrize("page", [DESKTOP, PHONE], indirect=True, ids=["desktop", "phone"])
+needs_browser = pytest.mark.skipif(
+    not CHROMIUM.exists() and os.environ.get("CI") != "true", reason="chromium is not installed: apt install chromium"
+)
+
+
+async def fill(page: Page, number: str = GOOD) -> None:
+    """Type a card into the hosted page."""
+    await page.get_by_label("Card number").fill(number)
+    await page.get_by_label("Month").fill("12")
+    await page.get_by_label("Year").fill("2090")
+    await page.get_by_label("Security code (CVC)").fill("123")
+
+
+async def keep_picture(page: Page, name: str) -> None:
+    """Keep a screenshot where a developer asked for them."""
+    folder = os.environ.get("WOOSHPAY_SCREENSHOTS")
+    if folder:
+        width = (page.viewport_size or {"width": 0})["width"]
+        await page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
+
+
+async def fits(page: Page) -> bool:
+    """Whether nothing sticks out sideways."""
+    found: bool = await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return found
