@@ -186,7 +186,7 @@ def check_attachable(state: State, method: Record, customer: str | None, *, para
     if method.get("customer") is None:
         refusal = save_refusal(state, method)
         if refusal is not None:
-            raise refused(method, refusal)
+            raise refused(method["type"], refusal)
 
 
 def attach(state: State, method: Record, customer_id: str) -> None:
@@ -256,12 +256,12 @@ def save_refusal(state: State, method: Record) -> Decline | None:
     return bad_card(state, method) or (None if card.saved or card.later else card.decline)
 
 
-def refused(method: Record, decline: Decline) -> SandboxError:
-    """The error that tells of a refusal."""
+def refused(type: str, decline: Decline) -> SandboxError:
+    """The error that tells of a refusal of a type of method."""
     return SandboxError(
         decline.message,
         status=402,
-        type="card_error" if method["type"] == "card" else "invalid_request_error",
+        type="card_error" if type == "card" else "invalid_request_error",
         code=decline.code,
         decline_code=decline.decline_code,
     )

@@ -242,7 +242,7 @@ def _refused(state: State, intent: Record, method: Record, decline: Decline) -> 
 
 
 def _note_refusal(state: State, intent: Record, method: Record, decline: Decline, charge: Record) -> SandboxError:
-    error = payment_methods.refused(method, decline)
+    error = payment_methods.refused(method["type"], decline)
     # WooshPay's inner fields of last_payment_error were never seen: the error object is the nearest guess.
     intent.update(
         status="requires_payment_method",

@@ -211,7 +211,7 @@ def _succeed(state: State, setup: Record, method: Record) -> None:
 
 def _refused(state: State, setup: Record, method: Record, decline: Decline) -> SandboxError:
     """Record a refused attempt; give the error that tells of it."""
-    error = payment_methods.refused(method, decline)
+    error = payment_methods.refused(method["type"], decline)
     told = {**error.facts(), "payment_method": method.id}
     _latest(state, setup).update(status="failed", setup_error=told)
     setup.update(status="requires_payment_method", payment_method=None, next_action=None, last_setup_error=told)

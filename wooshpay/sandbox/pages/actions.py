@@ -1,4 +1,4 @@
-"""The pages that a ``next_action`` leads to: 3-D Secure challenges, wallets and banks."""
+"""The pages that a ``next_action`` leads to: 3-D Secure challenges, wallets and banks, for payments and for setups."""
 
 from __future__ import annotations
 
@@ -12,17 +12,47 @@ from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import payments
+from wooshpay.sandbox.lifecycles import actions, payments, setups
 from wooshpay.sandbox.pages.answers import no_such_page, redirect, same
 from wooshpay.sandbox.pages.next import next_page
 from wooshpay.sandbox.pages.templates import message, page
 from wooshpay.sandbox.rules.cards import Decline
+from wooshpay.sandbox.rules.methods import WITH_CODE
 
-_OUTCOMES: Final[dict[str, Decline | None]] = {
-    "pay": None,
-    "authenticate": None,
-    "fail": payments.PAYMENT_FAILED,
-    "cancel": payments.GIVEN_UP,
+
+@attrs.frozen
+class Outcome:
+    """What a button stands for.
+
+    Attributes:
+        failure: Why it fails; ``None`` where it does not.
+        later: The outcome comes after a minute.
+    """
+
+    failure: Decline | None = None
+    later: bool = False
+
+
+def _wallet(failed: Decline, given_up: Decline) -> dict[str, Outcome]:
+    return {
+        "pay": Outcome(),
+        "fail": Outcome(failed),
+        "cancel": Outcome(given_up),
+        "pay_later": Outcome(later=True),
+        "fail_later": Outcome(failed, later=True),
+    }
+
+
+# The buttons of each page, by the kind of intent that it is for.
+_BUTTONS: Final[dict[str, dict[str, dict[str, Outcome]]]] = {
+    "challenge": {
+        "payment_intent": {"authenticate": Outcome(), "fail": Outcome(payments.CHALLENGE_FAILED)},
+        "setup_intent": {"authenticate": Outcome(), "fail": Outcome(setups.CHALLENGE_FAILED)},
+    },
+    "wallet": {
+        "payment_intent": _wallet(payments.PAYMENT_FAILED, payments.GIVEN_UP),
+        "setup_intent": _wallet(setups.SETUP_FAILED, setups.GIVEN_UP),
+    },
 }
 
 
@@ -51,9 +81,7 @@ class ActionPages:
 
     async def answer_challenge(self, request: web.Request) -> web.Response:
         """The form of the challenge."""
-        choice = str((await request.post()).get("outcome", ""))
-        failure = payments.CHALLENGE_FAILED if choice == "fail" else None
-        return self._act(request, choice in {"authenticate", "fail"}, failure, "challenge")
+        return self._act(request, str((await request.post()).get("outcome", "")), "challenge")
 
     async def show_wallet(self, request: web.Request) -> web.Response:
         """The page of a wallet or bank method."""
@@ -61,8 +89,7 @@ class ActionPages:
 
     async def answer_wallet(self, request: web.Request) -> web.Response:
         """The form of a wallet's page."""
-        choice = str((await request.post()).get("outcome", ""))
-        return self._act(request, choice in _OUTCOMES, _OUTCOMES.get(choice), "wallet")
+        return self._act(request, str((await request.post()).get("outcome", "")), "wallet")
 
     def _show_action(self, request: web.Request, template: str) -> web.Response:
         with self.lock:
@@ -73,40 +100,57 @@ class ActionPages:
         if intent["status"] != "requires_action":
             return message("This step is over", "There is nothing left to do on this page.")
         method = self.state.need("payment_method", intent["payment_method"])
-        if (method["type"] == "card") != (template == "challenge"):
+        type: str = method["type"]
+        if (type == "card") != (template == "challenge"):
             return no_such_page()
         card: JsonObject = method.get("card") or {}
+        paying = intent.kind == "payment_intent"
         return page(
             template,
             status=status,
-            amount=intent["amount"],
-            currency=intent["currency"],
-            method=method["type"].replace("_", " "),
+            amount=intent["amount"] if paying else None,
+            currency=intent["currency"] if paying else None,
+            method=type.replace("_", " "),
             last4=card.get("last4"),
+            code=actions.code_of(intent, type) if paying and type in WITH_CODE else None,
         )
 
-    def _act(self, request: web.Request, known: bool, failure: Decline | None, template: str) -> web.Response:
+    def _act(self, request: web.Request, choice: str, template: str) -> web.Response:
         with self.lock:
             intent = self._intent(request)
             if intent is None:
                 return no_such_page()
-            if not known or intent["status"] != "requires_action":
-                return self._action(intent, template, status=200 if known else 400)
+            outcome = _BUTTONS[template][intent.kind].get(choice)
+            if outcome is None or intent["status"] != "requires_action":
+                return self._action(intent, template, status=200 if outcome is not None else 400)
             try:
-                payments.customer_acted(self.state, intent, failure)
+                self._customer_acted(intent, outcome)
             except SandboxError:
                 pass  # recorded on the intent, where the merchant finds it
-            onward = redirect(next_page(self.state, intent))
-            if onward is not None:
-                return onward
-            if intent["status"] in payments.PAID:
-                return message("Done", "The payment went through. This page can be closed.")
-            return message("Not paid", "The payment did not go through. This page can be closed.")
+            return redirect(next_page(self.state, intent)) or _ending(intent)
+
+    def _customer_acted(self, intent: Record, outcome: Outcome) -> None:
+        act = payments.customer_acted if intent.kind == "payment_intent" else setups.customer_acted
+        act(self.state, intent, outcome.failure, later=outcome.later)
 
     def _intent(self, request: web.Request) -> Record | None:
         secret = request.query.get("clientSecret", "")
+        id = secret.partition("_secret_")[0]
+        kind = "setup_intent" if id.startswith("seti_") else "payment_intent"
         self.state.clock.run_due()
-        intent = self.state.store["payment_intent"].get(secret.partition("_secret_")[0])
+        intent = self.state.store[kind].get(id)
         if intent is None or not same(secret, intent["client_secret"]):
             return None
         return intent
+
+
+def _ending(intent: Record) -> web.Response:
+    """What the customer is told where the merchant gave no address to go back to."""
+    paying = intent.kind == "payment_intent"
+    if intent["status"] == "processing":
+        return message("Under way", "The bank confirms this in a minute. This page can be closed.")
+    if intent["status"] in payments.PAID:
+        done = "The payment went through" if paying else "The payment method was saved"
+        return message("Done", f"{done}. This page can be closed.")
+    failed = "The payment did not go through" if paying else "The payment method was not saved"
+    return message("Not paid" if paying else "Not saved", f"{failed}. This page can be closed.")
