@@ -67,6 +67,11 @@ class Clock:
             return self._latest
 
     @property
+    def frozen(self) -> bool:
+        """Whether it stands still by itself."""
+        return self._frozen is not None
+
+    @property
     def second(self) -> int:
         """The time as WooshPay writes ``created``: milliseconds, but the nearest whole second."""
         return (self.now + 500) // 1000 * 1000
