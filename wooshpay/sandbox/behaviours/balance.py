@@ -1,15 +1,31 @@
-"""The balance. It has no states: charges and refunds move it, see `wooshpay.sandbox.lifecycles.ledger`."""
+"""The balance. It has no states; what moves it is in `wooshpay.sandbox.lifecycles.ledger`."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.errors import missing
 from wooshpay.sandbox.engine.params import Params
-from wooshpay.sandbox.engine.registry import behaviour
+from wooshpay.sandbox.engine.registry import act, behaviour
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.lifecycles import ledger
+
+# Far beyond what any payout takes, and far below what JSON readers lose digits of.
+_MOST: Final = 10**14
 
 
 @behaviour("balance.retrieve")
 def retrieve(state: State, params: Params) -> JsonObject:
-    """Get the balance."""
+    """Get the balance. Nothing is ever pending, as funds are available at once."""
     return {"object": "balance", "available": ledger.available(state), "pending": [], "livemode": False}
+
+
+@act("balance.top_up")
+def top_up(state: State, params: Params) -> JsonObject:
+    """Put money on the balance; give the balance."""
+    amount = params.integer("amount", least=1, most=_MOST)
+    if amount is None:
+        raise missing("amount")
+    ledger.move(state, amount, params.need_currency("currency"))
+    return retrieve(state, params)

@@ -21,7 +21,7 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.registry import duty
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import ledger
+from wooshpay.sandbox.lifecycles import disputes, ledger
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.methods import rules_of
 
@@ -116,8 +116,13 @@ def _course(state: State, charge: Record) -> tuple[bool, bool]:
 
 
 def _amount(state: State, charge: Record, asked: int | None) -> int:
-    remainder: int = charge["amount_captured"] - charge["amount_refunded"]
+    remainder = disputes.remainder(charge)
     if remainder == 0:
+        if disputes.withdrawn(charge):
+            raise SandboxError(
+                "Nothing is left to refund: the customer's bank has taken this payment back in a dispute.",
+                code="charge_disputed",
+            )
         raise SandboxError("This payment has been refunded already.", code="charge_already_refunded")
     amount = remainder if asked is None else asked
     if amount > remainder:

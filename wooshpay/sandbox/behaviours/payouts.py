@@ -1,0 +1,147 @@
+"""Payouts. Their states, and what moves them, are in `wooshpay.sandbox.lifecycles.payouts`.
+
+operation, act            allowed in these states
+create                    -
+retrieve, list, update    any
+payouts.cancel            pending
+payouts.pay, .fail        pending, in_transit
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wooshpay.core.json import JsonObject, loads
+from wooshpay.sandbox.behaviours import beneficiaries
+from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.listing import list_page
+from wooshpay.sandbox.engine.params import Params, as_object
+from wooshpay.sandbox.engine.registry import act, behaviour
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import ledger, payouts
+from wooshpay.sandbox.rules import payout_outcomes
+from wooshpay.sandbox.rules.payout_outcomes import Failure
+
+STATUSES: Final = ("pending", "in_transit", "paid", "failed", "canceled")
+_TYPES: Final = ("local", "global", "to_China")
+_MOST: Final = 10**14
+
+
+@behaviour("payouts.create")
+def create(state: State, params: Params) -> JsonObject:
+    """Send money from the balance."""
+    payment_amount = params.integer("payment_amount", least=1, most=_MOST)
+    source_amount = params.integer("source_amount", least=1, most=_MOST)
+    payment_currency = params.need_currency("payment_currency")
+    source_currency = params.need_currency("source_currency")
+    if payment_amount is None and source_amount is None:
+        raise missing("payment_amount")
+    fields: JsonObject = {
+        "description": params.text("description"),
+        "merchant_payout_id": params.text("merchant_payout_id"),
+        "metadata": params.metadata() or {},
+        # In the references of 2022 and 2023 only; kept as sent.
+        "payment_intents_id": _payment_intents(state, params),
+        "type": params.choice("type", _TYPES),
+    }
+    known, draft = _read_beneficiary(state, params)
+    sums = payouts.price(source_currency, payment_currency, payment_amount=payment_amount, source_amount=source_amount)
+    ledger.require(
+        state, sums.source_amount, source_currency, param="payment_amount" if payment_amount else "source_amount"
+    )
+    beneficiary = known if known is not None else beneficiaries.make(state, draft)
+    fields["beneficiary"] = known.id if known is not None else None
+    return state.view(payouts.make(state, sums, state.view(beneficiary), fields))
+
+
+@behaviour("payouts.retrieve")
+def retrieve(state: State, params: Params) -> JsonObject:
+    """Get a payout."""
+    return state.view(state.need("payout", params.id))
+
+
+@behaviour("payouts.update")
+def update(state: State, params: Params) -> JsonObject:
+    """Change the metadata; there is nothing else to change."""
+    payout = state.need("payout", params.id)
+    metadata = _metadata(params).metadata(payout["metadata"])
+    if metadata != payout["metadata"]:
+        payout["metadata"] = metadata
+        state.emit("payout.updated", payout)
+    return state.view(payout)
+
+
+@behaviour("payouts.list")
+def list_payouts(state: State, params: Params) -> JsonObject:
+    """List payouts, newest first. A ``destination`` is the id of a beneficiary, in lack of external accounts."""
+    params.choice("status", STATUSES)
+    destination = params.text("destination")
+
+    def keep(payout: Record) -> bool:
+        return destination is None or payout["beneficiary_data"]["id"] == destination
+
+    return list_page(state, params, kind="payout", url="/v1/payouts", same=("status",), keep=keep)
+
+
+@act("payouts.pay")
+def pay(state: State, params: Params) -> JsonObject:
+    """Let a ``payout`` arrive now."""
+    payout = _named(state, params)
+    payouts.pay(state, payout)
+    return state.view(payout)
+
+
+@act("payouts.fail")
+def fail(state: State, params: Params) -> JsonObject:
+    """Let the bank reject a ``payout`` now, with any ``failure_code`` and ``failure_message``."""
+    payout = _named(state, params)
+    code = params.text("failure_code") or payout_outcomes.COULD_NOT_PROCESS.code
+    known = payout_outcomes.CODES.get(code, payout_outcomes.COULD_NOT_PROCESS)
+    payouts.fail(state, payout, Failure(code, params.text("failure_message") or known.message))
+    return state.view(payout)
+
+
+@act("payouts.cancel")
+def cancel(state: State, params: Params) -> JsonObject:
+    """Stop a ``payout`` that the bank does not have yet. WooshPay itself does so; merchants have no operation."""
+    payout = _named(state, params)
+    payouts.cancel(state, payout)
+    return state.view(payout)
+
+
+def _named(state: State, params: Params) -> Record:
+    return state.need("payout", params.need_text("payout"), param="payout")
+
+
+def _read_beneficiary(state: State, params: Params) -> tuple[Record | None, JsonObject]:
+    """The beneficiary that was named, or what a new one is made of."""
+    id = params.text("beneficiary") or None
+    data = params.within("beneficiary_data")
+    if id is not None and data is not None:
+        raise SandboxError(
+            "Pass beneficiary or beneficiary_data, not both.", code="parameter_invalid", param="beneficiary_data"
+        )
+    if id is not None:
+        return state.need("beneficiary", id, param="beneficiary"), {}
+    if data is None:
+        raise missing("beneficiary")
+    return None, beneficiaries.read(data)
+
+
+def _payment_intents(state: State, params: Params) -> list[str] | None:
+    ids = params.texts("payment_intents_id")
+    for place, id in enumerate(ids or ()):
+        state.need("payment_intent", id, param=f"payment_intents_id[{place}]")
+    return ids
+
+
+def _metadata(params: Params) -> Params:
+    """The reference calls ``metadata`` of an update a text, and shows an object: JSON in a text is taken too."""
+    value = params.values.get("metadata")
+    if not isinstance(value, str) or not value:
+        return params
+    try:
+        return Params({"metadata": as_object(loads(value)) or value})
+    except ValueError:
+        return params
