@@ -78,6 +78,7 @@ class Gate:
             if broken is not None:
                 if not is_lost(broken):
                     entry.status = broken.status
+                    entry.note_answer(getattr(broken, "body", None))
                     broken.headers.update(_named(entry))
                 return broken
         if route is None and request.method == "OPTIONS" and (methods := self.routes.methods(raw_path)):
@@ -153,6 +154,7 @@ class Gate:
                 return _refusal(bug, entry)
 
     def _render(self, answer: Answer, entry: LoggedRequest) -> web.Response:
+        entry.note_answer(answer.body)
         headers = _named(entry)
         if entry.replayed:
             headers["Idempotent-Replayed"] = "true"

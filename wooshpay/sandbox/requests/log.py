@@ -9,10 +9,15 @@ from typing import Any, Final, overload
 
 import attrs
 
-from wooshpay.core.json import JsonObject
+from wooshpay.core.json import Json, JsonObject, loads
+from wooshpay.core.redaction import redact, redact_json
 from wooshpay.sandbox.requests.fault_kinds import FaultKind
 
 KEPT: Final = 10_000
+
+# Answers are kept for the newest requests only, and only such as a person would read.
+_ANSWERS_KEPT: Final = 1_000
+_LONGEST_ANSWER: Final = 32_768
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -44,6 +49,28 @@ class LoggedRequest:
     fault: FaultKind | None = None
     status: int | None = None
     error_code: str | None = None
+    _body: bytes | None = attrs.field(default=None, init=False, repr=False)
+
+    @property
+    def answer(self) -> Json:
+        """What was answered, without secrets: JSON, or a text; ``None`` where it is not kept, as it is long or old.
+
+        A fault after the work may have kept the answer from the client.
+        """
+        if self._body is None:
+            return None
+        try:
+            return redact_json(loads(self._body))
+        except ValueError:
+            return redact(self._body.decode(errors="replace"))
+
+    def note_answer(self, body: object) -> None:
+        """Keep what is answered."""
+        self._body = body if isinstance(body, bytes) and len(body) <= _LONGEST_ANSWER else None
+
+    def forget_answer(self) -> None:
+        """Keep the answer no longer."""
+        self._body = None
 
 
 class RequestLog(Sequence[LoggedRequest]):
@@ -79,6 +106,8 @@ class RequestLog(Sequence[LoggedRequest]):
         """Note a request."""
         with self._lock:
             self._requests.append(request)
+            if len(self._requests) > _ANSWERS_KEPT:
+                self._requests[-1 - _ANSWERS_KEPT].forget_answer()
 
     def _copy(self) -> list[LoggedRequest]:
         with self._lock:
