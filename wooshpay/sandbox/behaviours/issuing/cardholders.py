@@ -97,5 +97,5 @@ def _person(state: State, params: Params) -> JsonObject:
     person = read_person(params)
     document: JsonObject = person.get("verification", {}).get("document", {})
     for side, id in document.items():
-        state.need("file", id, param=params.named(f"verification[document][{side}]"))
+        state.need("file", id, param=f"{params.named('verification')}[document][{side}]")
     return person

@@ -20,8 +20,8 @@ def read_metadata(params: Params, kept: JsonObject) -> JsonObject:
     sent = params.values.get("metadata")
     if isinstance(sent, str) and sent:
         try:
-            params = Params({"metadata": loads(sent)})
-        except ValueError:
+            params = Params({"metadata": loads(sent.encode())})
+        except (ValueError, RecursionError):
             raise invalid("metadata", "an object of texts") from None
     return params.metadata(kept) or {}
 
