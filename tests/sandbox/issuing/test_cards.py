@@ -72,7 +72,7 @@ async def test_metadata_may_come_as_text_as_the_reference_types_it(api: Api) -> 
 )
 async def test_refused(api: Api, sandbox: Sandbox, fields: dict[str, Any], status: int, param: str) -> None:
     holder = await make_holder(api)
-    body = {"cardholder": holder["id"], "currency": "usd", "type": "virtual", **fields}
+    body: dict[str, Any] = {"cardholder": holder["id"], "currency": "usd", "type": "virtual", **fields}
     reply = await api.post(CARDS, body)
     assert (reply.status, reply.error["param"]) == (status, param)
     assert sandbox.store.count("issuing.card") == 0
