@@ -27,6 +27,11 @@ class Ids:
         self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311  # a seed asks for chance that repeats
         self._last = 0
 
+    @property
+    def last(self) -> int:
+        """The number in the last id."""
+        return self._last
+
     def new(self, prefix: str) -> str:
         """An id such as ``pi_1693466278934609920``, greater than every one before."""
         number = max((self._now() - ID_EPOCH) << _LOW_BITS, self._last + 1)

@@ -18,12 +18,15 @@ _WHOLE: Final = frozenset(
     }
 )
 
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+
 
 def money(amount: int, currency: str) -> str:
     """An amount for people: ``1,999.00 USD``."""
     if currency in _WHOLE:
         return f"{amount:,} {currency}"
-    return f"{amount // 100:,}.{amount % 100:02d} {currency}"
+    whole, cents = divmod(abs(amount), 100)
+    return f"{'-' if amount < 0 else ''}{whole:,}.{cents:02d} {currency}"
 
 
 @cache
@@ -43,19 +46,21 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def page(template: str, *, status: int = 200, **facts: Any) -> web.Response:
+def page(template: str, *, status: int = 200, policy: str = _POLICY, **facts: Any) -> web.Response:
     """Render a page.
 
     Args:
         template: The template's name, without its ending.
         status: The HTTP status.
+        policy: The Content-Security-Policy; the pages that customers see have no script.
         facts: What the template shows.
     """
     text = _environment().get_template(f"{template}.html").render({"money": money, **facts})
     headers = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",
+        "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
     }
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
