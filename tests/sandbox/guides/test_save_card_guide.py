@@ -1,0 +1,144 @@
+"""The guides on saving a card or a wallet: without a payment, during one, and the later payment with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.guides.forms import CARD, check_client_secret, check_event, check_head, check_id, check_no_nulls, listen
+from sandbox.rig import Api, Shop
+
+from wooshpay.sandbox import Sandbox
+
+
+async def new_customer(api: Api) -> dict[str, Any]:
+    made: dict[str, Any] = await api.make("/v1/customers", {"email": "ada@example.com"})
+    check_head(made, "cus", "customer")
+    return made
+
+
+async def saved(api: Api, customer: str, type: str = "card") -> list[dict[str, Any]]:
+    """The customer's payment methods of a type."""
+    found = await api.get(f"/v1/customers/{customer}/payment_methods", query={"type": type})
+    data: list[dict[str, Any]] = found.body["data"]
+    for method in data:
+        check_head(method, "pm", "payment_method")
+    return data
+
+
+async def test_save_a_card_without_a_payment(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    """The guide "Save a card without a payment, Direct API"."""
+    await listen(api, shop, "setup_intent.created", "setup_intent.succeeded")
+    customer = (await new_customer(api))["id"]
+
+    # 1. A SetupIntent, confirmed at once. The guide's card asks for 3-D Secure.
+    setup = await api.make(
+        "/v1/setup_intents",
+        {
+            "confirm": True,
+            "customer": customer,
+            "payment_method_types": ["card"],
+            "payment_method_data": {"type": "card", "card": {**CARD, "number": "4761344136141390"}},
+            "usage": "on_session",
+            "return_url": "https://wooshpay.com",
+        },
+    )
+    check_head(setup, "seti", "setup_intent")
+    check_client_secret(setup)
+    check_no_nulls(setup)
+    assert (setup["status"], setup["usage"], setup["customer"]) == ("requires_action", "on_session", customer)
+    assert setup["next_action"]["type"] == "challenge_redirect"
+    challenge = setup["next_action"]["challenge_redirect"]
+    assert challenge == {"url": challenge["url"], "return_url": "https://wooshpay.com"}
+    assert await saved(api, customer) == []
+
+    # 2. The shopper is sent there, and comes back to return_url.
+    _, _, location = await api.browse(challenge["url"], {"outcome": "authenticate"})
+    assert str(location).startswith("https://wooshpay.com")
+
+    # 3. setup_intent.succeeded tells that the card is saved.
+    after = await api.find(f"/v1/setup_intents/{setup['id']}")
+    assert (after["status"], after["payment_method"]) == ("succeeded", setup["payment_method"])
+    [method] = await saved(api, customer)
+    assert (method["id"], method["customer"], method["card"]["last4"]) == (after["payment_method"], customer, "1390")
+    await sandbox.settle()
+    assert shop.types() == ["setup_intent.created", "setup_intent.succeeded"]
+    check_event(shop.hooks[1], "setup_intent.succeeded", after)
+
+
+async def test_save_a_card_during_a_payment_and_pay_with_it_again(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    """The guide "Save payment details during payment, Direct API"."""
+    await listen(api, shop, "payment_intent.succeeded")
+    customer = (await new_customer(api))["id"]
+
+    # 1. A PaymentIntent with the customer and setup_future_usage.
+    intent = await api.make(
+        "/v1/payment_intents",
+        {
+            "amount": 2000,
+            "currency": "USD",
+            "confirm": True,
+            "customer": customer,
+            "payment_method_data": {"type": "card", "card": CARD},
+            "setup_future_usage": "on_session",
+            "return_url": "https://wooshpay.com",
+        },
+    )
+    check_no_nulls(intent)
+    assert (intent["status"], intent["setup_future_usage"]) == ("succeeded", "on_session")
+
+    # 2. payment_intent.succeeded also means that the card is on the customer.
+    await sandbox.settle()
+    check_event(shop.hooks[0], "payment_intent.succeeded", intent)
+    [method] = await saved(api, customer)
+    assert (method["id"], method["card"]["last4"]) == (intent["payment_method"], "1111")
+
+    # 3. Later the merchant takes a payment with it.
+    again = {"amount": 700, "currency": "USD", "confirm": True, "customer": customer, "payment_method": method["id"]}
+    later = await api.make("/v1/payment_intents", again)
+    assert (later["status"], later["amount_received"], later["payment_method"]) == ("succeeded", 700, method["id"])
+    assert [entry["id"] for entry in await saved(api, customer)] == [method["id"]]
+
+
+async def test_a_refused_payment_saves_nothing(api: Api) -> None:
+    customer = (await new_customer(api))["id"]
+    reply = await api.post(
+        "/v1/payment_intents",
+        {
+            "amount": 2000,
+            "currency": "USD",
+            "confirm": True,
+            "customer": customer,
+            "payment_method_data": {"type": "card", "card": {**CARD, "number": "4000000000000002"}},
+            "setup_future_usage": "on_session",
+        },
+    )
+    assert (reply.status, reply.error["type"]) == (402, "card_error")
+    assert reply.error["payment_intent"]["status"] == "requires_payment_method"
+    assert await saved(api, customer) == []
+
+
+async def test_save_a_wallet_during_a_payment_and_charge_it_off_session(api: Api) -> None:
+    """The guide "Save payment method during payment"."""
+    customer = (await new_customer(api))["id"]
+    intent = await api.make(
+        "/v1/payment_intents",
+        {
+            "amount": 2000,
+            "currency": "USD",
+            "confirm": True,
+            "customer": customer,
+            "payment_method_data": {"type": "alipay"},
+            "payment_method_options": {"alipay": {"terminal_type": "WEB"}},
+            "setup_future_usage": "off_session",
+            "return_url": "https://wooshpay.com",
+        },
+    )
+    assert (intent["status"], intent["next_action"]["type"]) == ("requires_action", "alipay_handle_redirect")
+    check_id(intent["payment_method"], "pm")
+    await api.browse(intent["next_action"]["alipay_handle_redirect"]["url"], {"outcome": "pay"})
+    [method] = await saved(api, customer, "alipay")
+    assert (method["id"], method["type"]) == (intent["payment_method"], "alipay")
+
+    # Later: amount, currency, confirm, customer and payment_method are enough.
+    again = {"amount": 500, "currency": "USD", "confirm": True, "customer": customer, "payment_method": method["id"]}
+    assert (await api.make("/v1/payment_intents", again))["status"] == "succeeded"
