@@ -136,7 +136,8 @@ async def test_canceled_for_good(api: Api, before: str, reason: str | None) -> N
     canceled = await api.make(path, {"status": "canceled", "cancellation_reason": reason})
     expected = {"status": "canceled"} if reason is None else {"status": "canceled", "cancellation_reason": reason}
     assert canceled == {**card, **expected}
-    for body in ({"status": "active"}, {"status": "canceled"}, {"spending_controls": {}}):
+    refused: list[dict[str, Any]] = [{"status": "active"}, {"status": "canceled"}, {"spending_controls": {}}]
+    for body in refused:
         reply = await api.post(path, body)
         assert (reply.status, reply.error["code"]) == (400, "issuing_card_unexpected_state")
     assert await api.find(path) == canceled

@@ -1,15 +1,7 @@
 """What cardholders, sellers and the issuer do with issued cards, for the tester to ask for.
 
-act                        parameters                                      answers
-issuing.authorize          card, amount; currency, merchant_amount,        the authorization; with its reason
-                           merchant_currency, merchant_data                where it was declined
-issuing.capture            authorization; amount                           the transaction
-issuing.reverse            authorization                                   the authorization
-issuing.refund             transaction; amount                             the transaction of the refund
-issuing.top_up             amount, currency                                the prepaid balance
-issuing.block_cardholder   cardholder                                      the cardholder
-
-An authorization lapses by itself after seven days. What stands before the semicolon is required.
+A declined authorization tells its reason to who made it, and to nobody else: WooshPay's object has no field for it.
+An authorization lapses by itself after seven days.
 """
 
 from __future__ import annotations
@@ -40,7 +32,11 @@ _SELLER: Final = {
 
 @act("issuing.authorize")
 def authorize(state: State, params: Params) -> JsonObject:
-    """Pay with a card at a seller."""
+    """Pay at a seller with ``card`` an ``amount`` of its ``currency``; the answer's ``reason`` says why it was declined.
+
+    ``merchant_data`` tells of the seller, with ``category``; ``merchant_amount`` and ``merchant_currency`` say what was
+    asked for, where that was in another currency.
+    """
     card = state.need(cards.KIND, params.need_text("card"), param="card")
     amount = params.need_amount("amount")
     currency = params.currency("currency") or card["currency"]
@@ -62,14 +58,14 @@ def authorize(state: State, params: Params) -> JsonObject:
 
 @act("issuing.capture")
 def capture(state: State, params: Params) -> JsonObject:
-    """Take what was authorized, as the seller does; less if an amount is given, and the rest is released."""
+    """Take what an ``authorization`` holds, as the seller does; only an ``amount`` of it if given, the rest is released."""
     authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
     return state.view(transactions.capture(state, authorization, params.amount("amount")))
 
 
 @act("issuing.reverse")
 def reverse(state: State, params: Params) -> JsonObject:
-    """Give up an authorization, as the seller does."""
+    """Give up an ``authorization``, as the seller does."""
     authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
     authorizations.reverse(state, authorization)
     return state.view(authorization)
@@ -77,20 +73,20 @@ def reverse(state: State, params: Params) -> JsonObject:
 
 @act("issuing.refund")
 def refund(state: State, params: Params) -> JsonObject:
-    """Give back what was captured, as the seller does; a part if an amount is given."""
+    """Give back a captured ``transaction``, as the seller does; only an ``amount`` of it if given."""
     transaction = state.need(transactions.KIND, params.need_text("transaction"), param="transaction")
     return state.view(transactions.refund(state, transaction, params.amount("amount")))
 
 
 @act("issuing.top_up")
 def top_up(state: State, params: Params) -> JsonObject:
-    """Put money on the prepaid balance of a currency. From the first time on, cards can run out of money."""
+    """Put an ``amount`` on the prepaid balance of a ``currency``. From the first time on, cards can run out of money."""
     return state.view(funds.top_up(state, params.need_amount("amount"), params.need_currency("currency")))
 
 
 @act("issuing.block_cardholder")
 def block_cardholder(state: State, params: Params) -> JsonObject:
-    """Block a cardholder for good, as the issuer does after abuse."""
+    """Block a ``cardholder`` for good, as the issuer does after abuse."""
     holder = state.need("issuing.cardholder", params.need_text("cardholder"), param="cardholder")
     cardholders.block(state, holder)
     return state.view(holder)
