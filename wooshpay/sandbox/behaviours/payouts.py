@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from wooshpay.core.json import JsonObject, loads
+from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours import beneficiaries
 from wooshpay.sandbox.engine.errors import SandboxError, missing
 from wooshpay.sandbox.engine.listing import list_page
-from wooshpay.sandbox.engine.params import Params, as_object
+from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act, behaviour
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
@@ -65,7 +65,7 @@ def retrieve(state: State, params: Params) -> JsonObject:
 def update(state: State, params: Params) -> JsonObject:
     """Change the metadata; there is nothing else to change."""
     payout = state.need("payout", params.id)
-    metadata = _metadata(params).metadata(payout["metadata"])
+    metadata = params.metadata(payout["metadata"])
     if metadata != payout["metadata"]:
         payout["metadata"] = metadata
         state.emit("payout.updated", payout)
@@ -134,14 +134,3 @@ def _payment_intents(state: State, params: Params) -> list[str] | None:
     for place, id in enumerate(ids or ()):
         state.need("payment_intent", id, param=f"payment_intents_id[{place}]")
     return ids
-
-
-def _metadata(params: Params) -> Params:
-    """The reference calls ``metadata`` of an update a text, and shows an object: JSON in a text is taken too."""
-    value = params.values.get("metadata")
-    if not isinstance(value, str) or not value:
-        return params
-    try:
-        return Params({"metadata": as_object(loads(value)) or value})
-    except ValueError:
-        return params
