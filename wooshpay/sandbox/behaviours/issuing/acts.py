@@ -32,7 +32,7 @@ _SELLER: Final = {
 
 @act("issuing.authorize")
 def authorize(state: State, params: Params) -> JsonObject:
-    """Pay at a seller with ``card`` an ``amount`` of its ``currency``; the answer's ``reason`` says why it was declined.
+    """Pay an ``amount`` with a ``card``, in its ``currency``; ``reason`` in the answer says why it was declined.
 
     ``merchant_data`` tells of the seller, with ``category``; ``merchant_amount`` and ``merchant_currency`` say what was
     asked for, where that was in another currency.
@@ -58,7 +58,7 @@ def authorize(state: State, params: Params) -> JsonObject:
 
 @act("issuing.capture")
 def capture(state: State, params: Params) -> JsonObject:
-    """Take what an ``authorization`` holds, as the seller does; only an ``amount`` of it if given, the rest is released."""
+    """Take what an ``authorization`` holds, as the seller does; if only an ``amount`` of it, the rest is released."""
     authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
     return state.view(transactions.capture(state, authorization, params.amount("amount")))
 
@@ -80,7 +80,7 @@ def refund(state: State, params: Params) -> JsonObject:
 
 @act("issuing.top_up")
 def top_up(state: State, params: Params) -> JsonObject:
-    """Put an ``amount`` on the prepaid balance of a ``currency``. From the first time on, cards can run out of money."""
+    """Put an ``amount`` on the prepaid balance of a ``currency``; from then on cards can run out of money."""
     return state.view(funds.top_up(state, params.need_amount("amount"), params.need_currency("currency")))
 
 
