@@ -6,12 +6,14 @@ async with Sandbox() as sandbox:
 
 from __future__ import annotations
 
+from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind
 from wooshpay.sandbox.requests.faults import Fault
 from wooshpay.sandbox.requests.log import LoggedRequest
 from wooshpay.sandbox.rules.cards import CARDS, TestCard
 from wooshpay.sandbox.sandbox import Sandbox, SyncSandbox
 from wooshpay.sandbox.webhooks.deliveries import Delivery, DeliveryAttempt
+from wooshpay.sandbox.webhooks.options import WebhookOptions
 
 __all__ = [
     "Sandbox",
@@ -24,4 +26,6 @@ __all__ = [
     "LoggedRequest",
     "Delivery",
     "DeliveryAttempt",
+    "WebhookOptions",
+    "SandboxError",
 ]

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from wooshpay.core.json import Json, JsonObject, dumps, loads
+from wooshpay.sandbox.controls.acting import carry_out
 from wooshpay.sandbox.engine.clock import Clock, real_time
 from wooshpay.sandbox.inspector import Inspector
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.server import Server
 from wooshpay.sandbox.webhooks.deliveries import Delivery
+from wooshpay.sandbox.webhooks.options import WebhookOptions
 
 if TYPE_CHECKING:
     from typing import Self
@@ -77,6 +80,32 @@ class _Face:
         """The webhook deliveries so far, oldest first."""
         return self._server.deliveries.all()
 
+    @property
+    def webhooks(self) -> WebhookOptions:
+        """How webhooks are delivered: duplicates, delay, disorder. Set it as a whole."""
+        return self._server.deliveries.options
+
+    @webhooks.setter
+    def webhooks(self, options: WebhookOptions) -> None:
+        self._server.deliveries.options = options
+
+    def act(self, name: str, /, **params: Json) -> JsonObject:
+        """Let somebody other than the merchant act: a cardholder, a bank, a customer.
+
+        ``POST /sandbox/acts/<name>`` does the same, and ``GET /sandbox/acts`` lists what there is.
+
+        Args:
+            name: The act, such as ``issuing.authorize``.
+            params: What it is about, as JSON.
+
+        Returns:
+            The object that it is about, as the API would answer it.
+
+        Raises:
+            SandboxError: There is no such act, or it is not possible; the message says why.
+        """
+        return carry_out(self._server.state, self._server.lock, name, loads(dumps(params)))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"
 
@@ -85,7 +114,7 @@ class _Face:
             event = self._server.state.store["event"].get(event_id)
             if event is None:
                 raise LookupError(f"There is no event {event_id!r}.")
-            self._server.deliveries.take(event)
+            self._server.deliveries.resend(event)
 
 
 class Sandbox(_Face):

@@ -10,6 +10,8 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from wooshpay.sandbox.controls.http import Controls
+from wooshpay.sandbox.controls.publishing import Publisher
 from wooshpay.sandbox.engine.clock import Clock, real_time
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
@@ -18,6 +20,7 @@ from wooshpay.sandbox.engine.state import Account, State
 from wooshpay.sandbox.engine.wakeup import Wakeup
 from wooshpay.sandbox.pages.actions import ActionPages
 from wooshpay.sandbox.pages.checkout import CheckoutPage
+from wooshpay.sandbox.pages.files import FileContents
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
@@ -62,7 +65,7 @@ class Server:
                 dashboard_key=ids.text(32),
             )
         self.state = State(account=account, clock=self.clock, ids=ids)
-        self.deliveries = Deliveries(self.state, self.lock)
+        self.deliveries = Deliveries(self.state, self.lock, seed=seed)
         self.state.deliver = self.deliveries.take
         self.faults = Faults(seed=seed)
         self.log = RequestLog()
@@ -74,7 +77,21 @@ class Server:
             keys=Keys(lambda: self.clock.now),
             lock=self.lock,
         )
-        self._pages = (CheckoutPage(self.state, self.lock), ActionPages(self.state, self.lock))
+        controls = Controls(
+            state=self.state,
+            lock=self.lock,
+            faults=self.faults,
+            log=self.log,
+            deliveries=self.deliveries,
+            settle=self.settle,
+        )
+        self._pages = (
+            controls,
+            Publisher(self.state),
+            CheckoutPage(self.state, self.lock),
+            ActionPages(self.state, self.lock),
+            FileContents(self.state, self.lock),
+        )
         self._wakeup = Wakeup()
         self._progress = Wakeup()
         self._running = AsyncExitStack()
@@ -83,8 +100,13 @@ class Server:
         """Listen; see to alarms and deliveries."""
         async with AsyncExitStack() as starting:
             site = await self._listen(starting)
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-            session = aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-sandbox"})
+            session = aiohttp.ClientSession(
+                # Every endpoint has one attempt at a time, so there is no need for a limit; one that hangs keeps its
+                # connection for long, and must not hold up the others.
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                headers={"User-Agent": "wooshpay-sandbox"},
+            )
             await starting.enter_async_context(session)
             self._wakeup.open()
             starting.callback(self._wakeup.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from wooshpay.sandbox.engine.keeping import Row, decode, encode
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.engine.wakeup import Wakeup
+from wooshpay.sandbox.webhooks.options import WebhookOptions
 
 if TYPE_CHECKING:
     import aiohttp
@@ -82,6 +84,11 @@ class Delivery:
     attempts: list[DeliveryAttempt] = attrs.field(factory=list[DeliveryAttempt])
     number: int = attrs.field(repr=False)
 
+    @property
+    def id(self) -> str:
+        """Its name among the deliveries of the sandbox, such as ``delivery_1``."""
+        return f"delivery_{self.number + 1}"
+
 
 class Deliveries:
     """Takes events and sees to their deliveries. Every endpoint has a lane: its events come one after another.
@@ -89,13 +96,19 @@ class Deliveries:
     Args:
         state: The sandbox.
         lock: Guards the objects.
+        seed: Makes disorder repeatable.
     """
 
     table = "deliveries"
 
-    def __init__(self, state: State, lock: Guard) -> None:
+    def __init__(self, state: State, lock: Guard, *, seed: int | None = None) -> None:
         self._state = state
         self._lock = lock
+        self._seed = seed
+        self._options = WebhookOptions()
+        self._chance = random.Random(seed)  # noqa: S311  # a seed asks for chance that repeats
+        # Grows with every change, so that whoever shows deliveries knows when to look again.
+        self.moves = 0
         self._all: list[Delivery] = []
         self._lanes: dict[str, list[tuple[int, int, Delivery]]] = {}
         self._count = 0
@@ -126,28 +139,58 @@ class Deliveries:
         """Look again at what is due. Works from any thread."""
         self._wakeup.set()
 
-    def take(self, event: Record) -> None:
-        """Deliver an event to every endpoint that wants it."""
+    @property
+    def options(self) -> WebhookOptions:
+        """What happens to the deliveries that begin from now on."""
+        return self._options
+
+    @options.setter
+    def options(self, options: WebhookOptions) -> None:
         with self._lock:
-            body = dumps(self._state.view(event))
-            now = self._state.clock.now
-            for endpoint in reversed(list(self._state.store["webhook_endpoint"])):
-                if endpoint["status"] != "enabled" or not {"*", event["type"]} & set(endpoint["enabled_events"]):
-                    continue
-                delivery = Delivery(
-                    event_id=event.id,
-                    event_type=event["type"],
-                    endpoint_id=endpoint.id,
-                    body=body,
-                    signed_at=event.private.setdefault("signed_at", now // 1000),
-                    first_at=now,
-                    next_at=now,
-                    number=len(self._all),
-                )
-                self._all.append(delivery)
-                self._touch(delivery)
-                self._put(delivery, now)
+            self._options = options
+            seed = self._seed if options.seed is None else options.seed
+            self._chance = random.Random(seed)  # noqa: S311  # chance that repeats is what is asked for
+
+    def take(self, event: Record) -> None:
+        """Deliver an event to every endpoint that wants it, as the options say."""
+        with self._lock:
+            for endpoint in self._wanting(event):
+                for _ in range(1 + self._options.duplicates):
+                    held_back = self._options.delay + self._options.disorder * self._chance.random()
+                    self._begin(event, endpoint.id, self._state.clock.now + round(held_back * 1000))
         self.wake()
+
+    def resend(self, event: Record, endpoint_id: str | None = None) -> list[Delivery]:
+        """Deliver an event anew and at once: to every endpoint that wants it, or to one, whatever it wants."""
+        with self._lock:
+            ids = [endpoint.id for endpoint in self._wanting(event)] if endpoint_id is None else [endpoint_id]
+            made = [self._begin(event, id, self._state.clock.now) for id in ids]
+        self.wake()
+        return made
+
+    def _wanting(self, event: Record) -> list[Record]:
+        """The endpoints that an event goes to, oldest first."""
+        return [
+            endpoint
+            for endpoint in reversed(list(self._state.store["webhook_endpoint"]))
+            if endpoint["status"] == "enabled" and not {"*", event["type"]}.isdisjoint(endpoint["enabled_events"])
+        ]
+
+    def _begin(self, event: Record, endpoint_id: str, due: int) -> Delivery:
+        delivery = Delivery(
+            event_id=event.id,
+            event_type=event["type"],
+            endpoint_id=endpoint_id,
+            body=dumps(self._state.view(event)),
+            signed_at=event.private.setdefault("signed_at", self._state.clock.now // 1000),
+            first_at=due,
+            next_at=due,
+            number=len(self._all),
+        )
+        self._all.append(delivery)
+        self._touch(delivery)
+        self._put(delivery, due)
+        return delivery
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Make the attempts as they fall due, until cancelled."""
@@ -182,6 +225,7 @@ class Deliveries:
 
     def _touch(self, delivery: Delivery) -> None:
         """Note that a delivery changes."""
+        self.moves += 1
         if self._changed is not None:
             self._changed[delivery.number] = delivery
 
