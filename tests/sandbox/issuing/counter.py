@@ -9,8 +9,6 @@ from sandbox.rig import Api
 
 from wooshpay.sandbox import Sandbox
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.engine.params import Params
-from wooshpay.sandbox.engine.registry import find_act
 
 HOLDERS = "/v1/issuing/cardholders"
 CARDS = "/v1/issuing/cards"
@@ -34,11 +32,7 @@ async def make_card(api: Api, holder: str | None = None, **fields: Any) -> Any:
 
 def act(sandbox: Sandbox, name: str, **params: Any) -> Any:
     """Do what somebody other than the merchant does."""
-    server = sandbox._server  # pyright: ignore[reportPrivateUsage]
-    work = find_act(f"issuing.{name}")
-    assert work is not None
-    with server.lock:
-        return work(server.state, Params(params))
+    return sandbox.act(f"issuing.{name}", **params)
 
 
 def buy(sandbox: Sandbox, card: Any, amount: int, category: str | None = None, **params: Any) -> Any:

@@ -210,3 +210,19 @@ async def test_lists_filter_by_each_field_newest_first(api: Api, sandbox: Sandbo
     assert await found(**{"created[lt]": str(made[0]["created"] - 1000)}) == []
     reply = await api.get(AUTHORIZATIONS, query={"status": "open"})
     assert (reply.status, reply.error["param"]) == (400, "status")
+
+
+async def test_the_acts_are_offered_over_http_too(api: Api) -> None:
+    card = await make_card(api)
+    made = await api.make("/sandbox/acts/issuing.authorize", {"card": card["id"], "amount": 1000})
+    assert made["status"] == "pending"
+    taken = await api.make("/sandbox/acts/issuing.capture", {"authorization": made["id"], "amount": 800})
+    back = await api.make("/sandbox/acts/issuing.refund", {"transaction": taken["id"]})
+    assert (taken["amount"], back["amount"]) == (-800, 800)
+    reply = await api.post("/sandbox/acts/issuing.reverse", {"authorization": made["id"]})
+    assert (reply.status, reply.error["code"]) == (400, "issuing_authorization_unexpected_state")
+    named = [entry["name"] for entry in (await api.find("/sandbox/acts"))["data"]]
+    assert [name for name in named if name.startswith("issuing.")] == [
+        *("issuing.authorize", "issuing.block_cardholder", "issuing.capture"),
+        *("issuing.refund", "issuing.reverse", "issuing.top_up"),
+    ]
