@@ -88,6 +88,7 @@ DEEDS = (
     *("pay", "pay", "hold", "refund", "refund", "dispute", "decide", "decide", "evidence"),
     *("payout", "payout", "bank", "top_up", "wait"),
 )
+OPEN = {"succeeded", "pending", "in_transit", "needs_response", "under_review", "warning_needs_response"}
 
 
 class Merchant:
@@ -122,11 +123,11 @@ class Merchant:
         return (await self.api.post(f"/v1/payment_intents/{intent['id']}/capture", body)).status
 
     async def refund(self) -> int:
-        body = {"payment_intent": self.any("payment_intent"), "amount": self.chance.randint(1, 3000)}
+        body = {"payment_intent": self.any("payment_intent"), "amount": self.chance.randint(1, 1500)}
         return (await self.api.post("/v1/refunds", body)).status
 
     async def dispute(self) -> int:
-        params = {"charge": self.any("charge"), "amount": self.chance.randint(1, 3000)}
+        params = {"charge": self.any("charge"), "amount": self.chance.randint(1, 1500)}
         if self.chance.random() < 0.3:
             params["inquiry"] = True
         return (await try_to(self.api, "disputes.create", **params)).status
@@ -169,8 +170,10 @@ class Merchant:
         return self.chance.choice(["USD", "JPY", "KWD"])
 
     def any(self, kind: str) -> str:
+        """The id of an object, mostly of one that can still change."""
         all = self.sandbox.store.all(kind)
-        return str(self.chance.choice(all)["id"]) if all else "none"
+        open = [each for each in all if each["status"] in OPEN] if self.chance.random() < 0.8 else []
+        return str(self.chance.choice(open or all)["id"]) if all else "none"
 
     def expected(self) -> dict[str, int]:
         """What the objects say that the balance must be."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sandbox.money.kit import funded, held, payout
 from sandbox.rig import Api
@@ -96,7 +98,7 @@ def test_a_currency_that_the_guide_does_not_list_has_no_limits() -> None:
     ],
 )
 async def test_a_payout_beyond_its_limit_is_refused_in_words_and_leaves_no_trace(
-    api: Api, fields: dict[str, object], code: str, sentence: str, param: str
+    api: Api, fields: dict[str, Any], code: str, sentence: str, param: str
 ) -> None:
     await funded(api, 10**12)
     reply = await api.post("/v1/payouts", payout(**fields))
