@@ -15,11 +15,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params, is_web_address
 from wooshpay.sandbox.engine.registry import behaviour
 from wooshpay.sandbox.engine.state import API_VERSION, State
+from wooshpay.sandbox.engine.store import Record
 
 _LOCAL_ENDINGS: Final = (".localhost", ".local", ".internal", ".test", ".example")
 
@@ -31,20 +32,29 @@ def create(state: State, params: Params) -> JsonObject:
     events = _events(params)
     if url is None or events is None:
         raise missing("url" if url is None else "enabled_events")
-    endpoint = state.add(
-        "we",
-        "webhook_endpoint",
-        {
-            "api_version": params.text("api_version") or API_VERSION,
-            "description": params.text("description"),
-            "enabled_events": events,
-            "metadata": params.metadata() or {},
-            "secret": state.ids.webhook_secret(),
-            "status": "enabled",
-            "url": url,
-        },
-    )
-    return state.view(endpoint)
+    read: JsonObject = {
+        "api_version": params.text("api_version") or API_VERSION,
+        "description": params.text("description"),
+        "metadata": params.metadata() or {},
+    }
+    return state.view(_add(state, {**read, "url": url, "enabled_events": events}, state.ids.webhook_secret()))
+
+
+def register(state: State, url: str) -> None:
+    """Register an address for every event, with the account's own secret; once, however often it is asked for.
+
+    Raises:
+        SandboxError: The address is none for webhooks.
+    """
+    _check_url(url)
+    secret = state.account.webhook_secret
+    if not any(endpoint["secret"] == secret for endpoint in state.store["webhook_endpoint"].where(url=url)):
+        fields = {"api_version": API_VERSION, "description": None, "metadata": {}, "url": url, "enabled_events": ["*"]}
+        _add(state, fields, secret)
+
+
+def _add(state: State, fields: JsonObject, secret: str) -> Record:
+    return state.add("we", "webhook_endpoint", {**fields, "secret": secret, "status": "enabled"})
 
 
 @behaviour("webhook_endpoints.retrieve")
@@ -89,20 +99,27 @@ def _events(params: Params) -> list[str] | None:
     events = params.texts("enabled_events")
     if events is not None and not events:
         raise missing("enabled_events")
+    for place, event in enumerate(events or ()):
+        # The reference knows whole names and "*" only; another pattern would never match.
+        if "*" in event and event != "*":
+            raise invalid(f"enabled_events[{place}]", "the whole name of an event, or * alone for all of them")
     return events
 
 
 def _url(params: Params) -> str | None:
     url = params.text("url")
-    if url is None:
-        return None
+    if url is not None:
+        _check_url(url)
+    return url
+
+
+def _check_url(url: str) -> None:
     if not is_web_address(url) or (urlsplit(url).scheme.lower() == "http" and not _is_local(url)):
         raise SandboxError(
             "url must start with https://; http:// is for endpoints on this machine or network.",
             code="url_invalid",
             param="url",
         )
-    return url
 
 
 def _is_local(url: str) -> bool:
