@@ -8,11 +8,12 @@ import hmac
 from itertools import pairwise
 from typing import Any
 
+import aiohttp
 import pytest
 from sandbox.rig import GOOD, Api, Hook, Shop, payment
 
 from wooshpay import webhooks
-from wooshpay.sandbox import Sandbox
+from wooshpay.sandbox import Sandbox, WebhookOptions
 from wooshpay.sandbox.webhooks.deliveries import MOST_ATTEMPTS, WINDOW, attempt_offset
 
 PATH = "/v1/webhook_endpoints"
@@ -231,3 +232,141 @@ async def test_what_falls_due_is_told_too(api: Api, sandbox: Sandbox, shop: Shop
     sandbox.clock.advance(minutes=1)
     await sandbox.settle()
     assert shop.types()[-1] == "payment_intent.succeeded"
+
+
+async def test_72_hours_are_enough_for_all_18_attempts(api: Api, sandbox: Sandbox) -> None:
+    sandbox.clock.freeze()
+    await api.make(PATH, {"url": "http://127.0.0.1:9/dead", "enabled_events": ["*"]})
+    await api.make("/v1/payment_intents", payment())
+    sandbox.clock.advance(hours=72)
+    await sandbox.settle()
+    delivery = sandbox.deliveries[0]
+    assert (delivery.state, delivery.next_at) == ("given_up", None)
+    assert [attempt.due - delivery.first_at for attempt in delivery.attempts] == [
+        attempt_offset(number) for number in range(MOST_ATTEMPTS)
+    ]
+
+
+async def test_due_retries_and_new_events_go_out_in_the_order_in_which_they_fell_due(
+    api: Api, sandbox: Sandbox, shop: Shop
+) -> None:
+    sandbox.clock.freeze()
+    await register(api, shop)
+    shop.answers = [500, 500]
+    first = await api.make("/v1/payment_intents", payment())
+    sandbox.clock.advance(milliseconds=10)
+    second = await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    sandbox.clock.advance(hours=1)
+    await sandbox.settle()
+    assert [hook.event["data"]["object"]["id"] for hook in shop.hooks] == [first["id"], second["id"]] * 2
+
+
+async def test_deliveries_to_a_disabled_endpoint_end_at_their_next_attempt(
+    api: Api, sandbox: Sandbox, shop: Shop
+) -> None:
+    endpoint = await register(api, shop)
+    shop.answers = [500]
+    await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    await api.make(f"{PATH}/{endpoint['id']}", {"disabled": True})
+    assert sandbox.deliveries[0].state == "pending"
+    sandbox.clock.advance(days=1)
+    await sandbox.settle()
+    assert (sandbox.deliveries[0].state, len(shop.hooks)) == ("given_up", 1)
+
+
+async def test_many_endpoints_that_hang_hold_up_nobody(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    """More of them than an HTTP client opens connections by itself."""
+    release = asyncio.Event()
+    waiting = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        waiting += 1
+        await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for number in range(120):
+        await api.make(PATH, {"url": f"http://127.0.0.1:{port}/{number}", "enabled_events": ["*"]})
+    await register(api, shop)
+    await api.make("/v1/payment_intents", payment())
+    async with asyncio.timeout(5):
+        while not shop.hooks or waiting < 120:
+            await asyncio.sleep(0.01)
+    release.set()
+    await sandbox.settle()
+    server.close()
+    await server.wait_closed()
+
+
+# ---- options
+
+
+async def test_duplicates_are_the_same_to_the_byte(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    await register(api, shop)
+    sandbox.webhooks = WebhookOptions(duplicates=2)
+    await api.make("/v1/payment_intents", payment())
+    sandbox.webhooks = WebhookOptions()
+    await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    assert len(shop.hooks) == 4
+    assert len({(hook.body, hook.signature) for hook in shop.hooks}) == 2
+    assert [delivery.state for delivery in sandbox.deliveries] == ["delivered"] * 4
+
+
+async def test_a_delay_runs_on_the_clock_of_the_sandbox(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    sandbox.clock.freeze()
+    await register(api, shop)
+    sandbox.webhooks = WebhookOptions(delay=90)
+    await api.make("/v1/payment_intents", payment())
+    sandbox.clock.advance(seconds=89)
+    await sandbox.settle()
+    assert shop.hooks == []
+    sandbox.clock.advance(seconds=1)
+    await sandbox.settle()
+    assert len(shop.hooks) == 1
+
+
+async def arrivals(shop: Shop, options: WebhookOptions, seed: int | None = None) -> list[int]:
+    """The order in which twelve events arrive."""
+    async with Sandbox(seed=seed) as sandbox, aiohttp.ClientSession() as session:
+        api = Api(session, sandbox.base_url, sandbox.api_key)
+        sandbox.clock.freeze()
+        await register(api, shop)
+        sandbox.webhooks = options
+        for number in range(12):
+            await api.make("/v1/payment_intents", payment(amount=100 + number))
+        sandbox.clock.advance(minutes=1)
+        await sandbox.settle()
+    order = [hook.event["data"]["object"]["amount"] - 100 for hook in shop.hooks]
+    shop.hooks.clear()
+    return order
+
+
+async def test_disorder_loses_nothing_and_repeats_with_its_seed(shop: Shop) -> None:
+    orders = [await arrivals(shop, WebhookOptions(disorder=60, seed=seed)) for seed in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2]
+    assert all(sorted(order) == list(range(12)) != order for order in orders)
+    assert await arrivals(shop, WebhookOptions()) == list(range(12))
+    of_the_sandbox = [await arrivals(shop, WebhookOptions(disorder=60), seed) for seed in (5, 5, 6)]
+    assert of_the_sandbox[0] == of_the_sandbox[1] != of_the_sandbox[2]
+
+
+async def test_resending_is_at_once_and_once_whatever_the_options(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    sandbox.clock.freeze()
+    await register(api, shop)
+    await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    sandbox.webhooks = WebhookOptions(duplicates=3, delay=60)
+    await sandbox.resend(shop.hooks[0].event["id"])
+    await sandbox.settle()
+    assert len(shop.hooks) == 2
+
+
+@pytest.mark.parametrize("pattern", ["charge.*", "*.created", "**", "payment_intent.succeeded*"])
+async def test_patterns_are_refused_rather_than_never_matched(api: Api, pattern: str) -> None:
+    reply = await api.post(PATH, {"url": "https://a.example", "enabled_events": ["*", pattern]})
+    assert (reply.status, reply.error["param"]) == (400, "enabled_events[1]")
