@@ -2,14 +2,32 @@
 
     event = webhooks.construct(body, headers, "whsec_...")
 
-``body`` is the raw body of the request, ``headers`` its headers in whatever form your framework has them.
+``body`` is the raw body of the request, ``headers`` its headers in whatever form your framework has them. A
+`WebhookReceiver` does the whole: it verifies, hands the event to its handler, and with an inbox does so once.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from wooshpay.errors import PayloadError, SignatureError, TimestampError, WebhookError
 from wooshpay.webhooks.events import construct, parse_unverified
 from wooshpay.webhooks.signature import Verified, sign, verify
+
+if TYPE_CHECKING:
+    from wooshpay.webhooks.inbox import (
+        ClaimLost,
+        Inbox,
+        InboxError,
+        MemoryInbox,
+        PostgresInbox,
+        RedisInbox,
+        SqliteInbox,
+    )
+    from wooshpay.webhooks.receiver import Reply, WebhookReceiver
+    from wooshpay.webhooks.reference import merchant_reference
+    from wooshpay.webhooks.typed import EventOf
 
 __all__ = [
     "construct",
@@ -17,8 +35,57 @@ __all__ = [
     "parse_unverified",
     "sign",
     "Verified",
+    "WebhookReceiver",
+    "Reply",
+    "EventOf",
+    "merchant_reference",
+    "Inbox",
+    "MemoryInbox",
+    "SqliteInbox",
+    "RedisInbox",
+    "PostgresInbox",
     "WebhookError",
     "SignatureError",
     "TimestampError",
     "PayloadError",
+    "InboxError",
+    "ClaimLost",
 ]
+
+# Verifying needs the standard library alone, so the rest is imported when it is asked for.
+_HOMES: Final[dict[str, str]] = {
+    "WebhookReceiver": "receiver",
+    "Reply": "receiver",
+    "merchant_reference": "reference",
+    "Inbox": "inbox",
+    "MemoryInbox": "inbox",
+    "SqliteInbox": "inbox",
+    "RedisInbox": "inbox",
+    "PostgresInbox": "inbox",
+    "InboxError": "inbox",
+    "ClaimLost": "inbox",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EventOf":
+        # What only type checkers tell apart.
+        from wooshpay.api.events import Event
+
+        return _Event(Event)
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+class _Event:
+    """``EventOf[PaymentIntent]`` at run time: the class of all events."""
+
+    def __init__(self, event: type) -> None:
+        self._event = event
+
+    def __getitem__(self, cls: object) -> type:
+        return self._event

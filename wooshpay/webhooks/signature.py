@@ -146,6 +146,15 @@ def sign(body: Body, secret: str, *, t: int | None = None) -> str:
     return f"t={t},v1={hmac.digest(_key(secret), message, 'sha256').hex()}"
 
 
+def check_secrets(secrets: Secrets) -> None:
+    """Refuse secrets that cannot work, before there is a delivery.
+
+    Raises:
+        ConfigurationError: There is no secret, or it cannot be one.
+    """
+    _keys(secrets)
+
+
 def raw_body(body: Body) -> bytes:
     """Give the body as bytes.
 

@@ -1,0 +1,44 @@
+"""Inboxes: an event is worked on by one worker at a time, and takes effect once.
+
+inbox = SqliteInbox("webhooks.db")                       # several processes on one machine
+inbox = RedisInbox("redis://127.0.0.1:6379/0")           # several machines; needs the extra redis
+inbox = PostgresInbox("postgresql://127.0.0.1/shop")     # several machines; needs the extra postgres
+inbox = MemoryInbox()                                    # one process, for tests
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Counts, Inbox, InboxError, Taken
+
+if TYPE_CHECKING:
+    from wooshpay.webhooks.inbox.memory import MemoryInbox
+    from wooshpay.webhooks.inbox.postgres import PostgresInbox
+    from wooshpay.webhooks.inbox.redis import RedisInbox
+    from wooshpay.webhooks.inbox.sqlite import SqliteInbox
+
+__all__ = [
+    "Inbox",
+    "MemoryInbox",
+    "SqliteInbox",
+    "RedisInbox",
+    "PostgresInbox",
+    "Claim",
+    "Taken",
+    "Counts",
+    "InboxError",
+    "ClaimLost",
+]
+
+_HOMES: Final = {"MemoryInbox": "memory", "SqliteInbox": "sqlite", "RedisInbox": "redis", "PostgresInbox": "postgres"}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

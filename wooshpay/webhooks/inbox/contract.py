@@ -1,0 +1,118 @@
+"""What every inbox promises: an event is worked on by one worker at a time, and once it is done it stays done.
+
+from       by                                       to
+(new)      claim                                    held, by the caller, until the lease ends
+held       claim by another, before the lease ends  held: the caller is told to come again
+           claim by another, after the lease ended  held, by the other; the first holder has lost it
+           renew by its holder                      held, for another lease
+           done by its holder                       done
+           give_back by its holder                  (new)
+done       claim                                    done: the caller is told so
+           the retention ends                       (new)
+
+What no inbox can promise alone: a worker that dies between the effect of its work and `done` leaves the event to
+another worker, which runs it again when the lease has ended. Where the effect is rows in the same SQLite or
+PostgreSQL database, write them through the inbox's ``transaction()``: then the rows and "done" come into being
+together or not at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from wooshpay.errors import ConfigurationError, WooshPayError
+
+LEASE: Final = 60.0
+RETENTION: Final = 7 * 86_400.0
+# WooshPay delivers for 72 hours; an id that is forgotten earlier would let its event run twice.
+SHORTEST_RETENTION: Final = 72 * 3_600.0
+
+Taken: TypeAlias = Literal["held", "done"]
+"""Why an event cannot be claimed: another worker holds it, or it was done before."""
+
+
+class InboxError(WooshPayError):
+    """The inbox could not be reached or read. Answer the delivery with HTTP 503: WooshPay sends it again."""
+
+
+class ClaimLost(WooshPayError):
+    """The lease ended and another worker took the event over, so what this one did was taken back."""
+
+
+class Claim(NamedTuple):
+    """The right to work on an event until the lease ends.
+
+    Attributes:
+        event_id: The event.
+        token: Tells this claim from every other one of the event.
+    """
+
+    event_id: str
+    token: str
+
+
+class Counts(NamedTuple):
+    """How many events an inbox knows.
+
+    Attributes:
+        held: Claimed and not done; those whose lease has ended count too, where the store still knows them.
+        done: Done, and not yet forgotten.
+    """
+
+    held: int
+    done: int
+
+
+class Inbox(Protocol):
+    """Remembers which events are being worked on and which are done. `WebhookReceiver` needs no more than this.
+
+    Every method raises `InboxError` where the store cannot be reached.
+    """
+
+    lease: float
+    """Seconds for which a claim holds unless it is renewed."""
+
+    async def claim(self, event_id: str) -> Claim | Taken:
+        """Take an event, in one step that no other worker can come between."""
+        ...
+
+    async def renew(self, claim: Claim) -> bool:
+        """Hold an event for another lease; false where the claim was lost."""
+        ...
+
+    async def done(self, claim: Claim) -> bool:
+        """Note that an event is done; false where the claim was lost. Done twice is done."""
+        ...
+
+    async def give_back(self, claim: Claim) -> None:
+        """Let the next delivery run the event again. What is done, or was lost, stays as it is."""
+        ...
+
+    async def counts(self) -> Counts:
+        """How many events there are. It may read all of them: for dashboards, not for every request."""
+        ...
+
+    async def forget_old(self) -> int:
+        """Forget the events whose retention has ended; give their number. The stores also do so by themselves."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections that the inbox opened. May be called again."""
+        ...
+
+
+def new_claim(event_id: str) -> Claim:
+    """A claim that no other one equals."""
+    return Claim(event_id, secrets.token_hex(12))
+
+
+def check_times(lease: float, retention: float) -> None:
+    """Refuse times that would let an event run twice."""
+    if not lease > 0:
+        raise ConfigurationError("lease must be a number of seconds above 0.")
+    if retention < SHORTEST_RETENTION:
+        raise ConfigurationError(
+            f"retention must be at least {SHORTEST_RETENTION:g} seconds (72 hours): WooshPay delivers an event for so"
+            " long, and one that is forgotten earlier would run again."
+        )

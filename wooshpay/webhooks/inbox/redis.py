@@ -1,0 +1,180 @@
+"""An inbox in Redis: for any number of machines. It needs the extra ``redis``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from wooshpay.webhooks.inbox.contract import (
+    LEASE,
+    RETENTION,
+    Claim,
+    Counts,
+    InboxError,
+    Taken,
+    check_times,
+    new_claim,
+)
+from wooshpay.webhooks.inbox.loops import PerLoop
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+# A key holds "h:<token>" while the event is held, and expires with the lease; "d:<token>" when it is done, and
+# expires with the retention. So Redis' own clock decides, and nothing has to be cleaned up.
+_RENEW: Final = """
+if redis.call('GET', KEYS[1]) == 'h:' .. ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+_DONE: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept and kept ~= 'h:' .. ARGV[1] and kept ~= 'd:' .. ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], 'd:' .. ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_GIVE_BACK: Final = """
+if redis.call('GET', KEYS[1]) == 'h:' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class RedisInbox:
+    """Keeps the events in Redis, each under a key of its own that expires by itself.
+
+    What Redis forgets runs again: it must not evict (``maxmemory-policy noeviction``), and should write to disk
+    (``appendonly yes``) if it may restart within 72 hours.
+
+    Args:
+        redis: The address, such as ``redis://127.0.0.1:6379/0``, or a client of ``redis.asyncio``, which is then
+            used on one event loop only and not closed.
+        prefix: What the keys begin with.
+        lease: Seconds for which a claim holds unless it is renewed.
+        retention: Seconds for which done events are remembered; at least 72 hours.
+        timeout: Seconds to wait for an answer of Redis; for an address only.
+    """
+
+    def __init__(
+        self,
+        redis: str | Redis,
+        *,
+        prefix: str = "wooshpay:inbox:",
+        lease: float = LEASE,
+        retention: float = RETENTION,
+        timeout: float = 5.0,
+    ) -> None:
+        check_times(lease, retention)
+        self.lease = lease
+        self._redis = redis
+        self._prefix = prefix
+        self._retention = retention
+        self._timeout = timeout
+        self._clients: PerLoop[Redis] = PerLoop(self._connect, self._disconnect)
+
+    async def claim(self, event_id: str) -> Claim | Taken:
+        """Take an event."""
+        key, claim = self._key(event_id), new_claim(event_id)
+        with _as_inbox_error():
+            client = await self._clients.get()
+            while True:
+                if await client.set(key, f"h:{claim.token}", nx=True, px=_milliseconds(self.lease)):
+                    return claim
+                kept = await client.get(key)
+                if kept is not None:
+                    return "done" if _text(kept).startswith("d:") else "held"
+                # It was given back or lapsed between the two commands: it is free.
+
+    async def renew(self, claim: Claim) -> bool:
+        """Hold an event for another lease."""
+        return await self._script(_RENEW, claim, self.lease)
+
+    async def done(self, claim: Claim) -> bool:
+        """Note that an event is done."""
+        return await self._script(_DONE, claim, self._retention)
+
+    async def give_back(self, claim: Claim) -> None:
+        """Let the next delivery run the event again."""
+        await self._script(_GIVE_BACK, claim, 0)
+
+    async def counts(self) -> Counts:
+        """How many events there are. It walks through the keys, in steps that do not hold Redis up."""
+        held = done = 0
+        with _as_inbox_error():
+            client = await self._clients.get()
+            cursor = 0
+            while True:
+                found = client.scan(cursor, match=f"{_quoted(self._prefix)}*", count=1000)  # pyright: ignore[reportUnknownMemberType]  # so typed there
+                cursor, keys = await found
+                for kept in await client.mget(keys) if keys else ():
+                    if kept is not None:
+                        done += _text(kept).startswith("d:")
+                        held += _text(kept).startswith("h:")
+                if cursor == 0:
+                    return Counts(held, done)
+
+    async def forget_old(self) -> int:
+        """Nothing to do: Redis forgets by itself."""
+        return 0
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._clients.close()
+
+    async def _script(self, script: str, claim: Claim, seconds: float) -> bool:
+        with _as_inbox_error():
+            client = await self._clients.get()
+            answer: Any = client.eval(script, 1, self._key(claim.event_id), claim.token, str(_milliseconds(seconds)))
+            return bool(await answer)
+
+    def _key(self, event_id: str) -> str:
+        return f"{self._prefix}{event_id}"
+
+    async def _connect(self) -> Redis:
+        if not isinstance(self._redis, str):
+            return self._redis
+        try:
+            from redis.asyncio import Redis
+        except ImportError:
+            raise ModuleNotFoundError(
+                "RedisInbox needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
+            ) from None
+        client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            self._redis, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+        )
+        return client
+
+    async def _disconnect(self, client: Redis) -> None:
+        if isinstance(self._redis, str):
+            await client.aclose()
+
+
+@contextmanager
+def _as_inbox_error() -> Generator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError) as error:
+        raise _failed(error) from error
+    except Exception as error:
+        from redis.exceptions import RedisError
+
+        if isinstance(error, RedisError):
+            raise _failed(error) from error
+        raise
+
+
+def _failed(error: Exception) -> InboxError:
+    # The text of redis-py's errors may show the address, and an address may hold a password.
+    return InboxError(f"The Redis inbox does not work ({type(error).__name__}). Check that Redis runs and answers.")
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _quoted(prefix: str) -> str:
+    """The prefix as a pattern that matches only itself."""
+    return "".join(f"\\{letter}" if letter in r"\*?[]^-" else letter for letter in prefix)

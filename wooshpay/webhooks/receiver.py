@@ -1,0 +1,475 @@
+"""Receiving: from a delivery to the handler that it is for, and to the answer that WooshPay gets.
+
+What happened                                              status
+the signature, the time or the body is wrong               400
+the body is too large                                      413
+nobody handles events of this type                         200
+the event was done before                                  200
+the handler is done                                        200
+another delivery of the event is being worked on           409, so that WooshPay comes again
+the handler failed                                         500, so that WooshPay comes again
+the inbox cannot be reached                                503, so that WooshPay comes again
+"""
+
+# The last overload of `on` is for any text, and so for the types of the others too: the first that fits counts.
+# mypy: disable-error-code="overload-overlap"
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, overload
+
+from wooshpay.errors import ConfigurationError, WebhookError
+from wooshpay.webhooks.events import construct
+from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Inbox, InboxError
+from wooshpay.webhooks.inbox.current import Work, working
+from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets
+from wooshpay.webhooks.typed import CLASSES
+
+if TYPE_CHECKING:
+    from wooshpay.api.charges import Charge
+    from wooshpay.api.checkout.sessions import CheckoutSession
+    from wooshpay.api.disputes import Dispute
+    from wooshpay.api.events import Event
+    from wooshpay.api.invoices import Invoice
+    from wooshpay.api.payment_intents import PaymentIntent
+    from wooshpay.api.payment_links import PaymentLink
+    from wooshpay.api.payouts import Payout
+    from wooshpay.api.products import Product
+    from wooshpay.api.refunds import Refund
+    from wooshpay.api.setup_intents import SetupIntent
+    from wooshpay.api.subscriptions import Subscription
+    from wooshpay.transport.loop import PrivateLoop
+    from wooshpay.webhooks.typed import (
+        ChargeEvent,
+        CheckoutSessionEvent,
+        DisputeEvent,
+        EventOf,
+        InvoiceEvent,
+        PaymentIntentEvent,
+        PaymentLinkEvent,
+        PayoutEvent,
+        ProductEvent,
+        RefundEvent,
+        SetupIntentEvent,
+        SubscriptionEvent,
+    )
+
+E = TypeVar("E")
+R = TypeVar("R")
+T = TypeVar("T")
+
+Handler: TypeAlias = "Callable[[Event], object]"
+
+LARGEST_BODY: Final = 1024 * 1024
+
+_logger = logging.getLogger("wooshpay.webhooks")
+_CLASS_OF: Final[dict[str, str]] = {type: name for name, types in CLASSES.items() for type in get_args(types)}
+
+
+class Registration(Protocol[E]):
+    """The decorator that `WebhookReceiver.on` gives."""
+
+    def __call__(self, handler: Callable[[E], R], /) -> Callable[[E], R]: ...
+
+
+class Reply(NamedTuple):
+    """What to answer a delivery with.
+
+    Attributes:
+        status: The HTTP status.
+        text: A short sentence for the body, free of secrets; WooshPay does not read it.
+        event_id: The event; ``None`` where the delivery could not be verified.
+    """
+
+    status: int
+    text: str
+    event_id: str | None = None
+
+
+class WebhookReceiver:
+    """Verifies deliveries and hands each event to its handler: once, if it has an inbox.
+
+        receiver = WebhookReceiver(os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=SqliteInbox("webhooks.db"))
+
+        @receiver.on("payment_intent.succeeded")
+        async def paid(event):
+            await ship(event.data.object.merchant_order_id)
+
+    The adapters in `wooshpay.webhooks.adapters` put it into a web framework.
+
+    Args:
+        secrets: The endpoint's secret (``whsec_...``), or several; one match is enough.
+        inbox: Remembers what was done. Without one, every delivery of an event runs its handler, and WooshPay delivers
+            an event up to 18 times.
+        tolerance: Seconds by which the signature's time may differ from now; see `verify`.
+        largest_body: Bytes; a larger delivery is refused with 413.
+        now: The present time in seconds since 1970.
+
+    Raises:
+        ConfigurationError: There is no secret, or it cannot be one.
+    """
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        *,
+        inbox: Inbox | None = None,
+        tolerance: float | None = None,
+        largest_body: int = LARGEST_BODY,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        check_secrets(secrets)
+        self._secrets = secrets
+        self._inbox = inbox
+        self._tolerance = tolerance
+        self.largest_body = largest_body
+        self._now = now
+        self._handlers: dict[str, Handler] = {}
+        self._other: Handler | None = None
+        # Events whose handler is through while the inbox could not be told.
+        self._unmarked: dict[str, Claim] = {}
+        self._loop: PrivateLoop | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<WebhookReceiver of {', '.join(sorted(self._handlers)) or 'nothing'}>"
+
+    # ---- handlers
+
+    @overload
+    def on(  # pyright: ignore[reportOverlappingOverload]  # as for mypy above
+        self, type: PaymentIntentEvent, /, *more: PaymentIntentEvent
+    ) -> Registration[EventOf[PaymentIntent]]: ...
+    @overload
+    def on(
+        self, type: CheckoutSessionEvent, /, *more: CheckoutSessionEvent
+    ) -> Registration[EventOf[CheckoutSession]]: ...
+    @overload
+    def on(self, type: RefundEvent, /, *more: RefundEvent) -> Registration[EventOf[Refund]]: ...
+    @overload
+    def on(self, type: ChargeEvent, /, *more: ChargeEvent) -> Registration[EventOf[Charge]]: ...
+    @overload
+    def on(self, type: DisputeEvent, /, *more: DisputeEvent) -> Registration[EventOf[Dispute]]: ...
+    @overload
+    def on(self, type: InvoiceEvent, /, *more: InvoiceEvent) -> Registration[EventOf[Invoice]]: ...
+    @overload
+    def on(self, type: SubscriptionEvent, /, *more: SubscriptionEvent) -> Registration[EventOf[Subscription]]: ...
+    @overload
+    def on(self, type: SetupIntentEvent, /, *more: SetupIntentEvent) -> Registration[EventOf[SetupIntent]]: ...
+    @overload
+    def on(self, type: PayoutEvent, /, *more: PayoutEvent) -> Registration[EventOf[Payout]]: ...
+    @overload
+    def on(self, type: PaymentLinkEvent, /, *more: PaymentLinkEvent) -> Registration[EventOf[PaymentLink]]: ...
+    @overload
+    def on(self, type: ProductEvent, /, *more: ProductEvent) -> Registration[EventOf[Product]]: ...
+    @overload
+    def on(self, type: str, /, *more: str) -> Registration[Event]: ...
+    def on(self, type: str, /, *more: str) -> Registration[Any]:
+        """Register the handler of events of some types: a plain function or an asynchronous one.
+
+        For a known type, ``event.data.object`` is sure to be of its class. An event that holds something else goes to
+        the handler of `other`, and fails where there is none, so that nothing is lost in silence.
+
+        Args:
+            type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.
+            more: Further types for the same handler.
+
+        Raises:
+            ConfigurationError: A type has a handler already.
+        """
+
+        def register(handler: Callable[[Any], R]) -> Callable[[Any], R]:
+            for name in (type, *more):
+                if name in self._handlers:
+                    raise ConfigurationError(f"{name} has a handler already; an event is for one handler.")
+                self._handlers[name] = handler
+            return handler
+
+        return register
+
+    def other(self, handler: Callable[[Event], R]) -> Callable[[Event], R]:
+        """Register the handler of all events that no other handler is for, unknown types included.
+
+        Raises:
+            ConfigurationError: There is one already.
+        """
+        if self._other is not None:
+            raise ConfigurationError("There is a handler of other events already.")
+        self._other = handler
+        return handler
+
+    # ---- receiving
+
+    async def receive(self, body: Body, headers: Headers) -> Reply:
+        """Take a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
+
+        Args:
+            body: The raw body.
+            headers: The request's headers, in any form; see `verify`.
+
+        Returns:
+            What to answer.
+        """
+        found = self._open(body, headers)
+        if isinstance(found, Reply):
+            return found
+        event, handler = found
+        if self._inbox is None:
+            try:
+                await _run(handler, event)
+            except Exception:
+                return _failed(event)
+            return _done(event)
+        return await self._receive_once(self._inbox, event, handler)
+
+    def receive_now(self, body: Body, headers: Headers) -> Reply:
+        """Take a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
+
+        Args:
+            body: The raw body.
+            headers: The request's headers, in any form; see `verify`.
+
+        Returns:
+            What to answer.
+        """
+        found = self._open(body, headers)
+        if isinstance(found, Reply):
+            return found
+        event, handler = found
+        if self._inbox is None:
+            try:
+                self._run_now(handler, event)
+            except Exception:
+                return _failed(event)
+            return _done(event)
+        return self._receive_once_now(self._inbox, event, handler)
+
+    async def close(self) -> None:
+        """Close the inbox, and the thread of `receive_now`."""
+        if self._inbox is not None:
+            await self._inbox.close()
+        self._close_loop()
+
+    def close_now(self) -> None:
+        """Close the inbox, and the thread of `receive_now`, from code without an event loop."""
+        if self._inbox is not None:
+            self._await(self._inbox.close)
+        self._close_loop()
+
+    # ---- the steps
+
+    def _open(self, body: Body, headers: Headers) -> tuple[Event, Handler] | Reply:
+        if len(body) > self.largest_body:
+            return Reply(413, f"The body is larger than {self.largest_body} bytes.")
+        try:
+            event = construct(body, headers, self._secrets, tolerance=self._tolerance, now=self._now())
+        except WebhookError as error:
+            _logger.warning("A delivery was refused: %s", error)
+            return Reply(400, str(error))
+        handler = self._handlers.get(event.type)
+        if handler is not None and not _is_about(event):
+            _logger.error("Event %s of type %s is not about what events of its type are about.", event.id, event.type)
+            if self._other is None:
+                return Reply(500, "The event is not about what events of its type are about.", event.id)
+            handler = self._other
+        handler = handler or self._other
+        if handler is None:
+            return Reply(200, f"Nobody handles {event.type} here.", event.id)
+        return event, handler
+
+    async def _receive_once(self, inbox: Inbox, event: Event, handler: Handler) -> Reply:
+        try:
+            taken = await self._claim(inbox, event)
+        except InboxError as error:
+            return _unreachable(event, error)
+        if isinstance(taken, Reply):
+            return taken
+        work = Work(inbox, taken)
+        heart = asyncio.create_task(_renew(inbox, taken, asyncio.current_task()))
+        try:
+            with working(work):
+                await _run(handler, event)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(work))
+            if not heart.done():
+                raise
+            return _taken_over(event)  # the claim was lost, and the handler stopped for it
+        except Exception as error:
+            await self._give_back(work)
+            return _failed(event, error)
+        except BaseException:
+            await self._give_back(work)
+            raise
+        finally:
+            heart.cancel()
+        return await self._finish(work, event)
+
+    def _receive_once_now(self, inbox: Inbox, event: Event, handler: Handler) -> Reply:
+        try:
+            taken = self._await(lambda: self._claim(inbox, event))
+        except InboxError as error:
+            return _unreachable(event, error)
+        if isinstance(taken, Reply):
+            return taken
+        work = Work(inbox, taken)
+        heart = self._await(lambda: _start(_renew(inbox, taken, None)))
+        try:
+            with working(work):
+                self._run_now(handler, event)
+        except Exception as error:
+            self._await(lambda: self._give_back(work))
+            return _failed(event, error)
+        except BaseException:
+            self._await(lambda: self._give_back(work))
+            raise
+        finally:
+            self._await(lambda: _stop(heart))
+        return self._await(lambda: self._finish(work, event))
+
+    async def _claim(self, inbox: Inbox, event: Event) -> Claim | Reply:
+        unmarked = self._unmarked.get(event.id)
+        if unmarked is not None:
+            marked = await inbox.done(unmarked)
+            del self._unmarked[event.id]
+            if marked:
+                return _before(event)
+        taken = await inbox.claim(event.id)
+        if taken == "done":
+            return _before(event)
+        if taken == "held":
+            return Reply(409, "Another delivery of this event is being worked on.", event.id)
+        return taken
+
+    async def _finish(self, work: Work, event: Event) -> Reply:
+        if work.settled:
+            return _done(event)
+        try:
+            if await work.inbox.done(work.claim):
+                return _done(event)
+        except InboxError as error:
+            self._unmarked[event.id] = work.claim
+            _logger.error(
+                "Event %s was handled, but the inbox could not be told. Unless a delivery reaches this process first,"
+                " it runs again when its lease of %g seconds has ended.",
+                event.id,
+                work.inbox.lease,
+            )
+            return _unreachable(event, error)
+        return _taken_over(event)
+
+    async def _give_back(self, work: Work) -> None:
+        if work.settled:
+            return
+        try:
+            await work.inbox.give_back(work.claim)
+        except InboxError as error:
+            _logger.warning("Event %s stays claimed until its lease ends: %s", work.claim.event_id, error)
+
+    # ---- without an event loop
+
+    def _run_now(self, handler: Handler, event: Event) -> None:
+        answer = handler(event)
+        if inspect.isawaitable(answer):
+            self._await(lambda: _wait_for(answer))
+
+    def _await(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        loop = self._loop
+        if loop is None:
+            from wooshpay.transport.loop import PrivateLoop
+
+            with self._lock:
+                loop = self._loop = self._loop or PrivateLoop(_nothing)
+        return loop.run(_call, work, _ignore)
+
+    def _close_loop(self) -> None:
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+
+async def _run(handler: Handler, event: Event) -> None:
+    if inspect.iscoroutinefunction(handler):
+        await handler(event)
+        return
+    answer = await asyncio.to_thread(handler, event)
+    if inspect.isawaitable(answer):
+        await answer
+
+
+async def _renew(inbox: Inbox, claim: Claim, handling: asyncio.Task[Any] | None) -> None:
+    """Hold the claim while the handler works; stop the handler if it is lost all the same."""
+    while True:
+        await asyncio.sleep(inbox.lease / 3)
+        try:
+            if await inbox.renew(claim):
+                continue
+        except InboxError as error:
+            _logger.warning("The claim on event %s could not be renewed: %s", claim.event_id, error)
+            continue
+        _logger.error("The claim on event %s was lost: its lease had ended.", claim.event_id)
+        if handling is not None:
+            handling.cancel()
+        return
+
+
+async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    return await work()
+
+
+async def _wait_for(answer: Awaitable[object]) -> None:
+    await answer
+
+
+async def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+
+
+async def _nothing() -> None:
+    """Nothing lives on the loop that would have to be closed."""
+
+
+def _ignore(interruption: BaseException, work: object) -> None:
+    """The interruption goes on to the caller; the claim is given back on its way."""
+
+
+def _is_about(event: Event) -> bool:
+    """Whether an event of a known type holds an object of the class that its type promises."""
+    name = _CLASS_OF.get(event.type)
+    return name is None or type(event.data.object).__name__ == name
+
+
+def _done(event: Event) -> Reply:
+    return Reply(200, "Done.", event.id)
+
+
+def _before(event: Event) -> Reply:
+    return Reply(200, "This event was done before.", event.id)
+
+
+def _taken_over(event: Event) -> Reply:
+    return Reply(409, "Another worker took this event over.", event.id)
+
+
+def _unreachable(event: Event, error: InboxError) -> Reply:
+    _logger.error("Event %s has to come again: %s", event.id, error)
+    return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
+
+
+def _failed(event: Event, error: Exception | None = None) -> Reply:
+    if isinstance(error, ClaimLost):
+        return _taken_over(event)
+    if isinstance(error, InboxError):
+        return _unreachable(event, error)
+    _logger.exception("The handler of event %s of type %s failed; WooshPay delivers it again.", event.id, event.type)
+    return Reply(500, "The handler failed; deliver this event again.", event.id)
