@@ -1,0 +1,173 @@
+"""The objects: kinds, tables, and each with its JSON, its events and the pages that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+from aiohttp import web
+
+from wooshpay.core.json import Json
+from wooshpay.sandbox.engine.params import as_object, is_list
+from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import ledger
+from wooshpay.sandbox.pages.answers import no_such_page, redirect
+from wooshpay.sandbox.pages.dashboard.access import ROOT
+from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
+from wooshpay.sandbox.pages.dashboard.events import deliveries_of, event_lines
+from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
+from wooshpay.sandbox.pages.dashboard.paging import part_of
+from wooshpay.sandbox.pages.dashboard.rows import find, row
+from wooshpay.sandbox.pages.dashboard.showing import show
+from wooshpay.sandbox.pages.dashboard.words import kind_name
+from wooshpay.sandbox.pages.templates import money
+
+# Shown as the balance.
+_NOT_LISTED: Final = frozenset({"balance.amount"})
+_MOST_EVENTS: Final = 50
+# What another object looks like is shown there.
+_WITHOUT_LINKS: Final = frozenset({"event"})
+
+
+@attrs.frozen
+class Kind:
+    """A kind of object and how many there are."""
+
+    kind: str
+    name: str
+    count: int
+
+
+@attrs.frozen
+class Link:
+    """A page of the sandbox that an object leads to.
+
+    Attributes:
+        name: Where in the object it stands.
+        url: Its address, which may hold a secret.
+    """
+
+    name: str
+    url: str
+
+
+def kinds(state: State) -> list[Kind]:
+    """The kinds of objects that there are, in alphabetical order."""
+    found = [
+        Kind(kind, kind_name(kind), len(state.store[kind])) for kind in state.store.kinds() if kind not in _NOT_LISTED
+    ]
+    return sorted(found, key=lambda kind: kind.name)
+
+
+def balance(state: State) -> list[str]:
+    """The balance by currency, in words."""
+    return [money(entry["amount"], entry["currency"].upper()) for entry in ledger.available(state)]
+
+
+def links(state: State, record: Record) -> list[Link]:
+    """The hosted pages that an object leads to."""
+    if record.kind in _WITHOUT_LINKS:
+        return []
+    own = f"{state.base_url}/"
+    found: dict[str, Link] = {}
+    for place, text in _texts(state.view(record), ""):
+        if text.startswith(own) and not text.startswith(f"{own}v1/"):
+            found.setdefault(text, Link(place, text))
+    return list(found.values())
+
+
+def _texts(value: Json, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif is_list(value):
+        for item in value:
+            yield from _texts(item, place)
+    else:
+        for name, item in (as_object(value) or {}).items():
+            yield from _texts(item, f"{place}.{name}" if place else name)
+
+
+def show_kinds(desk: Desk, visit: Visit) -> web.Response:
+    """All kinds, and the balance."""
+    state = desk.state
+    return show(desk, "kinds", title="Objects", section="objects", kinds=kinds(state), balance=balance(state))
+
+
+def show_kind(desk: Desk, visit: Visit) -> web.Response:
+    """The objects of a kind."""
+    kind = visit.place("kind")
+    if kind not in desk.state.store.kinds():
+        return no_such_page()
+    collection = desk.state.store[kind]
+    part = part_of(collection, visit)
+    return show(
+        desk,
+        "kind",
+        title=kind_name(kind),
+        section="objects",
+        kind=kind,
+        count=len(collection),
+        rows=[row(record) for record in part.lines],
+        part=part,
+    )
+
+
+def show_object(desk: Desk, visit: Visit) -> web.Response:
+    """One object."""
+    return _show_object(desk, visit, secrets=False)
+
+
+def reveal_object(desk: Desk, visit: Visit) -> web.Response:
+    """One object with its secrets."""
+    return _show_object(desk, visit, secrets=True)
+
+
+def open_link(desk: Desk, visit: Visit) -> web.Response:
+    """On to a page that an object leads to. So no address with a secret stands on the dashboard."""
+    record = find(desk.state.store, visit.place("id"))
+    number = visit.place("number")
+    found = links(desk.state, record) if record is not None else []
+    if not number.isdecimal() or int(number) >= len(found):
+        return no_such_page()
+    return redirect(found[int(number)].url) or no_such_page()
+
+
+def find_object(desk: Desk, visit: Visit) -> web.Response:
+    """The object, or the request, with the id that was typed."""
+    id = (visit.query("id") or "").strip()
+    record = find(desk.state.store, id)
+    if record is not None:
+        return _to(f"object/{record.id}")
+    if any(entry.id == id for entry in desk.log):
+        return _to(f"requests/{id}")
+    return show(desk, "nothing", title="Nothing found", section="objects", status=404, id=id)
+
+
+def _to(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"{ROOT}/{path}"})
+
+
+def _show_object(desk: Desk, visit: Visit, *, secrets: bool) -> web.Response:
+    state = desk.state
+    record = find(state.store, visit.place("id"))
+    if record is None:
+        return no_such_page()
+    ids = desk.trails.events_of(state.store["event"], record.id)
+    events = [event for id in ids[:_MOST_EVENTS] if (event := state.store["event"].get(id)) is not None]
+    return show(
+        desk,
+        "object",
+        title=f"{kind_name(record.kind)} {record.id}",
+        section="events" if record.kind == "event" else "objects",
+        still=secrets,
+        secrets=secrets,
+        row=row(record),
+        links=links(state, record),
+        tokens=json_tokens(state.view(record), lambda id: find(state.store, id) is not None, secrets=secrets),
+        events=event_lines(desk, events),
+        more_events=len(ids) - len(events),
+        deliveries=deliveries_of(desk, record.id) if record.kind == "event" else [],
+        is_endpoint=record.kind == "webhook_endpoint",
+    )

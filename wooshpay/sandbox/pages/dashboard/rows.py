@@ -1,0 +1,78 @@
+"""Objects as lines of a table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from wooshpay.core.json import Json
+from wooshpay.core.redaction import redact
+from wooshpay.sandbox.engine.store import Record, Store
+from wooshpay.sandbox.pages.templates import money
+
+_AMOUNTS: Final = ("amount", "amount_total", "amount_due", "total", "unit_amount", "amount_off")
+_ABOUTS: Final = ("description", "name", "email", "code", "type", "url", "nickname", "reason")
+_LONGEST_ABOUT: Final = 80
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """An object as a line of a table.
+
+    Attributes:
+        id: Its id.
+        kind: Its kind.
+        status: How it stands; empty where it has no states.
+        amount: Its amount in words; empty where it has none.
+        about: What else tells it from others.
+        created: When it was made; ``None`` where it does not say.
+    """
+
+    id: str
+    kind: str
+    status: str
+    amount: str
+    about: str
+    created: int | None
+
+
+def row(record: Record) -> Row:
+    """The line of an object."""
+    return Row(
+        id=record.id,
+        kind=record.kind,
+        status=_status(record),
+        amount=_amount(record),
+        about=_about(record),
+        created=_whole(record.get("created")),
+    )
+
+
+def _status(record: Record) -> str:
+    status = record.get("status")
+    if isinstance(status, str):
+        return status
+    active = record.get("active")
+    return ("active" if active else "inactive") if isinstance(active, bool) else ""
+
+
+def _amount(record: Record) -> str:
+    currency = record.get("currency")
+    amount = next((value for name in _AMOUNTS if (value := _whole(record.get(name))) is not None), None)
+    return money(amount, currency.upper()) if amount is not None and isinstance(currency, str) else ""
+
+
+def _about(record: Record) -> str:
+    found = next((value for name in _ABOUTS if isinstance(value := record.get(name), str) and value), "")
+    text = redact(found)
+    return text if len(text) <= _LONGEST_ABOUT else f"{text[: _LONGEST_ABOUT - 1]}…"
+
+
+def _whole(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def find(store: Store, id: str) -> Record | None:
+    """The object with an id, of whichever kind."""
+    return next((record for kind in store.kinds() if (record := store[kind].get(id)) is not None), None)

@@ -1,0 +1,73 @@
+"""Rendering a page of the dashboard: what stands on all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from wooshpay.sandbox.pages.dashboard.access import form_token
+from wooshpay.sandbox.pages.dashboard.changes import stamp
+from wooshpay.sandbox.pages.dashboard.desk import Desk
+from wooshpay.sandbox.pages.dashboard.words import iso, kind_name, time_text, tone
+from wooshpay.sandbox.pages.templates import page
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+
+NAVIGATION: Final = (
+    ("", "Overview"),
+    ("objects", "Objects"),
+    ("requests", "Requests"),
+    ("events", "Events"),
+    ("webhooks", "Webhooks"),
+    ("clock", "Clock"),
+    ("faults", "Faults"),
+    ("outcomes", "Test cards"),
+    ("acts", "Acts"),
+)
+
+
+def show(
+    desk: Desk,
+    template: str,
+    *,
+    title: str,
+    section: str,
+    status: int = 200,
+    still: bool = False,
+    **facts: Any,
+) -> web.Response:
+    """Render a page of the dashboard.
+
+    Args:
+        desk: The sandbox.
+        template: The template's name, without its ending.
+        title: What the page is about.
+        section: Its place in the navigation.
+        status: The HTTP status.
+        still: Whether it answers a form, and stays as it is.
+        facts: What the template shows.
+    """
+    clock = desk.state.clock
+    return page(
+        f"dashboard/templates/{template}",
+        status=status,
+        policy=POLICY,
+        title=title,
+        section=section,
+        navigation=NAVIGATION,
+        stamp=stamp(desk),
+        still=still,
+        token=form_token(desk.state),
+        now=clock.now,
+        frozen=clock.frozen,
+        faults_on=len(desk.faults),
+        iso=iso,
+        time_text=time_text,
+        tone=tone,
+        kind_name=kind_name,
+        **facts,
+    )

@@ -1,0 +1,59 @@
+"""Times, spans, kinds and states in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+Tone: TypeAlias = Literal["good", "busy", "bad", "quiet"]
+
+_TONES: Final[dict[str, Tone]] = {
+    **dict.fromkeys(
+        ("succeeded", "complete", "paid", "active", "enabled", "delivered", "available", "approved", "won", "verified"),
+        "good",
+    ),
+    **dict.fromkeys(
+        ("failed", "uncollectible", "unpaid", "past_due", "given_up", "lost", "declined", "rejected"), "bad"
+    ),
+    **dict.fromkeys(("canceled", "expired", "void", "disabled", "inactive", "draft", "closed", "archived"), "quiet"),
+}
+
+
+def iso(moment: int) -> str:
+    """Milliseconds as a machine reads them."""
+    return _datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_text(moment: int) -> str:
+    """Milliseconds for people, in UTC."""
+    return _datetime(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _datetime(moment: int) -> datetime:
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def duration(milliseconds: int) -> str:
+    """A span of time for people, in its two greatest units."""
+    seconds = max(0, milliseconds) // 1000
+    parts = (
+        (seconds // 86_400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    )
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
+
+
+def kind_name(kind: str) -> str:
+    """A kind of object for people: ``payment_intent`` is a Payment intent."""
+    return kind.replace("_", " ").replace(".", " ").capitalize()
+
+
+def tone(status: str) -> Tone:
+    """Whether a status is good or bad news."""
+    return _TONES.get(status, "busy")
