@@ -150,10 +150,11 @@ async def test_what_is_missing_or_wrong_is_named_and_nothing_is_kept(
 
 
 async def test_the_entity_of_2023_needs_its_object_and_is_not_answered(api: Api) -> None:
-    whole = {"destination_data": ALIPAY, "livemode": False, "entity": {"type": "individual", "individual": {}}}
+    entity: dict[str, Any] = {"type": "individual", "individual": {}}
+    whole: dict[str, Any] = {"destination_data": ALIPAY, "livemode": False, "entity": entity}
     assert "entity" not in await api.make(PATH, whole)
-    for entity, param in (({}, "entity[type]"), ({"type": "business", "individual": {}}, "entity[business]")):
-        reply = await api.post(PATH, {**whole, "entity": entity})
+    for lacking, param in (({"type": None}, "entity[type]"), ({"type": "business"}, "entity[business]")):
+        reply = await api.post(PATH, {**whole, "entity": {**entity, **lacking}})
         assert (reply.status, reply.error["param"]) == (400, param)
 
 

@@ -161,8 +161,8 @@ def lose(state: State, dispute: Record) -> None:
 @reaction("payment_intent.succeeded")
 def payment_succeeded(state: State, intent: Record) -> None:
     """Announce the dispute that follows a payment with a card of that kind."""
-    charge = state.need("charge", intent["latest_charge"])
-    if _reason_of(state, charge):
+    charge = state.store["charge"].get(intent.get("latest_charge") or "")
+    if charge is not None and _reason_of(state, charge):
         state.remind(state.clock.now + ARRIVES_AFTER, "disputes.arrive", charge)
 
 
