@@ -7,6 +7,7 @@ async with Sandbox() as sandbox:
 from __future__ import annotations
 
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.journal import StateFileError
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind
 from wooshpay.sandbox.requests.faults import Fault
 from wooshpay.sandbox.requests.log import LoggedRequest
@@ -18,6 +19,7 @@ from wooshpay.sandbox.webhooks.options import WebhookOptions
 __all__ = [
     "Sandbox",
     "SyncSandbox",
+    "StateFileError",
     "CARDS",
     "TestCard",
     "Fault",

@@ -27,7 +27,7 @@ class Inspector:
     def all(self, kind: str) -> list[JsonObject]:
         """Every object of a kind, oldest first."""
         with self._lock:
-            return [self._state.view(record) for record in reversed(list(self._state.store[kind]))]
+            return [self._state.view(record) for record in self._state.store[kind].look()]
 
     def count(self, kind: str) -> int:
         """How many objects of a kind there are."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.sandbox.controls.acting import carry_out
-from wooshpay.sandbox.engine.clock import Clock, real_time
+from wooshpay.sandbox.engine.clock import Clock
+from wooshpay.sandbox.engine.state import Account
 from wooshpay.sandbox.inspector import Inspector
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.log import RequestLog
@@ -43,17 +43,22 @@ class _Face:
     @property
     def api_key(self) -> str:
         """The secret key, ``sk_test_...``."""
-        return self._server.state.account.api_key
+        return self._account.api_key
 
     @property
     def publishable_key(self) -> str:
         """The publishable key, ``pk_test_...``."""
-        return self._server.state.account.publishable_key
+        return self._account.publishable_key
+
+    @property
+    def webhook_secret(self) -> str:
+        """The secret that deliveries to ``webhook`` are signed with, ``whsec_...``."""
+        return self._account.webhook_secret
 
     @property
     def dashboard_url(self) -> str:
         """The dashboard, with the key that opens it: for a browser on this machine."""
-        return f"{self.base_url}/dashboard?key={self._server.state.account.dashboard_key}"
+        return f"{self.base_url}/dashboard?key={self._account.dashboard_key}"
 
     @property
     def clock(self) -> Clock:
@@ -109,6 +114,12 @@ class _Face:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"
 
+    @property
+    def _account(self) -> Account:
+        if self._server.state_file is not None and not self._server.state.base_url:
+            raise RuntimeError("The keys are in the state file, which is read on entering: use it in a with block.")
+        return self._server.state.account
+
     def _resend(self, event_id: str) -> None:
         with self._server.lock:
             event = self._server.state.store["event"].get(event_id)
@@ -128,8 +139,16 @@ class Sandbox(_Face):
         port: The port; 0 takes a free one.
         api_key: The secret key; made up when left out.
         publishable_key: The publishable key; made up when left out.
-        seed: Makes secrets repeatable.
+        seed: Makes ids, secrets and times repeatable: without ``now``, the clock begins at 2026-01-01T00:00:00Z and
+            stands still until it is moved. The same calls, one after another, then get the same answers.
         now: The real time in milliseconds, for the sandbox's clock to start from.
+        state: A file to keep everything in, so that a sandbox that was ended, or killed, resumes where it was: what
+            was answered is there, and keys and port are the same. Faults and the request log are not kept.
+        webhook: An address that gets every event, signed with `webhook_secret`.
+
+    Raises:
+        StateFileError: On entering, if the state file is in use or is none.
+        SandboxError: On entering, if ``webhook`` is no address for webhooks.
     """
 
     def __init__(
@@ -140,14 +159,14 @@ class Sandbox(_Face):
         api_key: str | None = None,
         publishable_key: str | None = None,
         seed: int | None = None,
-        now: Callable[[], int] = real_time,
+        now: Callable[[], int] | None = None,
+        state: str | os.PathLike[str] | None = None,
+        webhook: str | None = None,
     ) -> None:
-        super().__init__(Server(host=host, port=port, seed=seed, now=now))
-        account = self._server.state.account
-        self._server.state.account = attrs.evolve(
-            account,
-            api_key=api_key or account.api_key,
-            publishable_key=publishable_key or account.publishable_key,
+        keys = {"api_key": api_key, "publishable_key": publishable_key}
+        chosen = {name: key for name, key in keys.items() if key}
+        super().__init__(
+            Server(host=host, port=port, chosen=chosen, webhook=webhook, seed=seed, now=now, state_file=state)
         )
         self._used = False
         self._thread: _LoopThread | None = None

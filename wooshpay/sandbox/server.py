@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from wooshpay.core.json import dumps
+from wooshpay.sandbox.behaviours.webhook_endpoints import register
 from wooshpay.sandbox.controls.http import Controls
 from wooshpay.sandbox.controls.publishing import Publisher
 from wooshpay.sandbox.engine.clock import Clock, real_time
+from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
+from wooshpay.sandbox.engine.journal import Journal
 from wooshpay.sandbox.engine.registry import load
 from wooshpay.sandbox.engine.state import Account, State
+from wooshpay.sandbox.engine.unit import STATE_NOT_KEPT, Units
 from wooshpay.sandbox.engine.wakeup import Wakeup
 from wooshpay.sandbox.pages.actions import ActionPages
 from wooshpay.sandbox.pages.checkout import CheckoutPage
+from wooshpay.sandbox.pages.dashboard.desk import Desk
+from wooshpay.sandbox.pages.dashboard.routes import Dashboard
 from wooshpay.sandbox.pages.files import FileContents
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
@@ -30,6 +41,8 @@ from wooshpay.sandbox.webhooks.deliveries import TIMEOUT_SECONDS, Deliveries
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS: Final = 2.0
+# 2026-01-01T00:00:00Z: where the clock of a sandbox with a seed stands.
+SEEDED_TIME: Final = 1_767_225_600_000
 
 
 class Server:
@@ -37,10 +50,12 @@ class Server:
 
     Args:
         host: The address to listen on.
-        port: The port; 0 takes a free one.
-        account: The keys; made up when left out.
-        seed: Makes ids and secrets repeatable.
+        port: The port; 0 takes the one that the state file remembers, or else a free one.
+        chosen: Keys of the account, by their names there; the rest are made up.
+        webhook: The address of an endpoint that gets every event.
+        seed: Makes ids, secrets and times repeatable.
         now: The real time in milliseconds.
+        state_file: Where the sandbox is kept; in memory alone when left out.
     """
 
     def __init__(
@@ -48,33 +63,42 @@ class Server:
         *,
         host: str,
         port: int,
-        account: Account | None = None,
+        chosen: dict[str, str] | None = None,
+        webhook: str | None = None,
         seed: int | None = None,
-        now: Callable[[], int] = real_time,
+        now: Callable[[], int] | None = None,
+        state_file: str | os.PathLike[str] | None = None,
     ) -> None:
         load()
         self._host = host
         self._port = port
+        self._webhook = webhook
+        self.state_file = state_file
         self.lock = Guard()
-        self.clock = Clock(now, lock=self.lock)
+        self.clock = Clock(now or real_time, lock=self.lock)
+        if seed is not None and now is None:
+            self.clock.put_back(0, SEEDED_TIME, SEEDED_TIME)
         ids = Ids(lambda: self.clock.now, seed=seed)
-        if account is None:
-            account = Account(
-                api_key=f"sk_test_{ids.text(32)}",
-                publishable_key=f"pk_test_{ids.text(32)}",
-                dashboard_key=ids.text(32),
-            )
+        made_up = {
+            "api_key": f"sk_test_{ids.text(32)}",
+            "publishable_key": f"pk_test_{ids.text(32)}",
+            "dashboard_key": ids.text(32),
+            "webhook_secret": ids.webhook_secret(),
+        }
+        account = Account(**{**made_up, **(chosen or {})})
         self.state = State(account=account, clock=self.clock, ids=ids)
         self.deliveries = Deliveries(self.state, self.lock, seed=seed)
         self.state.deliver = self.deliveries.take
         self.faults = Faults(seed=seed)
         self.log = RequestLog()
+        self._keys = Keys(lambda: self.clock.now)
+        self._facts = Facts(self.state, chosen or {})
         self._gate = Gate(
             state=self.state,
             routes=Routes(),
             faults=self.faults,
             log=self.log,
-            keys=Keys(lambda: self.clock.now),
+            keys=self._keys,
             lock=self.lock,
         )
         controls = Controls(
@@ -91,15 +115,30 @@ class Server:
             CheckoutPage(self.state, self.lock),
             ActionPages(self.state, self.lock),
             FileContents(self.state, self.lock),
+            Dashboard(self._desk()),
         )
         self._wakeup = Wakeup()
         self._progress = Wakeup()
         self._running = AsyncExitStack()
 
+    def _desk(self) -> Desk:
+        """What the dashboard sees."""
+        return Desk(
+            state=self.state,
+            lock=self.lock,
+            log=self.log,
+            faults=self.faults,
+            deliveries=self.deliveries,
+            closing=self._gate.breakage.closing,
+        )
+
     async def start(self) -> None:
         """Listen; see to alarms and deliveries."""
         async with AsyncExitStack() as starting:
+            if self.state_file is not None:
+                starting.callback(self._resume(self.state_file).close)
             site = await self._listen(starting)
+            self._register_webhook()
             session = aiohttp.ClientSession(
                 # Every endpoint has one attempt at a time, so there is no need for a limit; one that hangs keeps its
                 # connection for long, and must not hold up the others.
@@ -143,24 +182,67 @@ class Server:
             ) from None
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
         for pages in self._pages:
             pages.add_routes(app.router)
         app.router.add_route("*", "/{path:.*}", self._gate.handle)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         starting.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self._host, self._port)
-        await site.start()
+        site = web.TCPSite(runner, self._host, self._port or self._facts.port)
+        try:
+            await site.start()
+        except OSError as error:
+            if self._port or not self._facts.port or error.errno != errno.EADDRINUSE:
+                raise
+            site = web.TCPSite(runner, self._host, 0)
+            await site.start()
         port: int = runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self.state.base_url = f"http://{host}:{port}"
+        with self.lock:
+            self.state.base_url = f"http://{host}:{port}"
+            self._facts.port = port
         return site
+
+    def _resume(self, path: str | os.PathLike[str]) -> Units:
+        """Go on from what the state file holds, and keep what is done from now on."""
+        journal = Journal(path)
+        try:
+            units = Units(journal, self._facts, (self.state.store, self.clock, self._keys, self.deliveries))
+            units.restore()
+            # From here on nothing is answered that is not in the file: a new one gets its account at once.
+            units.write_facts()
+        except BaseException:
+            journal.close()
+            raise
+        self.lock.tell(units)
+        return units
+
+    def _register_webhook(self) -> None:
+        """Register the endpoint that the sandbox was started with, but for the first time only."""
+        if self._webhook is None:
+            return
+        with self.lock:
+            register(self.state, self._webhook)
 
     async def _see_to_alarms(self) -> None:
         while True:
-            self.clock.run_due()
+            try:
+                self.clock.run_due()
+            except SandboxError as error:
+                # The alarm is off and the log tells of it; the others must still ring.
+                if error.code == STATE_NOT_KEPT:
+                    return
             await self._wakeup.wait(self.clock.seconds_to_next())
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer with the error where a page or control did not: when the state file cannot be written."""
+    try:
+        return await handler(request)
+    except SandboxError as error:
+        return web.Response(status=error.status, body=dumps(error.body()), content_type="application/json")
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

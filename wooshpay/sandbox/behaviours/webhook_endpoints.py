@@ -49,8 +49,8 @@ def register(state: State, url: str) -> None:
     _check_url(url)
     secret = state.account.webhook_secret
     if not any(endpoint["secret"] == secret for endpoint in state.store["webhook_endpoint"].where(url=url)):
-        fields = {"api_version": API_VERSION, "description": None, "metadata": {}, "url": url, "enabled_events": ["*"]}
-        _add(state, fields, secret)
+        fields: JsonObject = {"api_version": API_VERSION, "description": None, "metadata": {}}
+        _add(state, {**fields, "url": url, "enabled_events": ["*"]}, secret)
 
 
 def _add(state: State, fields: JsonObject, secret: str) -> Record:

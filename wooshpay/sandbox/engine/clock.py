@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
 
 from wooshpay.sandbox.engine.guard import Guard
+from wooshpay.sandbox.engine.keeping import Row, decode, encode
 
 MILLISECONDS_PER_DAY: Final = 86_400_000
 
@@ -44,6 +45,8 @@ class Clock:
         lock: Held while alarms run; the same lock that guards the objects.
     """
 
+    table = "alarms"
+
     def __init__(self, source: Callable[[], int] = real_time, *, lock: Guard | None = None) -> None:
         self._source = source
         self._lock = lock or Guard()
@@ -55,6 +58,8 @@ class Clock:
         self._count = 0
         self._ring: Callable[[Alarm], None] = _ignore
         self._watchers: list[Callable[[], None]] = []
+        # The alarms that the state file does not hold as they are, None for one that has rung; None without a file.
+        self._changed: dict[int, Alarm | None] | None = None
 
     @property
     def now(self) -> int:
@@ -103,6 +108,7 @@ class Clock:
         """Stop the clock; `advance` still moves it."""
         with self._lock:
             self._frozen = self.now
+        self._tell_watchers()
 
     def resume(self) -> None:
         """Let a frozen clock run on from where it stands."""
@@ -119,7 +125,7 @@ class Clock:
         self._ring = ring
 
     def watch(self, watcher: Callable[[], None]) -> None:
-        """Be told when the time has jumped or an earlier alarm was set."""
+        """Be told when the time has jumped or stands still, or an earlier alarm was set."""
         self._watchers.append(watcher)
 
     def set_alarm(self, due: int, name: str, subject: str) -> None:
@@ -128,9 +134,25 @@ class Clock:
             self._count += 1
             alarm = Alarm(due, self._count, name, subject)
             heapq.heappush(self._alarms, alarm)
+            if self._changed is not None:
+                self._changed[alarm.number] = alarm
             earliest = self._alarms[0] is alarm
         if earliest:
             self._tell_watchers()
+
+    def upcoming(self, most: int) -> list[Alarm]:
+        """The next alarms, in order. It takes no longer with more alarms beyond them."""
+        with self._lock:
+            found: list[Alarm] = []
+            # The alarms are a heap: what comes after one is among the two places below it.
+            near = [(self._alarms[0], 0)] if self._alarms else []
+            while near and len(found) < most:
+                alarm, place = heapq.heappop(near)
+                found.append(alarm)
+                for below in (2 * place + 1, 2 * place + 2):
+                    if below < len(self._alarms):
+                        heapq.heappush(near, (self._alarms[below], below))
+            return found
 
     def run_due(self) -> None:
         """Run every alarm that has fallen due."""
@@ -148,12 +170,45 @@ class Clock:
             wait = (due - self.now) / 1000
             return None if wait > 0 and self._frozen is not None else max(0.0, wait)
 
+    # ---- for the state file
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Begin with the alarms that the state file holds."""
+        self._alarms = [Alarm(*decode(row.body or b"")) for row in rows]
+        heapq.heapify(self._alarms)
+        self._count = max((alarm.number for alarm in self._alarms), default=self._count)
+        self._changed = {}
+
+    def changes(self) -> list[Row]:
+        """The alarms that the state file does not hold as they are."""
+        changed, self._changed = self._changed or {}, {}
+        return [
+            Row(str(number), None if alarm is None else encode(attrs.astuple(alarm)), number)
+            for number, alarm in changed.items()
+        ]
+
+    @property
+    def setting(self) -> tuple[int, int | None]:
+        """How the clock was set: milliseconds ahead of the real time, and the moment at which it stands still."""
+        return self._offset, self._frozen
+
+    @property
+    def latest(self) -> int:
+        """The latest time that was told."""
+        return self._latest
+
+    def put_back(self, offset: int, frozen: int | None, latest: int) -> None:
+        """Let the clock be as it was."""
+        self._offset, self._frozen, self._latest = offset, frozen, latest
+
     def _run_until(self, target: int) -> None:
         if self._held is not None:
             return  # called by an alarm: the loop below is already running
         try:
             while self._alarms and self._alarms[0].due <= target:
                 alarm = heapq.heappop(self._alarms)
+                if self._changed is not None:
+                    self._changed[alarm.number] = None
                 self._latest = max(self._latest, alarm.due)
                 self._held = self._latest
                 self._ring(alarm)

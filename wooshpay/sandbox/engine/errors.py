@@ -76,3 +76,8 @@ def not_found(kind: str, id: str, *, param: str | None = None) -> SandboxError:
 def wrong_state(message: str, *, code: str = "payment_intent_unexpected_state") -> SandboxError:
     """The object's state does not allow the call."""
     return SandboxError(message, code=code)
+
+
+def bug() -> SandboxError:
+    """The sandbox itself did something wrong."""
+    return SandboxError("The sandbox failed; its log says why.", status=500, type="api_error", code="bug")

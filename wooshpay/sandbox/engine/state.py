@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
@@ -10,12 +11,14 @@ import attrs
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.clock import Alarm, Clock
-from wooshpay.sandbox.engine.errors import not_found
+from wooshpay.sandbox.engine.errors import bug, not_found
 from wooshpay.sandbox.engine.ids import Ids
 from wooshpay.sandbox.engine.registry import find_duty, find_reactions, find_view
 from wooshpay.sandbox.engine.store import Record, Store, snapshot
 
 API_VERSION: Final = "1.0.1"
+
+_logger = logging.getLogger("wooshpay.sandbox")
 
 
 @attrs.frozen(kw_only=True)
@@ -26,11 +29,13 @@ class Account:
         api_key: The secret key.
         publishable_key: The publishable key.
         dashboard_key: Opens the dashboard.
+        webhook_secret: The secret of the endpoint that the sandbox was started with.
     """
 
     api_key: str = attrs.field(repr=False)
     publishable_key: str = attrs.field(repr=False)
     dashboard_key: str = attrs.field(repr=False)
+    webhook_secret: str = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +125,12 @@ class State:
             self._cause = None
 
     def _ring(self, alarm: Alarm) -> None:
-        find_duty(alarm.name)(self, alarm.subject)
+        try:
+            find_duty(alarm.name)(self, alarm.subject)
+        except Exception as error:
+            _logger.exception("The alarm %s of %s failed in the sandbox", alarm.name, alarm.subject)
+            # In this form the error does not undo the unit of work, which would set the alarm again, for ever.
+            raise bug() from error
 
 
 def plain_view(record: Record) -> JsonObject:

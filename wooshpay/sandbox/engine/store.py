@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.keeping import Row, decode, encode
 
 if TYPE_CHECKING:
     from _typeshed import SupportsKeysAndGetItem
@@ -22,12 +23,14 @@ class Record(dict[str, Any]):
     kept in a file where the sandbox has one.
     """
 
-    __slots__ = ("collection", "private")
+    __slots__ = ("collection", "kept", "private")
 
     def __init__(self, fields: JsonObject, **private: Any) -> None:
         super().__init__(fields)
         self.private: JsonObject = private
         self.collection: Collection | None = None
+        # A mark of what the state file holds of it.
+        self.kept: int | None = None
 
     @property
     def id(self) -> str:
@@ -77,10 +80,34 @@ def _any(record: Record) -> bool:
     return True
 
 
-class Collection:
-    """The records of one kind. Finding one, and a page of them, takes the same time at any size."""
+@attrs.define(eq=False)
+class Touched:
+    """The records that were handed out to be worked on, and may have changed, inside too.
 
-    def __init__(self) -> None:
+    Attributes:
+        records: They, by identity.
+        removed: Kind and id of what was forgotten.
+    """
+
+    records: dict[int, Record] = attrs.field(factory=dict[int, Record])
+    removed: dict[tuple[str, str], None] = attrs.field(factory=dict[tuple[str, str], None])
+
+    def note(self, record: Record) -> Record:
+        """Note a record."""
+        self.records[id(record)] = record
+        return record
+
+
+class Collection:
+    """The records of one kind. Finding one, and a page of them, takes the same time at any size.
+
+    Args:
+        touched: Where to note the records that are handed out; nowhere when left out. Those of a `page` are not
+            noted: a page is for answering.
+    """
+
+    def __init__(self, touched: Touched | None = None) -> None:
+        self._touched = touched
         self._records: dict[str, Record] = {}
         # Ids in the order of creation; None where one was removed, so that places never shift.
         self._order: list[str | None] = []
@@ -91,13 +118,22 @@ class Collection:
     def __len__(self) -> int:
         return len(self._records)
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._records
+
     def __iter__(self) -> Iterator[Record]:
         """Newest first."""
-        return self._walk(range(len(self._order) - 1, -1, -1))
+        return self._hand_out(self._walk(range(len(self._order) - 1, -1, -1)))
 
     def add(self, record: Record) -> Record:
         """Keep a new record."""
-        place = len(self._order)
+        if self._touched is not None:
+            self._touched.note(record)
+        return self.put(record, len(self._order))
+
+    def put(self, record: Record, place: int) -> Record:
+        """Keep a record at a place in the order, which is beyond all places so far."""
+        self._order += [None] * (place - len(self._order))
         self._places[record.id] = place
         self._order.append(record.id)
         self._records[record.id] = record
@@ -108,11 +144,24 @@ class Collection:
 
     def get(self, id: str) -> Record | None:
         """Find a record."""
-        return self._records.get(id)
+        record = self._records.get(id)
+        if self._touched is not None and record is not None:
+            self._touched.note(record)
+        return record
+
+    def look(self) -> Iterator[Record]:
+        """All records, oldest first, only to be looked at."""
+        return self._walk(range(len(self._order)))
+
+    def place_of(self, record: Record) -> int:
+        """Where a record stands in the order of creation."""
+        return self._places[record.id]
 
     def remove(self, id: str) -> None:
         """Forget a record."""
         record = self._records.pop(id)
+        if self._touched is not None:
+            self._touched.removed[record.kind, id] = None
         record.collection = None
         place = self._places.pop(id)
         self._order[place] = None
@@ -122,7 +171,7 @@ class Collection:
     def where(self, **fields: str) -> Iterator[Record]:
         """The records whose fields have these values, newest first. It takes no longer with more other records."""
         narrowed, keep = self._narrow(fields, _any)
-        return (record for record in self._walk(narrowed[::-1]) if keep(record))
+        return self._hand_out(record for record in self._walk(narrowed[::-1]) if keep(record))
 
     def page(
         self,
@@ -158,6 +207,9 @@ class Collection:
         places = self.indexed[name]
         _take_out(places[record.get(name)], place)
         insort(places.setdefault(value, []), place)
+
+    def _hand_out(self, records: Iterator[Record]) -> Iterator[Record]:
+        return records if self._touched is None else map(self._touched.note, records)
 
     def _narrow(
         self, fields: Mapping[str, str], keep: Callable[[Record], bool]
@@ -215,13 +267,17 @@ def _take_out(places: list[int], place: int) -> None:
 class Store:
     """All collections, by the value of their objects' ``object`` field."""
 
+    table = "objects"
+
     def __init__(self) -> None:
         self._collections: dict[str, Collection] = {}
+        # None without a state file.
+        self._touched: Touched | None = None
 
     def __getitem__(self, kind: str) -> Collection:
         found = self._collections.get(kind)
         if found is None:
-            found = self._collections[kind] = Collection()
+            found = self._collections[kind] = Collection(self._touched)
         return found
 
     def add(self, record: Record) -> Record:
@@ -231,6 +287,42 @@ class Store:
     def kinds(self) -> list[str]:
         """The kinds of which there is a record."""
         return [kind for kind, collection in self._collections.items() if len(collection)]
+
+    # ---- for the state file
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Begin with the records that the state file holds; from now on, note which ones may have changed."""
+        self._collections = {}
+        self._touched = Touched()
+        for row in rows:
+            fields, private = decode(row.body or b"")
+            record = Record(fields)
+            record.private = private
+            record.kept = hash(row.body)
+            self[record.kind].put(record, row.place)
+
+    def changes(self) -> list[Row]:
+        """The records that the state file does not hold as they are."""
+        touched = self._touched
+        if touched is None or not (touched.records or touched.removed):
+            return []
+        rows = [Row(_name(kind, id), None) for kind, id in touched.removed if id not in self._collections[kind]]
+        for record in touched.records.values():
+            if record.collection is None:
+                continue
+            body = encode([record, record.private])
+            mark = hash(body)
+            if mark != record.kept:
+                record.kept = mark
+                rows.append(Row(_name(record.kind, record.id), body, record.collection.place_of(record)))
+        touched.records.clear()
+        touched.removed.clear()
+        return rows
+
+
+def _name(kind: str, id: str) -> str:
+    # Some kinds have ids that are not the sandbox's own, such as the balance in a currency.
+    return f"{kind}/{id}"
 
 
 def snapshot(value: Any) -> Any:

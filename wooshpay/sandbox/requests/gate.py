@@ -13,7 +13,7 @@ from aiohttp import web
 
 from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.redaction import redact
-from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
@@ -134,24 +134,26 @@ class Gate:
             return kept
         try:
             await slow_down(fault)
-            answer = self._work(work, params, entry)
-            self.keys.finish(key, answer)
+            # One unit: the state file never holds the work without its answer.
+            with self.lock:
+                answer = self._work(work, params, entry)
+                self.keys.finish(key, answer)
             return answer
         finally:
             self.keys.release(key)
 
     def _work(self, work: Behaviour, params: Params, entry: LoggedRequest) -> Answer:
         with self.lock, self.state.caused_by(Cause(request_id=entry.id, idempotency_key=entry.idempotency_key)):
-            self.state.clock.run_due()
             try:
+                self.state.clock.run_due()
                 result: JsonObject = work(self.state, params)
                 return Answer(200, dumps(result))
             except SandboxError as error:
                 return _refusal(error, entry)
             except Exception:
                 _logger.exception("%s failed in the sandbox", entry.operation)
-                bug = SandboxError("The sandbox failed; its log says why.", status=500, type="api_error", code="bug")
-                return _refusal(bug, entry)
+                self.lock.undo()
+                return _refusal(bug(), entry)
 
     def _render(self, answer: Answer, entry: LoggedRequest) -> web.Response:
         entry.note_answer(answer.body)

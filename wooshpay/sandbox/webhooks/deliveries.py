@@ -26,6 +26,8 @@ MOST_ATTEMPTS: Final = 18
 WINDOW: Final = 72 * 3_600_000
 _GROWTH: Final = 1.5
 TIMEOUT_SECONDS: Final = 10.0
+# The name of the options among the deliveries in a state file.
+_OPTIONS: Final = "options"
 
 DeliveryState: TypeAlias = Literal["pending", "delivered", "given_up"]
 
@@ -106,6 +108,7 @@ class Deliveries:
         self._lock = lock
         self._seed = seed
         self._options = WebhookOptions()
+        self._options_changed = False
         self._chance = random.Random(seed)  # noqa: S311  # a seed asks for chance that repeats
         # Grows with every change, so that whoever shows deliveries knows when to look again.
         self.moves = 0
@@ -147,7 +150,7 @@ class Deliveries:
     @options.setter
     def options(self, options: WebhookOptions) -> None:
         with self._lock:
-            self._options = options
+            self._options, self._options_changed = options, True
             seed = self._seed if options.seed is None else options.seed
             self._chance = random.Random(seed)  # noqa: S311  # chance that repeats is what is asked for
 
@@ -212,16 +215,24 @@ class Deliveries:
         """Begin with the deliveries that the state file holds; what is due is due, also what was under way."""
         self._all, self._lanes, self._changed = [], {}, {}
         for row in rows:
+            if row.id == _OPTIONS:
+                self.options = WebhookOptions(**decode(row.body or b""))
+                continue
             delivery = _load(row)
             self._all.append(delivery)
             # One that is under way comes back to its lane when the attempt has failed.
             if delivery.next_at is not None and delivery.number not in self._in_flight:
                 self._put(delivery, delivery.next_at)
+        self._options_changed = False
 
     def changes(self) -> list[Row]:
         """The deliveries that the state file does not hold as they are."""
         changed, self._changed = self._changed or {}, {}
-        return [_row(delivery) for delivery in changed.values()]
+        rows = [_row(delivery) for delivery in changed.values()]
+        if self._options_changed:
+            self._options_changed = False
+            rows.append(Row(_OPTIONS, encode(attrs.asdict(self._options)), -1))
+        return rows
 
     def _touch(self, delivery: Delivery) -> None:
         """Note that a delivery changes."""
