@@ -71,7 +71,9 @@ async def test_a_publishable_key_does_what_the_reference_says_and_no_more(
     weak = Api(api.session, sandbox.base_url, sandbox.publishable_key)
     reply = await send(weak, facts)
     if facts.publishable:
-        assert reply.status not in {401, 403}
+        # A part of it may need more, such as a client secret.
+        assert reply.status != 401
+        assert reply.status == 200 or reply.error["code"] != "secret_key_required"
     else:
         assert (reply.status, reply.error["code"]) == (403, "secret_key_required")
         assert is_error(reply)

@@ -185,7 +185,8 @@ class Server:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
         for pages in self._pages:
             pages.add_routes(app.router)
-        app.router.add_route("*", "/{path:.*}", self._gate.handle)
+        # Line ends too, which "." would leave out.
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._gate.handle)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         starting.push_async_callback(runner.cleanup)

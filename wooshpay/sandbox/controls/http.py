@@ -71,7 +71,7 @@ class Controls:
         """Put the controls on a server."""
         for method, path, control in self._table():
             router.add_route(method, ROOT + path, self._handler(control))
-        for path in (ROOT, ROOT + "/{path:.*}"):
+        for path in (ROOT, ROOT + r"/{path:[\s\S]*}"):
             router.add_route("*", path, self._handler(None))
 
     def _table(self) -> list[tuple[str, str, Control]]:
