@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.rig import GOOD, Api, Reply, payment
+from sandbox.test_shapes import check
 
 from wooshpay.sandbox import Sandbox
 
 DISPUTED = "4000000000000259"
 REFUSING = "000111111116"
+WITHDRAWN = ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
 
 
 async def do(api: Api, act: str, **params: Any) -> Any:
@@ -73,3 +75,21 @@ def statuses_of(sandbox: Sandbox, id: str) -> list[str]:
     return [
         event["data"]["object"]["status"] for event in sandbox.store.events() if event["data"]["object"]["id"] == id
     ]
+
+
+async def disputed(api: Api, **params: Any) -> Any:
+    """A dispute of a new payment of 2000."""
+    intent = await paid(api)
+    return await do(api, "disputes.create", payment_intent=intent["id"], **params)
+
+
+async def seen(api: Api, id: str) -> Any:
+    """The dispute as it is answered now, in the documented form."""
+    dispute = await api.find(f"/v1/disputes/{id}")
+    check(dispute)
+    return dispute
+
+
+async def say(api: Api, id: str, text: str, **more: Any) -> Any:
+    """Give evidence in words; it is submitted unless ``submit`` is false."""
+    return await api.make(f"/v1/disputes/{id}", {"evidence": {"uncategorized_text": text}, **more})
