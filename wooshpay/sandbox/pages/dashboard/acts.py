@@ -14,7 +14,7 @@ from wooshpay.sandbox.engine.registry import acts, find_act
 from wooshpay.sandbox.pages.answers import no_such_page
 from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
-from wooshpay.sandbox.pages.dashboard.rows import find
+from wooshpay.sandbox.pages.dashboard.rows import can_be_shown
 from wooshpay.sandbox.pages.dashboard.showing import show
 
 _NOTHING_YET = "{\n  \n}"
@@ -103,5 +103,5 @@ def _show(
         text=text,
         error=error,
         done=done,
-        answer=json_tokens(answer, lambda id: find(desk.state.store, id) is not None) if answer is not None else None,
+        answer=json_tokens(answer, can_be_shown(desk.state.store)) if answer is not None else None,
     )

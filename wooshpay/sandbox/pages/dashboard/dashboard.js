@@ -142,6 +142,11 @@ function tick() {
   now.textContent = time.toISOString().slice(0, 19).replace("T", " ");
 }
 
+// On a small screen the navigation is a strip: bring where we are into view.
+const current = document.querySelector("nav [aria-current]");
+const strip = document.querySelector(".sides > nav");
+if (current) strip.scrollLeft = current.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
+
 setClock(null);
 setInterval(tick, 1000);
 

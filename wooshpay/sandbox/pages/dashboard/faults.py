@@ -25,7 +25,7 @@ class FaultLine:
         id: Its name.
         title: Its kind in a few words.
         operation: What it waits for; empty for any request.
-        chance: How often it hits a request that fits.
+        chance: How likely it hits a request that fits, in words.
         remaining: How many requests it still hits; empty for all.
         settings: Its settings in words.
         hits: How many requests it has hit.
@@ -62,7 +62,7 @@ def line(fault: Fault) -> FaultLine:
         id=fault.id,
         title=facts.title,
         operation=fault.operation or "",
-        chance="every one" if fault.probability == 1 else f"{fault.probability:.4g} of them",
+        chance=f"{fault.probability * 100:.4g} %",
         remaining="" if fault.remaining is None else str(fault.remaining),
         settings=", ".join(f"{name} {getattr(fault, name)}" for name in facts.parameters),
         hits=fault.hits,

@@ -19,9 +19,9 @@ from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.events import deliveries_of, event_lines
 from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
 from wooshpay.sandbox.pages.dashboard.paging import part_of
-from wooshpay.sandbox.pages.dashboard.rows import find, row
+from wooshpay.sandbox.pages.dashboard.rows import can_be_shown, find, row
 from wooshpay.sandbox.pages.dashboard.showing import show
-from wooshpay.sandbox.pages.dashboard.words import kind_name
+from wooshpay.sandbox.pages.dashboard.words import kind_name, plural
 from wooshpay.sandbox.pages.templates import money
 
 # Shown as the balance.
@@ -56,7 +56,9 @@ class Link:
 def kinds(state: State) -> list[Kind]:
     """The kinds of objects that there are, in alphabetical order."""
     found = [
-        Kind(kind, kind_name(kind), len(state.store[kind])) for kind in state.store.kinds() if kind not in _NOT_LISTED
+        Kind(kind, plural(kind_name(kind)), len(state.store[kind]))
+        for kind in state.store.kinds()
+        if kind not in _NOT_LISTED
     ]
     return sorted(found, key=lambda kind: kind.name)
 
@@ -105,7 +107,7 @@ def show_kind(desk: Desk, visit: Visit) -> web.Response:
     return show(
         desk,
         "kind",
-        title=kind_name(kind),
+        title=plural(kind_name(kind)),
         section="objects",
         kind=kind,
         count=len(collection),
@@ -140,9 +142,12 @@ def find_object(desk: Desk, visit: Visit) -> web.Response:
     record = find(desk.state.store, id)
     if record is not None:
         return _to(f"object/{record.id}")
-    if any(entry.id == id for entry in desk.log):
-        return _to(f"requests/{id}")
-    return show(desk, "nothing", title="Nothing found", section="objects", status=404, id=id)
+    return elsewhere(desk, id) or show(desk, "nothing", title="Nothing found", section="objects", status=404, id=id)
+
+
+def elsewhere(desk: Desk, id: str) -> web.Response | None:
+    """On to the request with an id, where it is one."""
+    return _to(f"requests/{id}") if any(entry.id == id for entry in desk.log) else None
 
 
 def _to(path: str) -> web.Response:
@@ -153,7 +158,7 @@ def _show_object(desk: Desk, visit: Visit, *, secrets: bool) -> web.Response:
     state = desk.state
     record = find(state.store, visit.place("id"))
     if record is None:
-        return no_such_page()
+        return elsewhere(desk, visit.place("id")) or no_such_page()
     ids = desk.trails.events_of(state.store["event"], record.id)
     events = [event for id in ids[:_MOST_EVENTS] if (event := state.store["event"].get(id)) is not None]
     return show(
@@ -165,7 +170,7 @@ def _show_object(desk: Desk, visit: Visit, *, secrets: bool) -> web.Response:
         secrets=secrets,
         row=row(record),
         links=links(state, record),
-        tokens=json_tokens(state.view(record), lambda id: find(state.store, id) is not None, secrets=secrets),
+        tokens=json_tokens(state.view(record), can_be_shown(state.store), secrets=secrets),
         events=event_lines(desk, events),
         more_events=len(ids) - len(events),
         deliveries=deliveries_of(desk, record.id) if record.kind == "event" else [],

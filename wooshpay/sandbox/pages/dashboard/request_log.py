@@ -9,7 +9,7 @@ from wooshpay.sandbox.pages.answers import no_such_page
 from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
 from wooshpay.sandbox.pages.dashboard.paging import part_of_list
-from wooshpay.sandbox.pages.dashboard.rows import find
+from wooshpay.sandbox.pages.dashboard.rows import can_be_shown
 from wooshpay.sandbox.pages.dashboard.showing import show
 
 
@@ -29,9 +29,7 @@ def show_request(desk: Desk, visit: Visit) -> web.Response:
     if entry is None:
         return no_such_page()
 
-    def exists(id: str) -> bool:
-        return find(desk.state.store, id) is not None
-
+    exists = can_be_shown(desk.state.store)
     answer = entry.answer
     return show(
         desk,

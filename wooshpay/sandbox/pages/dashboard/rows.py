@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -71,6 +72,11 @@ def _about(record: Record) -> str:
 
 def _whole(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def can_be_shown(store: Store) -> Callable[[str], bool]:
+    """Tells whether an id is one of an object or a request, which have pages of their own."""
+    return lambda id: id.startswith("req_") or find(store, id) is not None
 
 
 def find(store: Store, id: str) -> Record | None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from wooshpay.sandbox.pages.dashboard.access import form_token
 from wooshpay.sandbox.pages.dashboard.changes import stamp
 from wooshpay.sandbox.pages.dashboard.desk import Desk
-from wooshpay.sandbox.pages.dashboard.words import iso, kind_name, time_text, tone
+from wooshpay.sandbox.pages.dashboard.words import iso, kind_name, plural, time_text, tone
 from wooshpay.sandbox.pages.templates import page
 
 POLICY: Final = (
@@ -69,5 +69,6 @@ def show(
         time_text=time_text,
         tone=tone,
         kind_name=kind_name,
+        plural=plural,
         **facts,
     )

@@ -28,8 +28,8 @@ class Trails:
         for event in events:
             if event.id == self._newest:
                 break
-            about = as_object(event["data"]["object"]) or {}
-            fresh.append((str(about.get("id")), event.id))
+            shown = as_object(event["data"]["object"]) or {}
+            fresh.append((str(shown.get("id")), event.id))
         for about, event_id in reversed(fresh):
             self._events.setdefault(about, []).append(event_id)
         if fresh:

@@ -54,6 +54,11 @@ def kind_name(kind: str) -> str:
     return kind.replace("_", " ").replace(".", " ").capitalize()
 
 
+def plural(name: str) -> str:
+    """The name of several: Beneficiary, Beneficiaries."""
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
 def tone(status: str) -> Tone:
     """Whether a status is good or bad news."""
     return _TONES.get(status, "busy")
