@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -8,21 +9,28 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
 from wooshpay import WooshPay
+from wooshpay.sandbox import CARDS
 
 RUN: Final = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()", "sandbox"]
+HOOK: Final = "http://127.0.0.1:9/webhooks"
 
 
 @contextmanager
-def running(*arguments: str) -> Generator[dict[str, str]]:
-    """Run the command until the block ends, which Ctrl-C must end well; give the variables that it says to export."""
+def running(*arguments: str) -> Generator[tuple[dict[str, str], str]]:
+    """Run the command until the block ends, which Ctrl-C must end well.
+
+    Gives the variables that it says to export, and all that it shows.
+    """
     process = subprocess.Popen(
         [*RUN, *arguments],
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "80"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -32,33 +40,74 @@ def running(*arguments: str) -> Generator[dict[str, str]]:
     try:
         for line in process.stdout:
             shown += line
-            if "4000000000009995" in line:
+            if "until Ctrl-C" in line or line.startswith("{"):
                 break
-        yield dict(re.findall(r"^  export (\w+)=(\S+)$", shown, re.MULTILINE))
+        yield dict(re.findall(r"^  export (\w+)=(\S+)$", shown, re.MULTILINE)), shown
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
 
 
+def connect(exported: dict[str, str]) -> WooshPay:
+    return WooshPay(exported["WOOSHPAY_API_KEY"], base_url=exported["WOOSHPAY_BASE_URL"])
+
+
 def test_what_it_prints_works() -> None:
-    with (
-        running() as exported,
-        WooshPay(exported["WOOSHPAY_API_KEY"], base_url=exported["WOOSHPAY_BASE_URL"]) as client,
-    ):
+    with running() as (exported, shown), connect(exported) as client:
         assert client.customers.create(email="ada@example.com").email == "ada@example.com"
-        assert "WOOSHPAY_WEBHOOK_SECRET" not in exported
+        assert exported["WOOSHPAY_WEBHOOK_SECRET"].startswith("whsec_")
+        assert exported["WOOSHPAY_PUBLISHABLE_KEY"].startswith("pk_test_")
+        assert "in memory" in shown
+        assert all(card.number in shown for card in CARDS)
+        # What is to be copied is never broken; all else fits a narrow terminal.
+        prose = [line for line in shown.splitlines() if "http" not in line and "export" not in line]
+        assert all(len(line) <= 80 for line in prose)
+
+
+def test_the_dashboard_that_it_prints_opens() -> None:
+    with running() as (exported, shown):
+        found = re.search(r"^  (http\S+/dashboard\S+)$", shown, re.MULTILINE)
+        assert found is not None
+        assert found.group(1).startswith(exported["WOOSHPAY_BASE_URL"])
+        # The key is exchanged for a cookie.
+        browser = build_opener(HTTPCookieProcessor())
+        with browser.open(found.group(1), timeout=10) as page:
+            assert page.status == 200
 
 
 def test_a_webhook_is_registered_with_the_secret_that_is_printed() -> None:
-    url = "http://127.0.0.1:9/webhooks"
-    with (
-        running("--webhook", url) as exported,
-        WooshPay(exported["WOOSHPAY_API_KEY"], base_url=exported["WOOSHPAY_BASE_URL"]) as client,
-    ):
+    with running("--webhook", HOOK) as (exported, _), connect(exported) as client:
         (listed,) = client.webhook_endpoints.list()
         endpoint = client.webhook_endpoints.retrieve(listed.id)
-        assert (endpoint.url, endpoint.secret) == (url, exported["WOOSHPAY_WEBHOOK_SECRET"])
+        assert (endpoint.url, endpoint.secret) == (HOOK, exported["WOOSHPAY_WEBHOOK_SECRET"])
+
+
+def test_a_state_file_resumes_with_the_same_keys_and_one_endpoint(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.db")
+    with running("--state", file, "--webhook", HOOK) as (first, shown), connect(first) as client:
+        assert file in shown.replace("\n", "")
+        made = client.customers.create(email="ada@example.com")
+    with running("--state", file, "--webhook", HOOK) as (second, _), connect(second) as client:
+        assert second == first
+        assert client.customers.retrieve(made.id).to_dict() == made.to_dict()
+        assert len(list(client.webhook_endpoints.list())) == 1
+
+
+def test_a_seed_gives_the_same_keys() -> None:
+    shown: list[dict[str, str]] = []
+    for _ in range(2):
+        with running("--seed", "7") as (exported, _):
+            shown.append({name: value for name, value in exported.items() if name != "WOOSHPAY_BASE_URL"})
+    assert shown[0] == shown[1]
+
+
+def test_json_is_one_line_for_scripts() -> None:
+    with running("--json") as (_, shown):
+        facts = json.loads(shown)
+        assert set(facts) == {"base_url", "api_key", "publishable_key", "webhook_secret", "dashboard_url"}
+        with WooshPay(facts["api_key"], base_url=facts["base_url"]) as client:
+            assert client.balance.retrieve().to_dict()["object"] == "balance"
 
 
 def test_a_port_that_is_taken_is_a_sentence() -> None:
@@ -72,11 +121,24 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_a_state_file_in_use_is_a_sentence(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.db")
+    with running("--state", file):
+        run = subprocess.run([*RUN, "--state", file], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: The state file ")
+    assert "in use by another sandbox" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (["--port", "99999"], 2, "99999 is not in the range"),
         (["--webhook", "shop.example"], 1, "Error: "),
+        (["--state", "."], 2, "is a directory"),
+        (["--state", "/no/such/folder/state.db"], 1, "cannot be made"),
+        (["--seed", "tea"], 2, "not a valid integer"),
     ],
 )
 def test_a_wrong_option_is_a_sentence(arguments: list[str], code: int, says: str) -> None:

@@ -3,65 +3,93 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from wooshpay import AsyncWooshPay, WooshPayError
-from wooshpay.sandbox import Sandbox
-
-_SHOWN_CARDS = (
-    ("4111111111111111", "succeeds"),
-    ("4761344136141390", "asks for 3-D Secure"),
-    ("4000000000009995", "is declined: insufficient_funds"),
-)
+from wooshpay.sandbox import CARDS, Sandbox, SandboxError, StateFileError
 
 
 @click.command("sandbox", short_help="Run an offline WooshPay for your own program.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--port",
+    default=0,
+    show_default="that of the state file, or a free one",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep everything in this file, and go on from what is in it. Faults and the request log are not kept.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    metavar="NUMBER",
+    help="Make ids, keys and times repeatable. The clock begins at 2026-01-01 and stands still until it is moved.",
+)
 @click.option("--webhook", metavar="URL", help="Post every event to this URL, signed.")
-def command(host: str, port: int, webhook: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print address and keys as one line of JSON.")
+def command(host: str, port: int, state: Path | None, seed: int | None, webhook: str | None, as_json: bool) -> None:
     """Run an offline WooshPay for your own program.
 
-    It keeps everything in memory, listens on this machine only, and runs until Ctrl-C.
+    It listens on this machine only, keeps everything in memory unless --state names a file, and runs until Ctrl-C.
     """
+    sandbox = Sandbox(host=host, port=port, state=state, seed=seed, webhook=webhook)
     try:
-        asyncio.run(_run(host, port, webhook))
+        asyncio.run(_run(sandbox, state, as_json))
     except KeyboardInterrupt:
         pass
+    except StateFileError as error:
+        raise click.ClickException(str(error)) from None
+    except SandboxError as error:
+        raise click.ClickException(error.message) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
-    except WooshPayError as error:
-        raise click.ClickException(error.message) from None
 
 
-async def _run(host: str, port: int, webhook: str | None) -> None:
-    async with Sandbox(host=host, port=port) as sandbox:
-        secret: str | None = None
-        if webhook is not None:
-            async with AsyncWooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
-                endpoint = await client.webhook_endpoints.create(url=webhook, enabled_events=["*"])
-            secret = endpoint.secret
-        _show(sandbox, secret)
+async def _run(sandbox: Sandbox, state: Path | None, as_json: bool) -> None:
+    async with sandbox:
+        if as_json:
+            click.echo(json.dumps(_facts(sandbox)))
+        else:
+            _show(sandbox, f"keeps everything in {state}" if state is not None else "keeps everything in memory")
         await asyncio.Event().wait()
 
 
-def _show(sandbox: Sandbox, secret: str | None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print("\n  [bold]wooshpay sandbox[/]  runs until Ctrl-C and keeps everything in memory.\n")
-    console.print("  [dim]# for your program[/]")
-    console.print(f"  export WOOSHPAY_BASE_URL={sandbox.base_url}")
-    console.print(f"  export WOOSHPAY_API_KEY={sandbox.api_key}")
-    if secret is not None:
-        console.print(f"  export WOOSHPAY_WEBHOOK_SECRET={secret}")
-    else:
-        console.print("\n  [dim]# for events: start it with --webhook http://127.0.0.1:8000/webhooks,[/]")
-        console.print("  [dim]# or register an endpoint with client.webhook_endpoints.create(...)[/]")
+def _facts(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "base_url": sandbox.base_url,
+        "api_key": sandbox.api_key,
+        "publishable_key": sandbox.publishable_key,
+        "webhook_secret": sandbox.webhook_secret,
+        "dashboard_url": sandbox.dashboard_url,
+    }
+
+
+def _show(sandbox: Sandbox, keeps: str) -> None:
+    console = Console(highlight=False)
+    facts = _facts(sandbox)
+    dashboard = facts.pop("dashboard_url")
     cards = Table.grid(padding=(0, 2))
-    for number, does in _SHOWN_CARDS:
-        cards.add_row(f"  {number}", does)
-    console.print("\n  [dim]# cards: any date to come, any CVC[/]")
-    console.print(cards)
-    console.print()
+    for card in CARDS:
+        cards.add_row(f"  {card.number}", card.does)
+    lines = (
+        "\n  [bold]wooshpay sandbox[/]\n",
+        "  [dim]# cards: any date to come, any CVC[/]",
+        cards,
+        "\n  [dim]# the dashboard[/]",
+        f"  {dashboard}",
+        "\n  [dim]# for your program[/]",
+        *(f"  export WOOSHPAY_{name.upper()}={value}" for name, value in facts.items()),
+        f"\n  It {keeps} and runs until Ctrl-C.\n",
+    )
+    for line in lines:
+        # What is to be copied must not be broken; the table's words may be.
+        console.print(line, soft_wrap=isinstance(line, str))
