@@ -28,7 +28,7 @@ from wooshpay.errors import ConfigurationError, WebhookError
 from wooshpay.webhooks.events import construct
 from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Inbox, InboxError
 from wooshpay.webhooks.inbox.current import Work, working
-from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets
+from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets, raw_body
 from wooshpay.webhooks.typed import CLASSES
 
 if TYPE_CHECKING:
@@ -265,10 +265,11 @@ class WebhookReceiver:
     # ---- the steps
 
     def _open(self, body: Body, headers: Headers) -> tuple[Event, Handler] | Reply:
-        if len(body) > self.largest_body:
-            return Reply(413, f"The body is larger than {self.largest_body} bytes.")
         try:
-            event = construct(body, headers, self._secrets, tolerance=self._tolerance, now=self._now())
+            raw = raw_body(body)
+            if len(raw) > self.largest_body:
+                return Reply(413, f"The body is larger than {self.largest_body} bytes.")
+            event = construct(raw, headers, self._secrets, tolerance=self._tolerance, now=self._now())
         except WebhookError as error:
             _logger.warning("A delivery was refused: %s", error)
             return Reply(400, str(error))
