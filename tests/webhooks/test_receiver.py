@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def both(request: pytest.FixtureRequest) -> Both:
 
 
 @contextmanager
-def made(**settings: Any) -> Iterator[WebhookReceiver]:
+def made(**settings: Any) -> Generator[WebhookReceiver]:
     receiver = WebhookReceiver(SECRET, **settings)
     try:
         yield receiver
@@ -207,7 +207,7 @@ def test_a_handler_longer_than_its_lease_keeps_the_event(both: Both, tmp_path: P
 
 
 @contextmanager
-def closing_inbox(inbox: SqliteInbox) -> Iterator[SqliteInbox]:
+def closing_inbox(inbox: SqliteInbox) -> Generator[SqliteInbox]:
     try:
         yield inbox
     finally:
@@ -482,5 +482,4 @@ def test_the_decorated_function_stays_what_it_was() -> None:
     def paid(event: Event) -> int:
         return 1
 
-    registered: Callable[[Event], int] = receiver.on("payment_intent.succeeded")(paid)
-    assert registered is paid
+    assert receiver.on("payment_intent.succeeded")(paid) is paid

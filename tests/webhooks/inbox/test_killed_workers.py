@@ -181,8 +181,8 @@ def read_runs(lines: Iterable[str], killed: dict[int, float]) -> dict[str, list[
             started[event, int(process)] = float(moment)
         else:
             runs[event].append((started.pop((event, int(process))), float(moment), True))
-    for (event, process), moment in started.items():
-        runs[event].append((moment, killed[process], False))
+    for (event, worker), start in started.items():
+        runs[event].append((start, killed[worker], False))
     return {event: sorted(spans) for event, spans in runs.items()}
 
 
