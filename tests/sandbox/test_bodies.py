@@ -12,6 +12,7 @@ from sandbox.rig import GOOD, Api, payment
 
 from wooshpay.sandbox import Sandbox
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.requests.fitting import fit_of
 from wooshpay.sandbox.requests.reading import read_body, read_query, visible
 
 FORM = "application/x-www-form-urlencoded"
@@ -263,3 +264,92 @@ async def test_the_log_keeps_no_secret_of_a_path(api: Api, sandbox: Sandbox) -> 
 def test_files_in_lists_are_hidden_too() -> None:
     inner = {"filename": "a", "content_type": "b", "content": "c"}
     assert visible({"papers": [inner]}) == {"papers": [{**inner, "content": "[hidden]"}]}
+
+
+# ---- types inside objects and lists
+
+
+async def test_a_form_is_answered_in_the_declared_types(api: Api) -> None:
+    """A form has texts only; an answer with a text where a flag belongs would be no answer of WooshPay's."""
+    fields = {
+        "mode": "payment",
+        "success_url": "https://shop.example/",
+        **{f"line_items[0][price_data][{name}]": value for name, value in (("currency", "usd"), ("unit_amount", "5"))},
+        "line_items[0][price_data][product_data][name]": "Tea",
+        "line_items[0][quantity]": "1",
+        "phone_number_collection[enabled]": "true",
+    }
+    reply = await post_form(api, "/v1/checkout/sessions", **fields)
+    assert reply.status == 200, reply.body
+    assert reply.body["phone_number_collection"] == {"enabled": True}
+
+
+async def test_numbers_inside_objects_become_the_texts_that_they_stand_for(api: Api) -> None:
+    made = await api.make("/v1/customers", {"name": "Ada", "address": {"postal_code": 10115, "line1": 1.5}})
+    assert made["address"] == {"postal_code": "10115", "line1": "1.5"}
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"address": {"line1": {}}}, "address[line1]"),
+        ({"address": {"line1": True}}, "address[line1]"),
+        ({"address": []}, "address"),
+        ({"shipping": {"address": "London"}}, "shipping[address]"),
+        ({"shipping": {"address": {"city": ["London"]}}}, "shipping[address][city]"),
+    ],
+)
+async def test_what_is_not_of_its_type_inside_an_object_is_refused_by_name(
+    api: Api, sandbox: Sandbox, body: dict[str, Any], param: str
+) -> None:
+    reply = await api.post("/v1/customers", {"name": "Ada", **body})
+    assert (reply.status, reply.error["param"]) == (400, param)
+    assert sandbox.store.kinds() == []
+
+
+async def test_names_that_are_not_declared_pass(api: Api) -> None:
+    assert (await api.post("/v1/customers", {"name": "Ada", "loyalty": {"points": [1]}})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "fitted"),
+    [
+        (str | int, 5, 5),
+        (str | int, "5", "5"),
+        (int | str, "5", "5"),
+        (int | None, "5", 5),
+        (int | None, None, None),
+        (float, "1.5", 1.5),
+        (float, 2, 2),
+        (list[bool], ["true", False, None], [True, False, None]),
+        (dict[str, int], {"a": "1"}, {"a": 1}),
+        (dict[str, int], "", ""),
+        (list[str], "", ""),
+        (Any, {"a": [1]}, {"a": [1]}),
+    ],
+)
+def test_a_value_is_fitted_without_loss(hint: Any, value: Any, fitted: Any) -> None:
+    assert fit_of(hint)(value, "x") == fitted
+    assert type(fit_of(hint)(value, "x")) is type(fitted)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "place"),
+    [
+        (int, 1.5, "x"),
+        (int, True, "x"),
+        (int, "1e3", "x"),
+        (float, "much", "x"),
+        (float, [], "x"),
+        (bool, "yes", "x"),
+        (bool, 1, "x"),
+        (list[int], [1, "a"], "x[1]"),
+        (list[int], {"a": 1}, "x"),
+        (dict[str, list[int]], {"a": ["b"]}, "x[a][0]"),
+        (int | bool, "a", "x"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(hint: Any, value: Any, place: str) -> None:
+    with pytest.raises(SandboxError) as refused:
+        fit_of(hint)(value, "x")
+    assert (refused.value.status, refused.value.param) == (400, place)

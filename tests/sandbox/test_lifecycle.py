@@ -25,6 +25,7 @@ def ask(sandbox: SyncSandbox, path: str, body: object = None) -> dict[str, objec
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(sandbox.base_url + path, data=data)
     request.add_header("Authorization", aiohttp.encode_basic_auth(sandbox.api_key, ""))
+    request.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(request, timeout=5) as response:
         answer: dict[str, object] = json.load(response)
         return answer

@@ -21,6 +21,7 @@ from wooshpay.sandbox.engine.state import Cause, State
 from wooshpay.sandbox.requests.access import check_access
 from wooshpay.sandbox.requests.breakage import Breakage, is_lost, slow_down
 from wooshpay.sandbox.requests.faults import Fault, Faults
+from wooshpay.sandbox.requests.fitting import fit
 from wooshpay.sandbox.requests.idempotency import Answer, Keys
 from wooshpay.sandbox.requests.log import LoggedRequest, RequestLog
 from wooshpay.sandbox.requests.reading import read_body, read_query, visible
@@ -109,7 +110,8 @@ class Gate:
             body = read_body(await request.read(), request.headers.get("Content-Type", ""))
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
-            params = Params(values, path=route.path, publishable=publishable)
+            fitted = fit(self.routes.operations[route.operation], values)
+            params = Params(fitted, path=route.path, publishable=publishable)
             key = _key_of(request) if request.method == "POST" else None
             if key is None:
                 await slow_down(fault)
