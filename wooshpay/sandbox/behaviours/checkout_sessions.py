@@ -121,12 +121,6 @@ def view_item(state: State, item: Record) -> JsonObject:
     return {**plain_view(item), "price": state.view(state.need("price", item["price"]))}
 
 
-@view("price")
-def view_price(state: State, price: Record) -> JsonObject:
-    """A price with its product in full."""
-    return {**plain_view(price), "product": state.view(state.need("product", price["product"]))}
-
-
 def _find(state: State, params: Params) -> Record:
     return state.need("checkout.session", params.id)
 

@@ -20,7 +20,9 @@ from wooshpay.sandbox.engine.params import MAX_AMOUNT, Params
 from wooshpay.sandbox.engine.registry import duty, reaction
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import payment_methods, payments
+from wooshpay.sandbox.lifecycles import catalog, payment_methods, payments
+from wooshpay.sandbox.lifecycles.catalog import PricePlan
+from wooshpay.sandbox.rules.pricing import amount_of
 
 LIFETIME: Final = MILLISECONDS_PER_DAY
 
@@ -29,19 +31,23 @@ LIFETIME: Final = MILLISECONDS_PER_DAY
 class Line:
     """One line of an order, read and priced, before anything is kept.
 
-    Exactly one of ``price`` and ``new_price`` is set.
+    Attributes:
+        quantity: How many units.
+        plan: The price.
     """
 
     quantity: int
-    price: Record | None
-    new_price: Params | None
-    currency: str
-    unit_amount: int
+    plan: PricePlan
+
+    @property
+    def currency(self) -> str:
+        """The currency of the price."""
+        return self.plan.currency
 
     @property
     def amount(self) -> int:
         """What the line costs, in minor units."""
-        return self.quantity * self.unit_amount
+        return amount_of(self.plan.terms, self.quantity)
 
 
 def read_lines(state: State, params: Params) -> list[Line]:
@@ -62,25 +68,7 @@ def _read_line(state: State, entry: Params) -> Line:
     quantity = entry.integer("quantity", least=1)
     if quantity is None:
         raise missing(entry.named("quantity"))
-    id = entry.text("price") or None
-    if id is not None:
-        price = state.need("price", id, param=entry.named("price"))
-        return Line(quantity, price, None, price["currency"], price["unit_amount"])
-    data = entry.within("price_data")
-    if data is None:
-        raise missing(entry.named("price_data"))
-    if data.within("recurring") is not None:
-        raise SandboxError(
-            "A recurring price needs a session with mode subscription, which this sandbox does not have.",
-            code="parameter_invalid",
-            param=data.named("recurring"),
-        )
-    product = data.text("product") or None
-    if product is not None:
-        state.need("product", product, param=data.named("product"))
-    else:
-        data.need_within("product_data").need_text("name")
-    return Line(quantity, None, data, data.need_currency("currency"), data.need_amount("unit_amount"))
+    return Line(quantity, catalog.read_price(state, entry, recurring=False))
 
 
 def make_line_items(state: State, lines: list[Line]) -> list[Record]:
@@ -90,10 +78,7 @@ def make_line_items(state: State, lines: list[Line]) -> list[Record]:
 
 def _make_line_item(state: State, line: Line) -> Record:
     id = state.ids.new("li")
-    price = line.price
-    if line.new_price is not None:
-        price = _make_price(state, line.new_price)
-    assert price is not None, "a line has a price or the data of one"
+    price = catalog.make_price(state, line.plan)
     product = state.need("product", price["product"])
     fields: JsonObject = {
         "id": id,
@@ -108,46 +93,6 @@ def _make_line_item(state: State, line: Line) -> Record:
         "quantity": line.quantity,
     }
     return state.store.add(Record(fields))
-
-
-def _make_price(state: State, data: Params) -> Record:
-    id = state.ids.new("price")
-    product = data.text("product") or None
-    if product is None:
-        product = _make_product(state, data.need_within("product_data")).id
-    fields: JsonObject = {
-        "id": id,
-        "object": "price",
-        "active": data.flag("active") is not False,
-        # Seen: an unknown scheme was taken and kept as per_unit.
-        "billing_scheme": "per_unit",
-        "created": state.clock.second,
-        "currency": data.need_currency("currency"),
-        "livemode": False,
-        "lookup_key": data.text("lookup_key"),
-        "metadata": data.metadata() or {},
-        "nickname": data.text("nickname"),
-        "product": product,
-        "type": "one_time",
-        "unit_amount": data.need_amount("unit_amount"),
-    }
-    return state.store.add(Record(fields))
-
-
-def _make_product(state: State, data: Params) -> Record:
-    return state.add(
-        "prod",
-        "product",
-        {
-            "active": data.flag("active") is not False,
-            "description": data.text("description"),
-            "images": data.texts("images"),
-            "metadata": data.metadata() or {},
-            "name": data.need_text("name"),
-            "updated": state.clock.second,
-            "url": data.url("url"),
-        },
-    )
 
 
 def pay(state: State, session: Record, method_data: Params) -> Record:
