@@ -3,7 +3,7 @@
     invoice                                         when                           what
     draft with auto_advance, made by hand           an hour after its creation     finalized, then as below
     of a renewal                                    at once                        finalized, then as below
-    open, charged automatically, auto_advance       at once                        the payment method is charged off session
+    open, charged automatically, auto_advance       at once                        the method is charged off session
     open, of a change of plan                       after an hour                  the same
     refused                                         1, 3, 5 and 7 days after       the same
                                                     the first attempt
@@ -12,8 +12,8 @@
                                                     at its due date, still open    the subscription is past due
 
 Stripe leaves a renewal in draft for an hour. Nothing in WooshPay's pages speaks of that, and whoever advances the clock
-to the end of a period expects it paid. The invoice of a change of plan waits, as WooshPay's own guide pays it by a call.
-The days of the retries are this sandbox's choice.
+to the end of a period expects it paid. The invoice of a change of plan waits, as WooshPay's own guide pays it by a
+call. The days of the retries are this sandbox's choice.
 """
 
 from __future__ import annotations

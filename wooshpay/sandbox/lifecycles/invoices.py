@@ -94,6 +94,11 @@ def start_draft(
     )
 
 
+def set_currency(invoice: Record, currency: str) -> None:
+    """Give an empty draft the currency of its first line."""
+    invoice.update(currency=currency, amount_precision=decimals(currency))
+
+
 def announce(state: State, invoice: Record) -> None:
     """Add up a new draft and let the event come up."""
     invoice_lines.total_up(state, invoice)

@@ -161,7 +161,7 @@ def _prorate(state: State, subscription: Record, parts: Iterable[_Part], total: 
                 "amount": sign * unused(net, start_ms=start, end_ms=end, at_ms=at),
                 "currency": subscription["currency"],
                 "customer": subscription["customer"],
-                "description": f"{words} {part.quantity} × {invoice_lines.name_of(state, price)} after {day}",
+                "description": f"{words} {part.quantity} of {invoice_lines.name_of(state, price)} after {day}",
                 # The discount is in the amount already.
                 "discountable": False,
                 "period": {"start": max(at, start), "end": end},
@@ -178,5 +178,7 @@ def _net(state: State, subscription: Record, part: _Part, total: int) -> int:
     coupon: JsonObject | None = subscription.private.get("period_coupon")
     if coupon is None or total == 0 or not invoice_lines.is_for(state, coupon, part.price):
         return part.amount
+    if coupon.get("percent_off") is not None:
+        return part.amount - amount_off(coupon, part.amount, subscription["currency"])
     off = min(total, amount_off(coupon, total, subscription["currency"]))
     return part.amount - share(off, part.amount, total)

@@ -54,9 +54,8 @@ def invoice_paid(state: State, invoice: Record, method: Record | None) -> None:
     if subscription is None or subscription["status"] in ENDED:
         return
     _keep_method(state, subscription, invoice, method)
-    if _is_first(invoice) and subscription["status"] == "incomplete":
-        _become(state, subscription, "active")
-    elif subscription["status"] in _OWING and _is_newest(subscription, invoice):
+    begins = _is_first(invoice) and subscription["status"] == "incomplete"
+    if begins or (subscription["status"] in _OWING and _is_newest(subscription, invoice)):
         _become(state, subscription, "active")
 
 

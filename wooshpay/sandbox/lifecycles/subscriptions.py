@@ -7,7 +7,7 @@
     incomplete                             23 hours pass                                  incomplete_expired
     trialing                               the trial ends                                 active, then as its invoice
     trialing, active, past_due             the period ends                                (as it was), a new period
-    unpaid                                 the period ends                                unpaid, the invoice stays a draft
+    unpaid                                 the period ends                                unpaid, its invoice a draft
     trialing, active, past_due, unpaid     the period ends, with cancel_at_period_end     canceled
     any but incomplete_expired, canceled   cancel; its cancel_at comes                    canceled
     incomplete_expired, canceled           nothing
