@@ -205,7 +205,7 @@ async def test_a_webhook_is_registered_once_and_again_when_it_was_deleted(file: 
 
 
 async def test_reading_writes_nothing(file: Path) -> None:
-    async with run(file) as (sandbox, api):
+    async with run(file) as (_, api):
         intent = await api.make(INTENTS, payment(GOOD))
         for _ in range(3):
             await api.find(f"{INTENTS}/{intent['id']}")
