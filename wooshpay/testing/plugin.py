@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from wooshpay import AsyncWooshPay, WooshPay
+    from wooshpay.core.request import Next, Request, Response
     from wooshpay.sandbox import SyncSandbox
 
 
@@ -37,11 +38,21 @@ def wooshpay_client(wooshpay_sandbox: SyncSandbox) -> Iterator[WooshPay]:
 
 
 @pytest.fixture
-def wooshpay_async_client(wooshpay_sandbox: SyncSandbox) -> AsyncWooshPay:
-    """An asynchronous client of the sandbox, under pytest-asyncio, anyio or ``asyncio.run``.
+def wooshpay_async_client(wooshpay_sandbox: SyncSandbox) -> Iterator[AsyncWooshPay]:
+    """An asynchronous client of the sandbox, under pytest-asyncio, anyio or ``asyncio.run``."""
+    import asyncio
 
-    Its connections close with the event loop that used them, so there is nothing to wait for.
-    """
     from wooshpay import AsyncWooshPay
 
-    return AsyncWooshPay(wooshpay_sandbox.api_key, base_url=wooshpay_sandbox.base_url)
+    loops: set[asyncio.AbstractEventLoop] = set()
+
+    async def note_loop(request: Request, call_next: Next) -> Response:
+        loops.add(asyncio.get_running_loop())
+        return await call_next(request)
+
+    client = AsyncWooshPay(wooshpay_sandbox.api_key, base_url=wooshpay_sandbox.base_url, call_middlewares=[note_loop])
+    yield client
+    for loop in loops:
+        # Connections close with their loop. One that serves several tests stands still between them.
+        if not (loop.is_closed() or loop.is_running()):
+            loop.run_until_complete(client.close())

@@ -194,9 +194,10 @@ async def test_the_webhook_options_and_a_late_delivery_come_back(file: Path, sho
 
 async def test_a_webhook_is_registered_once_and_again_when_it_was_deleted(file: Path) -> None:
     url = "http://127.0.0.1:9/hooks"
-    for _ in range(2):
-        async with run(file, webhook=url) as (sandbox, api):
-            (endpoint,) = sandbox.store.all("webhook_endpoint")
+    async with run(file, webhook=url):
+        pass
+    async with run(file, webhook=url) as (sandbox, api):
+        (endpoint,) = sandbox.store.all("webhook_endpoint")
     async with run(file, webhook=url) as (sandbox, api):
         await api.delete(f"/v1/webhook_endpoints/{endpoint['id']}")
         assert sandbox.store.count("webhook_endpoint") == 0
