@@ -16,7 +16,8 @@ let lastSaid = 0;
 // ---- taking over what differs
 
 function keyOf(node) {
-  return node.nodeType === Node.ELEMENT_NODE ? node.id || node.getAttribute("data-key") : null;
+  // Not node.id: that of a form is its field of this name, where it has one.
+  return node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("id") || node.getAttribute("data-key") : null;
 }
 
 function takeOver(old, fresh) {
@@ -93,7 +94,12 @@ async function look() {
   }
 }
 
+function dropNoScript(page) {
+  for (const note of page.querySelectorAll("noscript")) note.remove();
+}
+
 function update(page) {
+  dropNoScript(page);
   const focused = document.activeElement;
   const before = document.getElementById("main");
   const differs = !before.isEqualNode(page.getElementById("main"));
@@ -147,6 +153,7 @@ const current = document.querySelector("nav [aria-current]");
 const strip = document.querySelector(".sides > nav");
 if (current) strip.scrollLeft = current.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
 
+dropNoScript(document);
 setClock(null);
 setInterval(tick, 1000);
 
