@@ -22,7 +22,7 @@ import hypothesis
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase
-from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis import checks
 from schemathesis.core.failures import FailureGroup
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -34,9 +34,14 @@ from sandbox.rig import GOOD, card, order, payment  # it stands beside
 from wooshpay.api import TAGS
 from wooshpay.core.catalog import load
 from wooshpay.core.codec import structure
+from wooshpay.core.json import is_array, is_object
 from wooshpay.describe.operations import all_facts
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
+# The types of schemathesis are not known in full.
+REGISTRY: Any = checks.CHECKS  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+LOAD: Any = schemathesis.openapi.from_dict
+EVERY_CHECK: Any = list(HealthCheck)
 CHECKED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
 PAGE = "https://shop.example/page"
 
@@ -167,9 +172,9 @@ class Objects:
 
     def filled(self, value: Any) -> Any:
         """Put ids in the place of ``{kind}`` and ``{kind:status}``."""
-        if isinstance(value, dict):
+        if is_object(value):
             return {name: self.filled(item) for name, item in value.items()}
-        if isinstance(value, list):
+        if is_array(value):
             return [self.filled(item) for item in value]
         if isinstance(value, str) and value.startswith("{") and "CHECKOUT" not in value:
             return self.newest(*value.strip("{}").split(":"))
@@ -185,9 +190,9 @@ class Improver:
 
     def improve(self, value: Any) -> Any:
         """Replace values that have a meaning by their name."""
-        if isinstance(value, list):
+        if is_array(value):
             return [self.improve(item) for item in value]
-        if not isinstance(value, dict):
+        if not is_object(value):
             return value
         return {name: self._better(name, item) for name, item in value.items()}
 
@@ -224,8 +229,8 @@ class Run:
             for facts in all_facts()
             if facts.name.endswith(".retrieve") and "{" in facts.path
         }
-        load_all_checks()
-        self.checks = CHECKS.get_by_names(list(CHECKED))
+        checks.load_all_checks()
+        self.checks: list[Any] = REGISTRY.get_by_names(list(CHECKED))
 
     def note(self, operation: str, text: str, **more: Any) -> None:
         """Keep a finding; one of a sort is enough."""
@@ -250,7 +255,7 @@ class Run:
             database=None,
             deadline=None,
             phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=EVERY_CHECK,
             verbosity=hypothesis.Verbosity.quiet,
         )
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
@@ -266,13 +271,14 @@ class Run:
             # The simplest keys come again and again, and only the first does anything.
             case.headers.pop("Idempotency-Key", None)
         kind = self.kinds.get(case.path.partition("/{")[0], "")
-        for place in case.path_parameters or {}:
+        places: list[str] = list(case.path_parameters or {})
+        for place in places:
             known = self.objects.any(place.removesuffix("_id")) or self.objects.any(kind)
             if known is not None and self.chance.random() < 0.85:
                 case.path_parameters[place] = known
-        if isinstance(case.body, dict):
+        if is_object(case.body):
             case.body = self.improver.improve(case.body)
-        if isinstance(case.query, dict):
+        if is_object(case.query):
             case.query = {key: each for key, each in self.improver.improve(case.query).items() if each is not None}
         response = case.call(session=self.session, headers=self.key, timeout=10)
         self.calls[name] += 1
@@ -327,11 +333,11 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     with Sandbox(seed=options.seed) as sandbox:
         document = requests.get(f"{sandbox.base_url}/openapi.json", timeout=30).json()
-        schema = schemathesis.openapi.from_dict(document)
+        schema = LOAD(document)
         schema.config.update(base_url=sandbox.base_url)
         run = Run(sandbox, seconds=options.seconds, seed=options.seed)
         run.open()
-        found = [result.ok() for result in schema.get_all_operations()]
+        found: list[Any] = [result.ok() for result in schema.get_all_operations()]
         chosen = [each for each in found if options.only in each.definition.raw["operationId"]]
         # What makes objects comes first, what removes them last.
         order_of: Callable[[Any], int] = lambda each: ["post", "get", "delete"].index(each.method)  # noqa: E731

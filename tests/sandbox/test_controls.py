@@ -19,10 +19,16 @@ from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 
 
+def offer(monkeypatch: pytest.MonkeyPatch, name: str, work: registry.Behaviour) -> None:
+    """Offer an act, for this test alone, beside those that there are."""
+    offered = {**registry.acts(), name: work}
+    monkeypatch.setattr("wooshpay.sandbox.controls.acting.find_act", offered.get)
+    monkeypatch.setattr("wooshpay.sandbox.controls.acting.acts", lambda: offered)
+
+
 @pytest.fixture(autouse=True)
-def acts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acts that the tests of other parts need not know."""
-    registry.load()
+def visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act that other parts of the sandbox need not know."""
 
     def visit(state: State, params: Params) -> dict[str, Any]:
         """A customer comes by.
@@ -36,7 +42,7 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> None:
         state.emit("customer.created", customer)
         return state.view(customer)
 
-    monkeypatch.setitem(registry._acts, "tests.visit", visit)
+    offer(monkeypatch, "tests.visit", visit)
 
 
 # ---- who may, and what there is
@@ -244,7 +250,7 @@ async def test_a_bug_in_an_act_is_an_api_error(
     def fail(state: State, params: Params) -> dict[str, Any]:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setitem(registry._acts, "tests.visit", fail)
+    offer(monkeypatch, "tests.visit", fail)
     reply = await api.post("/sandbox/acts/tests.visit")
     assert (reply.status, reply.error["type"]) == (500, "api_error")
     assert "oops" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -33,7 +34,7 @@ def required(facts: Facts) -> list[str]:
 
 
 async def send(api: Api, facts: Facts) -> Reply:
-    body = {} if facts.method == "POST" else None
+    body: dict[str, Any] | None = {} if facts.method == "POST" else None
     return await api.send(facts.method, path_of(facts), body)
 
 

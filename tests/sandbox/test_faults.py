@@ -188,7 +188,7 @@ def test_the_dice_of_one_fault_do_not_move_those_of_another() -> None:
     beside.add("server_error", probability=0.5, operation="refunds.create")
     beside.add("rate_limit", probability=0.5, operation="payouts.create")
     first = [alone.take("refunds.create") is not None for _ in range(50)]
-    second = []
+    second: list[bool] = []
     for _ in range(50):
         beside.take("payouts.create")
         second.append(beside.take("refunds.create") is not None)

@@ -45,11 +45,11 @@ class Fault:
     seconds: float
     retry_after: float
     retry_after_form: RetryAfterForm
-    _chance: random.Random = attrs.field(repr=False)
+    _chance: random.Random = attrs.field(repr=False, alias="chance")
 
     def to_json(self) -> JsonObject:
         """The fault as the controls answer it."""
-        parameters = {name: getattr(self, name) for name in FAULT_KINDS[self.kind].parameters}
+        parameters: JsonObject = {name: getattr(self, name) for name in FAULT_KINDS[self.kind].parameters}
         return {
             "id": self.id,
             "object": "sandbox.fault",
@@ -189,6 +189,6 @@ class Faults:
 
 def _choose(name: str, value: str, options: tuple[str, ...]) -> None:
     if value not in options:
-        near = get_close_matches(value, options, 1) if isinstance(value, str) else []
+        near = get_close_matches(value, options, 1)
         choice = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(options)}."
         raise ValueError(f"There is no {name} {value!r}; {choice}")
