@@ -125,6 +125,7 @@ def test_the_deliveries_of_an_event_are_found_as_they_come() -> None:
     assert [found.number for found in trails.deliveries_of(deliveries, "evt_1")] == [3, 2, 0]
     assert [found.number for found in trails.deliveries_of(deliveries[:2], "evt_1")] == [0]
     assert trails.deliveries_of(deliveries, "evt_9") == []
+    assert [found.number for found in trails.deliveries_of(deliveries, "we_1", 2)] == [3, 2]
 
 
 # ---- words

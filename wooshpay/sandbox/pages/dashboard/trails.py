@@ -1,8 +1,12 @@
-"""What belongs together: the events of an object, the deliveries of an event. Each look goes on from the last one."""
+"""What belongs together: objects and their events, events and endpoints and their deliveries.
+
+Each look goes on from where the last one ended.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import attrs
 
@@ -13,7 +17,7 @@ from wooshpay.sandbox.webhooks.deliveries import Delivery
 
 @attrs.define(eq=False)
 class Trails:
-    """Finds the events of objects and the deliveries of events without walking through all of them each time."""
+    """Finds events and deliveries without walking through all of them each time."""
 
     _events: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
     _newest: str | None = None
@@ -36,16 +40,20 @@ class Trails:
             self._newest = fresh[0][1]
         return self._events.get(id, [])[::-1]
 
-    def deliveries_of(self, deliveries: Sequence[Delivery], event_id: str) -> list[Delivery]:
-        """The deliveries of an event, newest first.
+    def deliveries_of(self, deliveries: Sequence[Delivery], id: str, most: int | None = None) -> list[Delivery]:
+        """The deliveries of an event, or to an endpoint, newest first.
 
         Args:
             deliveries: All deliveries, oldest first.
-            event_id: The event.
+            id: The event or the endpoint.
+            most: How many at most.
         """
         if len(deliveries) < self._seen:
             self._deliveries, self._seen = {}, 0  # work was undone
         for number in range(self._seen, len(deliveries)):
-            self._deliveries.setdefault(deliveries[number].event_id, []).append(number)
+            delivery = deliveries[number]
+            self._deliveries.setdefault(delivery.event_id, []).append(number)
+            self._deliveries.setdefault(delivery.endpoint_id, []).append(number)
         self._seen = len(deliveries)
-        return [deliveries[number] for number in reversed(self._deliveries.get(event_id, []))]
+        newest = islice(reversed(self._deliveries.get(id, [])), most)
+        return [deliveries[number] for number in newest]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 from aiohttp import web
 
 from wooshpay.core.redaction import redact
-from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.pages.answers import no_such_page
 from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.paging import part_of_list
 from wooshpay.sandbox.pages.dashboard.showing import show
 from wooshpay.sandbox.webhooks.deliveries import Delivery
+
+_COUNTED: Final = 1_000
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +29,7 @@ class Endpoint:
         url: Where it is.
         status: Whether it is enabled.
         events: The types of events that it wants.
-        deliveries: How many of its deliveries stand how.
+        deliveries: How many of its latest deliveries stand how.
     """
 
     id: str
@@ -37,21 +39,22 @@ class Endpoint:
     deliveries: dict[str, int]
 
 
-def endpoints(state: State, deliveries: Sequence[Delivery]) -> list[Endpoint]:
+def endpoints(desk: Desk) -> list[Endpoint]:
     """All endpoints, newest first."""
-    counts: dict[str, Counter[str]] = {}
-    for delivery in deliveries:
-        counts.setdefault(delivery.endpoint_id, Counter())[delivery.state] += 1
-    return [_endpoint(record, counts.get(record.id, Counter())) for record in state.store["webhook_endpoint"]]
+    deliveries = desk.deliveries.all()
+    return [
+        _endpoint(record, desk.trails.deliveries_of(deliveries, record.id, _COUNTED))
+        for record in desk.state.store["webhook_endpoint"]
+    ]
 
 
-def _endpoint(record: Record, counts: Counter[str]) -> Endpoint:
+def _endpoint(record: Record, deliveries: Sequence[Delivery]) -> Endpoint:
     return Endpoint(
         id=record.id,
         url=redact(record["url"]),
         status=record["status"],
         events=record["enabled_events"],
-        deliveries=dict(counts),
+        deliveries=dict(Counter(delivery.state for delivery in deliveries)),
     )
 
 
@@ -69,9 +72,9 @@ def show_endpoint(desk: Desk, visit: Visit) -> web.Response:
 def _show(desk: Desk, visit: Visit, endpoint: Record | None) -> web.Response:
     deliveries = desk.deliveries.all()
     if endpoint is not None:
-        deliveries = [delivery for delivery in deliveries if delivery.endpoint_id == endpoint.id]
+        deliveries = desk.trails.deliveries_of(deliveries, endpoint.id)[::-1]
     part = part_of_list(deliveries, visit, lambda delivery: delivery.id)
-    shown = endpoints(desk.state, deliveries)
+    shown = endpoints(desk)
     return show(
         desk,
         "webhooks",
