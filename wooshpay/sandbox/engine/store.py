@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from wooshpay.core.json import JsonObject
+from wooshpay.core.json import JsonObject, is_array, is_object
 from wooshpay.sandbox.engine.keeping import Row, decode, encode
 
 if TYPE_CHECKING:
@@ -327,4 +326,9 @@ def _name(kind: str, id: str) -> str:
 
 def snapshot(value: Any) -> Any:
     """Copy JSON, so that what was answered does not change with the object."""
-    return deepcopy(value)
+    # Several times as fast as copy.deepcopy, which is made for more than trees.
+    if is_object(value):
+        return {name: snapshot(item) for name, item in value.items()}
+    if is_array(value):
+        return [snapshot(item) for item in value]
+    return value
