@@ -98,9 +98,11 @@ async def test_a_clock_of_ones_own_is_not_stopped_by_a_seed() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**70])
-async def test_any_whole_number_is_a_seed(seed: int) -> None:
-    async with Sandbox(seed=seed) as one, Sandbox(seed=seed) as two:
+async def test_any_whole_number_is_a_seed(seed: int, tmp_path: Path) -> None:
+    async with Sandbox(seed=seed) as one, Sandbox(seed=seed, state=tmp_path / "state.db") as two:
         assert one.api_key == two.api_key
+    async with Sandbox(seed=seed, state=tmp_path / "state.db") as resumed:
+        assert resumed.api_key == one.api_key
 
 
 async def test_without_a_seed_nothing_repeats() -> None:

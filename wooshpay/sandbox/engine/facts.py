@@ -40,14 +40,16 @@ class Facts:
         for row in rows:
             facts = decode(row.body or b"")
             seed = self.state.ids.seed
-            if seed is not None and seed != facts["seed"]:
-                made = "without a seed" if facts["seed"] is None else f"with the seed {facts['seed']}"
+            # As text: JSON writers have a largest number, and Python has none.
+            first = None if facts["seed"] is None else int(facts["seed"])
+            if seed is not None and seed != first:
+                made = "without a seed" if first is None else f"with the seed {first}"
                 raise StateFileError(
                     f"The state file was made {made}, not with {seed}: leave the seed out, or use another file."
                 )
             self.state.account = Account(**{**facts["account"], **self.chosen})
             self.state.clock.put_back(facts["offset"], facts["frozen"], facts["latest"])
-            self.state.ids.put_back(facts["seed"], facts["drawn"], facts["last_id"])
+            self.state.ids.put_back(first, facts["drawn"], facts["last_id"])
             self.port = facts["port"]
         self._kept = self._decisive()
 
@@ -68,7 +70,7 @@ class Facts:
             "offset": offset,
             "frozen": frozen,
             "latest": state.clock.latest,
-            "seed": state.ids.seed,
+            "seed": None if state.ids.seed is None else str(state.ids.seed),
             "drawn": state.ids.drawn,
             "last_id": state.ids.last,
             "port": self.port,
