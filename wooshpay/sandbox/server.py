@@ -32,6 +32,7 @@ from wooshpay.sandbox.pages.checkout import CheckoutPage
 from wooshpay.sandbox.pages.dashboard.desk import Desk
 from wooshpay.sandbox.pages.dashboard.routes import Dashboard
 from wooshpay.sandbox.pages.files import FileContents
+from wooshpay.sandbox.pages.invoices import InvoicePage
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
@@ -113,6 +114,7 @@ class Server:
             controls,
             Publisher(self.state),
             CheckoutPage(self.state, self.lock),
+            InvoicePage(self.state, self.lock),
             ActionPages(self.state, self.lock),
             FileContents(self.state, self.lock),
             Dashboard(self._desk()),

@@ -18,8 +18,8 @@ What payments of its invoices do to it is in `wooshpay.sandbox.lifecycles.standi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.clock import MILLISECONDS_PER_DAY
@@ -27,7 +27,7 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.params import MAX_AMOUNT
 from wooshpay.sandbox.engine.registry import duty
 from wooshpay.sandbox.engine.state import State
-from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.engine.store import Record, snapshot
 from wooshpay.sandbox.lifecycles import billing_periods, collection, invoice_lines, invoices, payments
 from wooshpay.sandbox.lifecycles.billing_periods import amount_of_item, interval_of, items_of
 from wooshpay.sandbox.lifecycles.standing import ENDED
@@ -56,7 +56,7 @@ def start(
     items: Sequence[tuple[Record, int]],
     default_payment_method: str | None,
     trial_period_days: int | None = None,
-    coupon: str | None = None,
+    coupon: str | Mapping[str, Any] | None = None,
     metadata: JsonObject | None = None,
     description: str | None = None,
     session: str | None = None,
@@ -72,7 +72,7 @@ def start(
         items: Recurring prices and quantities: one currency, one interval.
         default_payment_method: The id of the method to charge.
         trial_period_days: Days before the first charge.
-        coupon: The id of a coupon; it works on invoices for as long as its duration says.
+        coupon: The id of a coupon, or one as it was when the customer got it; its duration says how long it works.
         metadata: The merchant's pairs.
         description: The merchant's text.
         session: The id of the Checkout Session that it comes from.
@@ -85,7 +85,9 @@ def start(
     """
     prices = [price for price, _ in items]
     check_prices(prices, [amount_of(price, quantity) for price, quantity in (*items, *once)])
-    kept = dict(state.need("coupon", coupon, param="coupon")) if coupon is not None else None
+    if isinstance(coupon, str):
+        coupon = state.need("coupon", coupon, param="coupon")
+    kept: JsonObject | None = snapshot(dict(coupon)) if coupon is not None else None
     now = state.clock.second
     trial_end = now + trial_period_days * MILLISECONDS_PER_DAY if trial_period_days else None
     subscription = state.add(
