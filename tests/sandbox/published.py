@@ -222,12 +222,13 @@ class Run:
         self.statuses: Counter[int] = Counter()
         self.succeeded: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
+        self.refused: dict[str, Counter[str]] = {}
         self.findings: dict[str, dict[str, Any]] = {}
         # What stands in a path is of the kind that is answered for an object of that path.
         self.kinds = {
             facts.path.partition("/{")[0]: str(getattr(facts.returns, "TAG", ""))
-            for facts in all_facts()
-            if facts.name.endswith(".retrieve") and "{" in facts.path
+            for facts in sorted(all_facts(), key=lambda facts: facts.name.endswith(".retrieve"))
+            if facts.path.count("{") == 1
         }
         checks.load_all_checks()
         self.checks: list[Any] = REGISTRY.get_by_names(list(CHECKED))
@@ -273,7 +274,8 @@ class Run:
         kind = self.kinds.get(case.path.partition("/{")[0], "")
         places: list[str] = list(case.path_parameters or {})
         for place in places:
-            known = self.objects.any(place.removesuffix("_id")) or self.objects.any(kind)
+            named = case.path.partition(f"/{{{place}}}")[0].rpartition("/")[2].removesuffix("s")
+            known = self.objects.any(named) or self.objects.any(kind)
             if known is not None and self.chance.random() < 0.85:
                 case.path_parameters[place] = known
         if is_object(case.body):
@@ -295,6 +297,7 @@ class Run:
                 )
         if response.status_code != 200:
             error = response.json().get("error", {})
+            self.refused.setdefault(name, Counter())[str(error.get("message"))] += 1
             if not error.keys() >= {"type", "code", "message"}:
                 self.note(name, f"no error object: {response.text}", sent=case.as_curl_command())
             return
@@ -312,7 +315,10 @@ class Run:
             "calls": self.calls.total(),
             "operations": len(self.calls),
             "statuses": dict(sorted(self.statuses.items())),
-            "never succeeded": sorted(self.calls.keys() - self.succeeded.keys()),
+            "never succeeded": {
+                name: dict(self.refused[name].most_common(3))
+                for name in sorted(self.calls.keys() - self.succeeded.keys())
+            },
             "findings": self.findings,
         }
 
