@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 from sandbox.rig import DECLINED, GOOD, order, payment
 
+MONTHLY = 1000
 HOLD = {"capture_method": "manual"}
 
 
@@ -99,7 +100,7 @@ class Worker(threading.Thread):
 
     def _round(self) -> None:
         customer = self._ask("/v1/customers", {"email": f"{self.name}-{self._count}@example.com"})
-        match self._chance.randrange(4):
+        match self._chance.randrange(5):
             case 0:
                 intent = self._ask("/v1/payment_intents", payment(customer=customer["id"]))
                 self._ask(f"/v1/payment_intents/{intent['id']}/confirm", {"payment_method_data": _card(GOOD)})
@@ -110,8 +111,20 @@ class Worker(threading.Thread):
             case 2:
                 self._ask("/v1/payment_intents", payment(DECLINED), expected=402)
                 self._ask(f"/v1/customers/{customer['id']}", {"metadata": {"round": str(self._count)}})
+            case 3:
+                self._subscribe(customer["id"])
             case _:
                 self._ask("/v1/checkout/sessions", order(customer=customer["id"]))
+
+    def _subscribe(self, customer: str) -> None:
+        method = self._ask("/v1/payment_methods", _card(GOOD))
+        self._ask(f"/v1/payment_methods/{method['id']}/attach", {"customer": customer})
+        monthly = {"interval": "month", "interval_count": 1}
+        fields = {"currency": "usd", "unit_amount": MONTHLY, "product_data": {"name": "Tea club"}}
+        price = self._ask("/v1/prices", {**fields, "recurring": monthly})
+        items = [{"price": price["id"], "quantity": 1}]
+        subscription = {"customer": customer, "items": items, "default_payment_method": method["id"]}
+        assert self._ask("/v1/subscriptions", subscription)["status"] == "active"
 
     def _ask(self, path: str, body: dict[str, Any], *, expected: int = 200) -> dict[str, Any]:
         self._count += 1

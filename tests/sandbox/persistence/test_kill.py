@@ -13,12 +13,17 @@ from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sandbox.persistence.load import Asked, Line, Mailbox, Told, Worker
+from sandbox.persistence.load import MONTHLY, Asked, Line, Mailbox, Told, Worker
 
 ROUNDS = 3
 WORKERS = 4
 RUN = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()", "sandbox"]
-PATHS = {"customer": "/v1/customers/", "payment_intent": "/v1/payment_intents/", "refund": "/v1/refunds/"}
+PATHS = {
+    "customer": "/v1/customers/",
+    "payment_intent": "/v1/payment_intents/",
+    "refund": "/v1/refunds/",
+    "subscription": "/v1/subscriptions/",
+}
 
 
 @contextmanager
@@ -104,11 +109,12 @@ def check_counts(line: Line, told: dict[str, Told]) -> None:
     """Nothing was made twice, and the balance adds up."""
     good = [answer for answer in told.values() if answer.status == 200]
     counts: dict[str, int] = line.get("/sandbox")["objects"]
-    for kind in ("customer", "refund", "checkout.session"):
+    for kind in ("customer", "refund", "checkout.session", "subscription"):
         made = {answer.object["id"] for answer in good if answer.object["object"] == kind}
         assert counts.get(kind, 0) == len(made), f"a {kind} was made twice or lost"
     intents = {answer.object["id"]: answer.object for answer in good if answer.object["object"] == "payment_intent"}
-    taken = sum(intent["amount_received"] for intent in intents.values())
+    subscribed = sum(answer.object["object"] == "subscription" for answer in good)
+    taken = sum(intent["amount_received"] for intent in intents.values()) + subscribed * MONTHLY
     returned = sum(answer.object["amount"] for answer in good if answer.object["object"] == "refund")
     assert sum(entry["amount"] for entry in line.get("/v1/balance")["available"]) == taken - returned
 
