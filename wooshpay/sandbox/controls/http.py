@@ -22,7 +22,7 @@ from wooshpay.sandbox.controls.views import (
     options_json,
     request_json,
 )
-from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, not_found
+from wooshpay.sandbox.engine.errors import SandboxError, bug, invalid, missing, not_found
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.listing import envelope, list_page
 from wooshpay.sandbox.engine.params import Params
@@ -116,8 +116,7 @@ class Controls:
                 return _json(413, large.body())
             except Exception:
                 _logger.exception("%s %s failed in the sandbox", request.method, request.path)
-                bug = SandboxError("The sandbox failed; its log says why.", status=500, type="api_error", code="bug")
-                return _json(500, bug.body())
+                return _json(500, bug().body())
 
         return handle
 
@@ -235,13 +234,18 @@ class Controls:
             return list_page(self.state, params, kind="event", url=f"{ROOT}/events", same=("type",))
 
     def _deliveries(self, params: Params) -> JsonObject:
-        wanted = {name: value for name in ("event", "endpoint", "state") if (value := params.text(name)) is not None}
+        event, endpoint, state = (params.text(name) for name in ("event", "endpoint", "state"))
         with self.lock:
-            views = [delivery_json(delivery) for delivery in self.deliveries.all()]
-        found = [view for view in views if all(view[name] == value for name, value in wanted.items())]
-        return newest_first(
-            params, found, url=f"{ROOT}/deliveries", name_of=lambda view: str(view["id"]), view=lambda view: view
-        )
+            found = [
+                delivery
+                for delivery in self.deliveries.all()
+                if event in {None, delivery.event_id}
+                and endpoint in {None, delivery.endpoint_id}
+                and state in {None, delivery.state}
+            ]
+            return newest_first(
+                params, found, url=f"{ROOT}/deliveries", name_of=lambda delivery: delivery.id, view=delivery_json
+            )
 
     def _resend(self, params: Params) -> JsonObject:
         endpoint_id = params.text("endpoint")
