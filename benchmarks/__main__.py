@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.report import Benchmark, as_json, as_markdown
 
 # Each is a module of this package whose `BENCHMARK` it is.
-_NAMES: Final = ("sandbox",)
+_NAMES: Final = ("sandbox", "webhooks")
 
 
 def main() -> None:
