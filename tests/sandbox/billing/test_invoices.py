@@ -102,9 +102,7 @@ async def test_lines_of_a_draft_add_up_and_may_be_negative(api: Api) -> None:
         ([{"amount": 1}] * 251, "too_many_lines", "lines"),
     ],
 )
-async def test_lines_that_are_refused_leave_the_draft_as_it_was(
-    api: Api, lines: Any, code: str, param: str
-) -> None:
+async def test_lines_that_are_refused_leave_the_draft_as_it_was(api: Api, lines: Any, code: str, param: str) -> None:
     draft = await bill(api, await customer(api, None), 500)
     reply = await api.post(f"/v1/invoices/{draft['id']}/add_lines", {"lines": lines} if lines is not None else {})
     refused(reply, 400, code, param)

@@ -21,7 +21,7 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours.invoices import COLLECTION_METHODS, read_days, read_method, read_settings
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.listing import list_page
-from wooshpay.sandbox.engine.params import MAX_AMOUNT, Params, is_list
+from wooshpay.sandbox.engine.params import MAX_AMOUNT, Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
@@ -44,9 +44,9 @@ def create(state: State, params: Params) -> JsonObject:
     if not entries:
         raise missing("items")
     plans = [(catalog.read_price(state, entry, recurring=True), read_quantity(entry)) for entry in entries]
-    once = [
-        (catalog.read_price(state, entry, recurring=False), read_quantity(entry)) for entry in _once_entries(params)
-    ]
+    # One object in the reference, where Stripe has a list.
+    extra = params.within("add_invoice_items")
+    once = [(catalog.read_price(state, extra, recurring=False), read_quantity(extra))] if extra is not None else []
     check_plans(plans, once, currency=params.currency("currency"))
     pairs = [entry.metadata() or {} for entry in entries]
     trial_days = params.integer("trial_period_days", least=0, most=LONGEST_TRIAL_DAYS)
@@ -183,14 +183,6 @@ class PlannedChange:
 
 def _find(state: State, params: Params) -> Record:
     return state.need("subscription", params.id)
-
-
-def _once_entries(params: Params) -> list[Params]:
-    """``add_invoice_items`` is one object in the reference, and a list at Stripe."""
-    if is_list(params.values.get("add_invoice_items")):
-        return params.each("add_invoice_items")
-    entry = params.within("add_invoice_items")
-    return [entry] if entry is not None else []
 
 
 def _read(state: State, params: Params) -> JsonObject:
