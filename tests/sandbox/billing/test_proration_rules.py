@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_the_pieces_of_a_period_cost_what_it_costs_in_one(amount: int, period: t
     end, moments = period
     edges = [START, *moments, end]
     rests = [unused(amount, start_ms=START, end_ms=end, at_ms=edge) for edge in edges]
-    assert sum(before - after for before, after in zip(rests, rests[1:], strict=False)) == amount
+    assert sum(before - after for before, after in pairwise(rests)) == amount
 
 
 @given(AMOUNTS, cuts())
