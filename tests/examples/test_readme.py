@@ -153,7 +153,12 @@ def running(program: Path, environment: dict[str, str], port: int) -> Generator[
     """Run a server until the block ends; what is given tells what it printed."""
     printed = ""
     process = subprocess.Popen(
-        [sys.executable, program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, program],
+        env=environment,
+        cwd=program.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         limit = time.monotonic() + 30
