@@ -37,7 +37,8 @@ def test_the_end_of_a_period(start: str, interval: str, count: int, end: str) ->
 
 
 def test_a_short_month_does_not_move_the_day_for_good() -> None:
-    ends, end = [], at("2027-10-31")
+    ends: list[str] = []
+    end = at("2027-10-31")
     for _ in range(6):
         end = add_interval(end, "month", 1, anchor_day=31)
         ends.append(f"{moment(end):%m-%d}")
@@ -45,7 +46,8 @@ def test_a_short_month_does_not_move_the_day_for_good() -> None:
 
 
 def test_a_leap_day_comes_back_every_four_years() -> None:
-    ends, end = [], at("2028-02-29")
+    ends: list[str] = []
+    end = at("2028-02-29")
     for _ in range(4):
         end = add_interval(end, "year", 1, anchor_day=29)
         ends.append(f"{moment(end):%Y-%m-%d}")

@@ -25,7 +25,11 @@ from wooshpay.sandbox import Sandbox
 
 
 async def test_every_object_of_billing_in_every_state(api: Api, sandbox: Sandbox) -> None:
-    whole = {"phone": "1", "address": {"city": "London"}, "shipping": {"name": "Ada", "address": {"line1": "1 St"}}}
+    whole: dict[str, Any] = {
+        "phone": "1",
+        "address": {"city": "London"},
+        "shipping": {"name": "Ada", "address": {"line1": "1 St"}},
+    }
     owner = await customer(api, **whole)
     method = await attach(api, owner)
     rich = {
@@ -55,7 +59,7 @@ async def test_every_object_of_billing_in_every_state(api: Api, sandbox: Sandbox
     await subscribe(api, owner, tea, trial_period_days=100, description="x", metadata={"a": "1"})
     expired = await plain(api, None)
     await api.make(f"/v1/invoices/{expired['latest_invoice']}/void")
-    sent = {"collection_method": "send_invoice", "days_until_due": 5, "cancel_at": NEW_YEAR + 300 * DAY}
+    sent: dict[str, Any] = {"collection_method": "send_invoice", "days_until_due": 5, "cancel_at": NEW_YEAR + 300 * DAY}
     await plain(api, **sent, payment_settings={"save_default_payment_method": "off"})
     changed = await plain(api, default_payment_method=None)
     item: dict[str, Any] = changed["items"][0]

@@ -201,6 +201,10 @@ async def test_looked_at_declined_and_paid(page: Page, api: Api, sandbox: Sandbo
     assert await fits(page)
     await page.get_by_role("button", name="Pay 240.00 USD").click()
     assert await page.get_by_text("Enter the card number.").is_visible()
+    # The form is below the invoice on a phone: it is what the customer sees.
+    assert await page.get_by_role("heading", name="Pay with a card").evaluate(
+        "element => element.getBoundingClientRect().top < window.innerHeight"
+    )
     await keep_picture(page, "invoice-errors")
     assert await fits(page)
     await fill(page, DECLINED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -293,12 +294,10 @@ async def test_what_a_change_refuses_leaves_no_trace(
         "EUROS": await price(api, currency="eur"),
         "YEARLY": await price(api, interval="year"),
     }
-    filled = {
-        name: [{key: names.get(str(value), value) for key, value in entry.items()} for entry in value]
-        if isinstance(value, list)
-        else value
-        for name, value in body.items()
-    }
+    text = json.dumps(body)
+    for name, id in names.items():
+        text = text.replace(f'"{name}"', f'"{id}"')
+    filled: dict[str, Any] = json.loads(text)
     before = len(sandbox.store.events())
     reply = await api.post(
         f"/v1/subscriptions/{subscription['id']}", {"metadata": {"a": "1"}, "cancel_at_period_end": True, **filled}

@@ -148,7 +148,8 @@ def _discount(state: State, coupon: Mapping[str, Any] | None, lines: list[Record
 
 def is_for(state: State, coupon: Mapping[str, Any], price: str | None) -> bool:
     """Whether a coupon is for what this price sells: for everything, unless it names products."""
-    products: list[str] = (coupon.get("applies_to") or {}).get("products") or []
+    applies_to: JsonObject = coupon.get("applies_to") or {}
+    products: list[str] = applies_to.get("products") or []
     return not products or (price is not None and state.need("price", price)["product"] in products)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any, Final
 
 import attrs
 
@@ -28,7 +29,7 @@ from wooshpay.sandbox.rules.calendar import day_of_month
 from wooshpay.sandbox.rules.discounts import amount_off
 from wooshpay.sandbox.rules.proration import share, unused
 
-BEHAVIORS = ("create_prorations", "always_invoice", "none")
+BEHAVIORS: Final = ("create_prorations", "always_invoice", "none")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +47,7 @@ class Change:
     item: Record | None
     price: Record | None
     quantity: int
-    metadata: JsonObject = attrs.field(factory=dict)
+    metadata: JsonObject = attrs.field(factory=dict[str, Any])
     deleted: bool = False
 
 

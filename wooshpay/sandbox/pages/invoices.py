@@ -23,6 +23,7 @@ from wooshpay.sandbox.pages.next import next_page
 from wooshpay.sandbox.pages.templates import message, page
 
 _STATUS: Final = {"open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Overdue"}
+_LAST_SUM: Final = {"paid": "Paid", "void": "Total"}
 _NOTES: Final = {
     "paid": "This invoice is paid. Thank you.",
     "void": "This invoice was canceled. There is nothing to pay.",
@@ -102,6 +103,7 @@ class InvoicePage:
             sums=_sums(whole),
             note=_NOTES.get(invoice["status"], "There is nothing to pay."),
             processing=self._processing(invoice),
+            key=invoice.private["key"],
             form=form,
             errors=errors or {},
             refusal=refusal,
@@ -163,4 +165,4 @@ def _sums(invoice: JsonObject) -> list[tuple[str, int]]:
         sums.append(("Credit", -credit))
     elif credit < 0:
         sums.append(("Kept as credit", -credit))
-    return [*sums, ("Paid" if invoice["status"] == "paid" else "Amount due", invoice["amount_due"])]
+    return [*sums, (_LAST_SUM.get(invoice["status"], "Amount due"), invoice["amount_due"])]
