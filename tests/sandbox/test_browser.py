@@ -81,7 +81,7 @@ async def test_a_direct_payment_and_a_wallet(page: Page, api: Api, sandbox: Sand
     assert await page.get_by_role("heading", name="Pay with Alipay").is_visible()
     await keep_picture(page, "wallet")
     assert await fits(page)
-    await page.get_by_role("button", name="Pay").click()
+    await page.get_by_role("button", name="Pay", exact=True).click()
     await page.wait_for_url(f"{shop.base_url}/thanks")
 
 

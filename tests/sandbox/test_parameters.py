@@ -87,7 +87,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "parameter_missing",
         "line_items[0][quantity]",
     ),
-    ("/v1/checkout/sessions", order(mode="setup"), "parameter_invalid", "mode"),
+    ("/v1/checkout/sessions", order(mode="setup"), "parameter_invalid", "line_items"),
     ("/v1/checkout/sessions", order(expires_at=1), "parameter_invalid", "expires_at"),
     (
         "/v1/checkout/sessions",

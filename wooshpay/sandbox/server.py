@@ -33,6 +33,7 @@ from wooshpay.sandbox.pages.dashboard.desk import Desk
 from wooshpay.sandbox.pages.dashboard.routes import Dashboard
 from wooshpay.sandbox.pages.files import FileContents
 from wooshpay.sandbox.pages.invoices import InvoicePage
+from wooshpay.sandbox.pages.links import LinkPage
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
@@ -114,6 +115,7 @@ class Server:
             controls,
             Publisher(self.state),
             CheckoutPage(self.state, self.lock),
+            LinkPage(self.state, self.lock),
             InvoicePage(self.state, self.lock),
             ActionPages(self.state, self.lock),
             FileContents(self.state, self.lock),

@@ -11,60 +11,81 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.behaviours.payment_intents import make_intent, read_intent
-from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, not_found
+from wooshpay.sandbox.behaviours.payment_intents import read_intent
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.listing import envelope, list_page, pick_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout, payment_methods
+from wooshpay.sandbox.lifecycles import checkout, orders, payment_methods
+from wooshpay.sandbox.rules.methods import require_savable
 
 PATH: Final = "/v1/checkout/sessions"
+MODES: Final = ("payment", "subscription", "setup")
+MOST_TRIAL_DAYS: Final = 730
+
+# Parameters that one or two modes have.
+_MODES_OF: Final = {
+    "line_items": ("payment", "subscription"),
+    "discounts": ("payment", "subscription"),
+    "allow_promotion_codes": ("payment", "subscription"),
+    "payment_intent_data": ("payment",),
+    "subscription_data": ("subscription",),
+}
 
 
 @behaviour("checkout.sessions.create")
 def create(state: State, params: Params) -> JsonObject:
-    """Open a session with a page to pay on."""
+    """Open a session with a page to pay, to subscribe or to save a card on."""
     success_url = params.url("success_url")
     if not success_url:
         raise missing("success_url")
-    _refuse_other_modes(params)
-    lines = checkout.read_lines(state, params)
-    total = sum(line.amount for line in lines)
+    mode = _read_mode(params)
     types = payment_methods.read_types(params)
     customer = _customer(state, params)
     fields: JsonObject = {
-        "amount_subtotal": total,
-        "amount_total": total,
         "billing_address_collection": params.choice("billing_address_collection", ("required", "auto")) or "auto",
         "cancel_url": params.url("cancel_url"),
         "client_reference_id": params.text("client_reference_id"),
-        "currency": lines[0].currency,
         "customer": customer or "",
         "customer_creation": params.choice("customer_creation", ("always", "if_required")),
         "customer_email": params.text("customer_email"),
         "expires_at": _expires_at(state, params),
         "metadata": params.metadata() or {},
-        "mode": "payment",
-        "payment_intent": None,
+        "mode": mode,
         "payment_method_options": params.as_sent("payment_method_options"),
         "payment_method_types": types,
-        "payment_status": "unpaid",
         "phone_number_collection": params.as_sent("phone_number_collection"),
         "shipping_address_collection": params.as_sent("shipping_address_collection"),
-        "status": "open",
         "success_url": success_url,
     }
-    intent_fields = read_intent(
-        state, _intent_params(params, customer), amount=total, currency=lines[0].currency, method_types=types
+    if mode != "payment":
+        for place, type in enumerate(types or ()):
+            require_savable(type, param=f"payment_method_types[{place}]")
+    if mode == "setup":
+        return state.view(checkout.open_session(state, fields, lines=[]))
+    lines = orders.read_lines(state, params, subscribes=mode == "subscription")
+    currency = lines[0].plan.currency
+    subscription = _read_subscription(params)
+    trial = bool(subscription.get("trial_period_days"))
+    amount = sum(line.due(trial=trial) for line in lines)
+    reduction = orders.read_discounts(state, params, customer=customer, amount=amount, currency=currency)
+    allow_codes = bool(params.flag("allow_promotion_codes"))
+    if allow_codes and reduction is not None:
+        raise SandboxError(
+            "Pass discounts or allow_promotion_codes, not both.", code="parameter_invalid", param="discounts"
+        )
+    intent = read_intent(state, _intent_params(params, customer), amount=amount, currency=currency, method_types=types)
+    session = checkout.open_session(
+        state,
+        fields,
+        lines=lines,
+        reduction=reduction,
+        intent=intent,
+        subscription=subscription,
+        allow_codes=allow_codes,
     )
-    session = state.add("cs", "checkout.session", fields)
-    session.private["line_items"] = [item.id for item in checkout.make_line_items(state, lines)]
-    intent = make_intent(state, intent_fields, session=session.id)
-    session["payment_intent"] = intent.id
-    state.remind(session["expires_at"], "checkout.sessions.expire", session)
-    state.emit("payment_intent.created", intent)
     return state.view(session)
 
 
@@ -117,8 +138,11 @@ def view_session(state: State, session: Record) -> JsonObject:
 
 @view("item")
 def view_item(state: State, item: Record) -> JsonObject:
-    """A line item with its price in full."""
-    return {**plain_view(item), "price": state.view(state.need("price", item["price"]))}
+    """A line item with its price in full; on a session also with its discounts."""
+    seen = {**plain_view(item), "price": state.view(state.need("price", item["price"]))}
+    if "discounts" in seen:
+        seen["discounts"] = [state.view(state.need("discount", id)) for id in seen["discounts"]]
+    return seen
 
 
 def _find(state: State, params: Params) -> Record:
@@ -135,18 +159,25 @@ def _customer(state: State, params: Params) -> str | None:
     return state.need("customer", id, param="customer").id if id is not None else None
 
 
-def _refuse_other_modes(params: Params) -> None:
-    mode = params.choice("mode", ("payment", "subscription", "setup")) or "payment"
-    if mode != "payment":
-        raise SandboxError(
-            f"This sandbox does not have sessions with mode {mode}; use payment.",
-            code="parameter_invalid",
-            param="mode",
-        )
-    for place, discount in enumerate(params.each("discounts")):
-        for name in ("coupon", "promotion_code"):
-            if discount.given(name):
-                raise not_found(name, discount.need_text(name), param=f"discounts[{place}][{name}]")
+def _read_mode(params: Params) -> str:
+    """The mode. Seen: a session without mode and line items saves a card."""
+    mode = params.choice("mode", MODES) or ("payment" if params.given("line_items") else "setup")
+    for name, modes in _MODES_OF.items():
+        if mode not in modes and params.given(name):
+            raise SandboxError(
+                f"{name} goes with mode {' or '.join(modes)} only, and the mode is {mode}.",
+                code="parameter_invalid",
+                param=name,
+            )
+    return mode
+
+
+def _read_subscription(params: Params) -> JsonObject:
+    data = params.within("subscription_data")
+    if data is None:
+        return {}
+    days = data.integer("trial_period_days", least=1, most=MOST_TRIAL_DAYS)
+    return {"trial_period_days": days, "metadata": data.metadata() or {}}
 
 
 def _expires_at(state: State, params: Params) -> int:

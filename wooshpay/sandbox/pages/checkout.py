@@ -1,4 +1,4 @@
-"""The hosted checkout page of a Checkout Session."""
+"""The hosted page of a Checkout Session."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout
+from wooshpay.sandbox.lifecycles import checkout, checkout_visit, orders
+from wooshpay.sandbox.pages import wording
 from wooshpay.sandbox.pages.answers import address, no_such_page, redirect, same, texts
 from wooshpay.sandbox.pages.forms import CardForm
-from wooshpay.sandbox.pages.next import next_page
+from wooshpay.sandbox.pages.next import after_session, next_page
 from wooshpay.sandbox.pages.templates import message, page
 
 _HOSTED_ID = re.compile(r"cs_test_(\d+)")
-
-# Offered where the session does not say which methods it takes.
-_DEFAULT_METHODS: Final = ("card", "alipay")
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @attrs.frozen(eq=False)
@@ -42,7 +41,7 @@ class CheckoutPage:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put the page on a server."""
         router.add_get("/pay/{id}", self.show)
-        router.add_post("/pay/{id}", self.pay)
+        router.add_post("/pay/{id}", self.submit)
 
     async def show(self, request: web.Request) -> web.Response:
         """The page of a session."""
@@ -50,52 +49,89 @@ class CheckoutPage:
             session = self._session(request)
             if session is None:
                 return no_such_page()
-            intent = self.state.need("payment_intent", session["payment_intent"])
-            last: JsonObject = intent.get("last_payment_error") or {}
-            return self._checkout(session, CardForm.empty(session), refusal=last.get("message"))
+            refusal = checkout_visit.last_refusal(self.state, session)
+            return self._page(session, CardForm.empty(session), refusal=refusal)
 
-    async def pay(self, request: web.Request) -> web.Response:
-        """The form of a session's page."""
-        form = CardForm.read(texts(await request.post()))
+    async def submit(self, request: web.Request) -> web.Response:
+        """One of the page's forms: of a promotion code, or of a payment method."""
+        posted = texts(await request.post())
         with self.lock:
             session = self._session(request)
             if session is None:
                 return no_such_page()
             if session["status"] != "open":
-                return self._checkout(session, form)
-            if form.errors():
-                return self._checkout(session, form, errors=form.errors(), status=400)
-            checkout.note_customer(session, form.customer_details())
-            try:
-                intent = checkout.pay(self.state, session, Params(form.method_data(), place="payment_method_data"))
-            except SandboxError as error:
-                errors = form.errors_for(error)
-                return self._checkout(
-                    session, form, errors=errors, refusal=None if errors else error.message, status=error.status
-                )
-            return redirect(next_page(self.state, intent)) or message("Done", "The payment went through.")
+                return self._page(session, CardForm.empty(session))
+            if "promotion_code" in posted or "remove_code" in posted:
+                return self._change_code(session, posted)
+            return self._complete(session, CardForm.read(posted))
 
-    def _checkout(
+    def _change_code(self, session: Record, posted: Mapping[str, str]) -> web.Response:
+        word = posted.get("promotion_code", "")
+        form = CardForm.empty(session)
+        try:
+            if "remove_code" in posted:
+                checkout_visit.remove_code(self.state, session)
+            elif not word:
+                return self._page(session, form, errors={"code": "Enter a promotion code."}, status=400)
+            else:
+                checkout_visit.enter_code(self.state, session, word)
+        except SandboxError as error:
+            return self._page(session, form, errors={"code": error.message}, code=word, status=error.status)
+        # To be loaded again at will: nothing is sent twice.
+        return redirect(after_session(self.state, session)) or no_such_page()
+
+    def _complete(self, session: Record, form: CardForm) -> web.Response:
+        needs_method = checkout_visit.needs_method(session)
+        errors = form.errors() if needs_method else form.contact_errors()
+        if errors:
+            return self._page(session, form, errors=errors, status=400)
+        data = Params(form.method_data() if needs_method else {}, place="payment_method_data")
+        try:
+            intent = checkout_visit.submit(self.state, session, data, form.customer_details())
+        except SandboxError as error:
+            errors = form.errors_for(error)
+            refusal = None if errors else error.message
+            return self._page(session, form, errors=errors, refusal=refusal, status=error.status)
+        onward = next_page(self.state, intent) if intent is not None else after_session(self.state, session)
+        return redirect(onward) or message("Done", "This page can be closed.")
+
+    def _page(
         self,
         session: Record,
         form: CardForm,
         *,
-        errors: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] = _NOTHING,
         refusal: str | None = None,
+        code: str = "",
         status: int = 200,
     ) -> web.Response:
         if session["status"] == "complete":
-            return message("This payment is complete", "Thank you. There is nothing left to pay here.")
+            return message(*wording.ending(session, session.private.get("confirmation")))
         if session["status"] == "expired":
-            return message("This page has expired", "Go back to the shop and start the payment again.", status=410)
+            return message("This page has expired", "Go back to the shop and start again.", status=410)
+        setup = checkout.setup_of(self.state, session)
+        if setup is not None and setup["status"] == "processing":
+            return message("Your bank is checking the card", "This takes a minute. Then load this page again.")
+        seen = self.state.view(session)
+        discount = orders.discount_of(self.state, session)
+        coupon: JsonObject | None = discount["coupon"] if discount is not None else None
+        trial_days: int | None = session.private["subscription_data"].get("trial_period_days")
         return page(
             "checkout",
             status=status,
-            session=self.state.view(session),
+            session=seen,
+            heading=wording.heading(seen),
+            plan=wording.plan(seen, trial_days, coupon) if session["mode"] == "subscription" else None,
+            every=wording.every,
+            discount=wording.reduction(coupon) if coupon is not None else None,
+            takes_codes=session.private["allow_codes"],
+            code=code,
+            button=wording.button(seen, trial_days),
+            needs_method=checkout_visit.needs_method(session),
+            methods=checkout_visit.methods_of(session),
             cancel_url=address(session.get("cancel_url")),
-            methods=session.get("payment_method_types") or _DEFAULT_METHODS,
             form=form,
-            errors=errors or {},
+            errors=errors,
             refusal=refusal,
         )
 

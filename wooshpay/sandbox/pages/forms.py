@@ -44,7 +44,8 @@ class CardForm:
     @classmethod
     def empty(cls, session: Record) -> CardForm:
         """The form before anything was typed."""
-        return cls(email=session.get("customer_email") or "")
+        details: JsonObject = session.get("customer_details") or {}
+        return cls(email=details.get("email") or session.get("customer_email") or "")
 
     @classmethod
     def read(cls, posted: Mapping[str, str]) -> CardForm:
@@ -52,11 +53,15 @@ class CardForm:
         known = {field.name for field in attrs.fields(cls)}
         return cls(**{name: value for name, value in posted.items() if name in known and value})
 
+    def contact_errors(self) -> dict[str, str]:
+        """What the customer has to change about themselves, by field."""
+        if self.email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.email):
+            return {"email": "Enter an e-mail address like name@example.com."}
+        return {}
+
     def errors(self) -> dict[str, str]:
         """What the customer has to change, by field."""
-        errors: dict[str, str] = {}
-        if self.email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.email):
-            errors["email"] = "Enter an e-mail address like name@example.com."
+        errors = self.contact_errors()
         if self.method != "card":
             return errors
         if not self.number:
