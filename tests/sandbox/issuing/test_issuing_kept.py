@@ -10,7 +10,7 @@ from sandbox.rig import Api
 
 from wooshpay.sandbox import Sandbox
 
-LIMIT = {"spending_controls": {"spending_limits": [{"amount": 1000, "interval": "all_time"}]}}
+CONTROLS = {"spending_limits": [{"amount": 1000, "interval": "all_time"}]}
 
 
 async def test_everything_goes_on_after_a_restart(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ async def test_everything_goes_on_after_a_restart(tmp_path: Path) -> None:
     secrets = "?expand[]=issuing_card.number&expand[]=issuing_card.cvc"
     async with Sandbox(state=file) as sandbox, aiohttp.ClientSession() as session:
         api = Api(session, sandbox.base_url, sandbox.api_key)
-        card = await make_card(api, **LIMIT)
+        card = await make_card(api, spending_controls=CONTROLS)
         act(sandbox, "top_up", amount=5000, currency="usd")
         held, taken = buy(sandbox, card, 300), buy(sandbox, card, 200)
         captured = act(sandbox, "capture", authorization=taken["id"])
