@@ -32,7 +32,12 @@ async def test_a_new_card_belongs_to_nobody_and_shows_only_what_may_be_shown(api
     assert len(fingerprint) == 16
     checks = {"cvc_check": "pass", "address_line1_check": "pass", "address_zip_check": "pass"}
     assert made["card"] == {
-        **{"brand": "visa", "last4": "1111", "exp_month": 12, "exp_year": 2090, "country": "US", "funding": "credit"},
+        "brand": "visa",
+        "last4": "1111",
+        "exp_month": 12,
+        "exp_year": 2090,
+        "country": "US",
+        "funding": "credit",
         "checks": checks,
     }
     assert (await method(api, GOOD))["card"]["fingerprint"] == fingerprint
