@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.guides.forms import CARD, check_client_secret, check_event, check_head, check_id, check_no_nulls, listen
-from sandbox.rig import Api, Shop
+from sandbox.guides.forms import (
+    CARD,
+    check_client_secret,
+    check_event,
+    check_head,
+    check_id,
+    check_no_nulls,
+    check_page_url,
+    listen,
+)
+from sandbox.rig import Api, Shop, card_form
 
 from wooshpay.sandbox import Sandbox
 
@@ -142,3 +151,74 @@ async def test_save_a_wallet_during_a_payment_and_charge_it_off_session(api: Api
     # Later: amount, currency, confirm, customer and payment_method are enough.
     again = {"amount": 500, "currency": "USD", "confirm": True, "customer": customer, "payment_method": method["id"]}
     assert (await api.make("/v1/payment_intents", again))["status"] == "succeeded"
+
+
+async def test_save_a_card_on_the_hosted_page(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    """The guide "Save card with WooshPay Checkout"."""
+    await listen(api, shop, "setup_intent.created", "setup_intent.succeeded")
+    customer = (await new_customer(api))["id"]
+
+    # 1. A session without mode and line items: it is one of mode setup.
+    body = {
+        "cancel_url": "https://shop.example/card",
+        "success_url": "https://shop.example/saved",
+        "payment_method_types": ["card"],
+        "customer": customer,
+        "metadata": {"shelf": "7"},
+    }
+    session = await api.make("/v1/checkout/sessions", body)
+    check_head(session, "cs", "checkout.session")
+    check_page_url(session, sandbox)
+    check_id(session["setup_intent"], "seti")
+    assert (session["mode"], session["status"], session["customer"]) == ("setup", "open", customer)
+    assert session["customer_details"]["email"] == "ada@example.com"
+    assert abs(session["expires_at"] - session["created"] - 86_400_000) <= 1000
+    assert not session.keys() & {"currency", "payment_intent", "amount_total"}
+
+    # 2. The shopper enters the card.
+    assert (await api.browse(session["url"]))[0] == 200
+    _, _, location = await api.browse(session["url"], card_form())
+    assert location == "https://shop.example/saved"
+    assert (await api.find(f"/v1/checkout/sessions/{session['id']}"))["status"] == "complete"
+
+    # 3. The pair of customer and payment method comes with setup_intent.succeeded, and the session's metadata too.
+    await sandbox.settle()
+    assert shop.types() == ["setup_intent.created", "setup_intent.succeeded"]
+    told = shop.hooks[1].event["data"]["object"]
+    assert (told["id"], told["customer"], told["metadata"]) == (session["setup_intent"], customer, {"shelf": "7"})
+    [method] = await saved(api, customer)
+    assert method["id"] == told["payment_method"]
+
+    # 4. A payment with it later, off session.
+    again = {"amount": 700, "currency": "USD", "confirm": True, "customer": customer, "payment_method": method["id"]}
+    paid = await api.make("/v1/payment_intents", {**again, "off-session": True})
+    assert paid["status"] == "succeeded"
+
+
+async def test_giving_up_on_the_hosted_page_saves_nothing(api: Api, sandbox: Sandbox) -> None:
+    customer = (await new_customer(api))["id"]
+    body = {
+        "cancel_url": "https://shop.example/card",
+        "success_url": "https://shop.example/saved",
+        "payment_method_types": ["card"],
+        "customer": customer,
+    }
+    session = await api.make("/v1/checkout/sessions", body)
+    assert 'href="https://shop.example/card"' in (await api.browse(session["url"]))[1]
+    sandbox.clock.advance(hours=24)
+    assert (await api.find(f"/v1/checkout/sessions/{session['id']}"))["status"] == "expired"
+    assert (await api.find(f"/v1/setup_intents/{session['setup_intent']}"))["status"] == "canceled"
+    assert await saved(api, customer) == []
+
+
+async def test_the_hosted_page_makes_a_customer_where_none_was_sent(api: Api) -> None:
+    body = {
+        "cancel_url": "https://shop.example/card",
+        "success_url": "https://shop.example/saved",
+        "payment_method_types": ["card"],
+    }
+    session = await api.make("/v1/checkout/sessions", body)
+    assert (await api.browse(session["url"], card_form(email="eva@example.com")))[0] == 303
+    after = await api.find(f"/v1/checkout/sessions/{session['id']}")
+    check_id(after["customer"], "cus")
+    assert len(await saved(api, after["customer"])) == 1

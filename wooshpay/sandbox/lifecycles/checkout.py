@@ -280,6 +280,8 @@ def _prepare_setup(state: State, session: Record) -> None:
     session["live_mode"] = True
     fields: JsonObject = {
         "customer": customer.id,
+        # The guide has the session's pairs come with the webhooks of the setup.
+        "metadata": dict(session["metadata"]),
         "payment_method_options": session.get("payment_method_options"),
         "payment_method_types": session.get("payment_method_types"),
         "usage": "off_session",
