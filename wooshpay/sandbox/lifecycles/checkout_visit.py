@@ -32,7 +32,7 @@ def methods_of(session: Record) -> list[str]:
 
 def needs_method(session: Record) -> bool:
     """Whether a payment method is needed to complete a session."""
-    return session["mode"] != "payment" or session["amount_total"] > 0
+    return bool(session["mode"] != "payment" or session["amount_total"] > 0)
 
 
 def submit(state: State, session: Record, data: Params, details: JsonObject) -> Record | None:
