@@ -15,7 +15,7 @@ async def test_shows_what_falls_due_and_makes_it_happen(visitor: Visitor, api: A
     assert "Nothing is due by itself" in (await visitor.look("clock")).text
     session = await api.make("/v1/checkout/sessions", order())
     sight = await visitor.look("clock")
-    assert "Expire a session that nobody paid in time." in sight.text
+    assert "Expire a session that nobody completed in time." in sight.text
     assert sight.link(session["id"]) == f"/dashboard/object/{session['id']}"
     before = sandbox.clock.now
     assert (await visitor.send("clock/advance", step="31 days")).location == "/dashboard/clock"
