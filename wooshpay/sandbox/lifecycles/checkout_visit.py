@@ -149,7 +149,13 @@ def _subscribe(state: State, session: Record, draft: payment_methods.Draft, deta
     if subscription is None:
         subscription = checkout.start_subscription(state, session, None)
     method = payment_methods.keep(state, draft)
-    intent = subscriptions.pay_first(state, subscription, method)
+    # Renewals charge what the customer chose here, whatever is saved for them later.
+    subscription["default_payment_method"] = method.id
+    try:
+        intent = subscriptions.pay_first(state, subscription, method)
+    except SandboxError:
+        subscription["default_payment_method"] = None
+        raise
     if intent is None:
         # The customer's credit paid it all.
         payment_methods.save(method, session["customer"], "off_session")

@@ -50,7 +50,7 @@ class CheckoutPage:
             if session is None:
                 return no_such_page()
             refusal = checkout_visit.last_refusal(self.state, session)
-            return self._page(session, CardForm.empty(session), refusal=refusal)
+            return self._page(session, CardForm.empty(session), refusal=_advised(refusal) if refusal else None)
 
     async def submit(self, request: web.Request) -> web.Response:
         """One of the page's forms: of a promotion code, or of a payment method."""
@@ -76,6 +76,8 @@ class CheckoutPage:
             else:
                 checkout_visit.enter_code(self.state, session, word)
         except SandboxError as error:
+            if not session.private["allow_codes"]:
+                return self._page(session, form, refusal=error.message, status=error.status)
             return self._page(session, form, errors={"code": error.message}, code=word, status=error.status)
         # To be loaded again at will: nothing is sent twice.
         return redirect(after_session(self.state, session)) or no_such_page()
@@ -90,7 +92,7 @@ class CheckoutPage:
             intent = checkout_visit.submit(self.state, session, data, form.customer_details())
         except SandboxError as error:
             errors = form.errors_for(error)
-            refusal = None if errors else error.message
+            refusal = None if errors else _advised(error.message) if error.status == 402 else error.message
             return self._page(session, form, errors=errors, refusal=refusal, status=error.status)
         onward = next_page(self.state, intent) if intent is not None else after_session(self.state, session)
         return redirect(onward) or message("Done", "This page can be closed.")
@@ -142,3 +144,8 @@ class CheckoutPage:
             return None
         self.state.clock.run_due()
         return self.state.store["checkout.session"].get(f"cs_{found.group(1)}")
+
+
+def _advised(refusal: str) -> str:
+    """A refusal of the bank, and what the customer can do about it."""
+    return f"{refusal} Try again or use another payment method."
