@@ -21,8 +21,8 @@ def django_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], HttpRespon
 
     @csrf_exempt
     def webhooks(request: HttpRequest) -> HttpResponse:
-        refusal = _refusal(receiver, request)
-        return refusal or _response(receiver.receive_now(request.body, request.META))
+        body = _read(request, receiver.largest_body)
+        return _response(receiver.receive_now(body, request.META)) if isinstance(body, bytes) else body
 
     return webhooks
 
@@ -37,23 +37,29 @@ def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Awai
 
     @csrf_exempt
     async def webhooks(request: HttpRequest) -> HttpResponse:
-        refusal = _refusal(receiver, request)
-        return refusal or _response(await receiver.receive(request.body, request.META))
+        body = _read(request, receiver.largest_body)
+        return _response(await receiver.receive(body, request.META)) if isinstance(body, bytes) else body
 
     return webhooks
 
 
-def _refusal(receiver: WebhookReceiver, request: HttpRequest) -> HttpResponse | None:
+def _read(request: HttpRequest, limit: int) -> bytes | HttpResponse:
+    """The body, or what to refuse the request with."""
     from django.core.exceptions import RequestDataTooBig
     from django.http import HttpResponse, HttpResponseNotAllowed
 
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
+    meta = request.META
     try:
-        too_large = len(request.body) > receiver.largest_body
+        if meta.get("wsgi.input_terminated") and not meta.get("CONTENT_LENGTH"):
+            # On WSGI, Django takes a body in chunks for an empty one; the server knows where it ends.
+            body: bytes = meta["wsgi.input"].read(limit + 1)
+        else:
+            body = request.body
     except RequestDataTooBig:
-        too_large = True
-    return HttpResponse(status=413) if too_large else None
+        return HttpResponse(status=413)
+    return body if len(body) <= limit else HttpResponse(status=413)
 
 
 def _response(reply: Reply) -> HttpResponse:

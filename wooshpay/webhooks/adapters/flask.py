@@ -20,9 +20,14 @@ def flask_view(receiver: WebhookReceiver) -> Callable[[], Response]:
     from flask import Response, request
 
     def wooshpay_webhooks() -> Response:
-        if (request.content_length or 0) > receiver.largest_body:
+        length, limit = request.content_length, receiver.largest_body
+        # In chunks, a body tells its length only by ending.
+        body = b"" if length is None or length > limit else request.get_data(cache=False)
+        while length is None and len(body) <= limit and (part := request.stream.read(limit + 1)):
+            body += part
+        if (length or len(body)) > limit:
             return Response(status=413)
-        reply = receiver.receive_now(request.get_data(cache=False), request.headers)
+        reply = receiver.receive_now(body, request.headers)
         return Response(reply.text, reply.status, mimetype="text/plain")
 
     return wooshpay_webhooks
