@@ -144,6 +144,15 @@ async def test_with_a_slow_payment_it_is_paid_later(api: Api, sandbox: Sandbox) 
     assert len(sandbox.store.events("checkout.session.completed")) == 1
 
 
+async def test_a_slow_payment_that_fails_leaves_it_complete_and_unpaid(api: Api, sandbox: Sandbox) -> None:
+    session = await api.make(PATH, order())
+    await pay(api, session, "4000000000000051")
+    sandbox.clock.advance(minutes=2)
+    after = sandbox.store.get(session["id"])
+    assert (after["status"], after["payment_status"]) == ("complete", "unpaid")
+    assert sandbox.store.get(session["payment_intent"])["status"] == "requires_payment_method"
+
+
 async def test_a_customer_is_made_when_asked_for(api: Api, sandbox: Sandbox) -> None:
     session = await api.make(PATH, order(customer_creation="always"))
     await api.browse(session["url"], card_form(email="ada@example.com", name="Ada"))

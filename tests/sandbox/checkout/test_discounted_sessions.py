@@ -82,7 +82,7 @@ async def test_what_is_paid_is_the_total(api: Api, sandbox: Sandbox) -> None:
     [
         ([{"coupon": "coupon_1"}], 404, "discounts[0][coupon]"),
         ([{"promotion_code": "promo_1"}], 404, "discounts[0][promotion_code]"),
-        ([{}], 400, "discounts[0][coupon]"),
+        ([{"coupon": ""}], 400, "discounts[0][coupon]"),
         ([{"coupon": "a"}, {"coupon": "b"}], 400, "discounts"),
         ([{"coupon": "a", "promotion_code": "b"}], 400, "discounts[0][promotion_code]"),
     ],

@@ -6,6 +6,7 @@
                   open      the payment succeeds                           complete, paid
                   open      the payment is authorized or processing        complete, unpaid
                   complete  the payment is captured or confirmed           complete, paid
+                  complete  it is not, after all                           complete, unpaid
                   open      nothing to pay, confirmed on the page          complete, no_payment_required
     subscription  (new)     create                                         open, unpaid
                   open      the first invoice is paid                      complete, paid

@@ -18,7 +18,7 @@ from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import catalog, coupons
 from wooshpay.sandbox.lifecycles.catalog import PricePlan
-from wooshpay.sandbox.rules.discounts import amount_off, spread
+from wooshpay.sandbox.rules.discounts import amount_off, covers, spread
 from wooshpay.sandbox.rules.pricing import amount_of
 
 MOST_LINES: Final = 100
@@ -244,5 +244,4 @@ def _make_discount(state: State, session: Record, reduction: Reduction) -> Recor
 
 
 def _is_for(state: State, coupon: JsonObject, item: Record) -> bool:
-    products: list[str] = (coupon.get("applies_to") or {}).get("products") or []
-    return not products or state.need("price", item["price"])["product"] in products
+    return covers(coupon, state.need("price", item["price"])["product"])

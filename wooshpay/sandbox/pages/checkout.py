@@ -124,7 +124,7 @@ class CheckoutPage:
             session=seen,
             heading=wording.heading(seen),
             plan=wording.plan(seen, trial_days, coupon) if session["mode"] == "subscription" else None,
-            every=wording.every,
+            billed=wording.billed,
             discount=wording.reduction(coupon) if coupon is not None else None,
             takes_codes=session.private["allow_codes"],
             code=code,

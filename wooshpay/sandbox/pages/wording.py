@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.pages.templates import money
-from wooshpay.sandbox.rules.discounts import amount_off
+from wooshpay.sandbox.rules.discounts import amount_off, covers
 from wooshpay.sandbox.rules.pricing import amount_of
 
 _DONE: Final = {
@@ -42,10 +42,13 @@ def button(session: JsonObject, trial_days: int | None) -> str:
     return f"Pay {amount} and subscribe" if session["mode"] == "subscription" else f"Pay {amount}"
 
 
-def every(recurring: Mapping[str, Any]) -> str:
-    """How often: ``per month``, ``every 3 months``."""
-    count, interval = recurring["interval_count"], recurring["interval"]
-    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
+def billed(recurring: Mapping[str, Any]) -> str:
+    """How often a line is billed: ``every month``, ``every 3 months``."""
+    return f"every {_period(recurring)}"
+
+
+def _each(recurring: Mapping[str, Any]) -> str:
+    return f"per {recurring['interval']}" if recurring["interval_count"] == 1 else billed(recurring)
 
 
 def plan(session: JsonObject, trial_days: int | None, coupon: JsonObject | None) -> str | None:
@@ -53,7 +56,7 @@ def plan(session: JsonObject, trial_days: int | None, coupon: JsonObject | None)
     items = [item for item in session["line_items"]["data"] if item["price"].get("recurring")]
     if not items:
         return None
-    often = every(items[0]["price"]["recurring"])
+    often = _each(items[0]["price"]["recurring"])
     full, reduced = _due_each_time(items, coupon)
     currency: str = session["currency"]
     costs = f"{money(full, currency)} {often}"
@@ -86,11 +89,8 @@ def _due_each_time(items: Sequence[JsonObject], coupon: JsonObject | None) -> tu
     full = sum(amounts)
     if coupon is None:
         return full, full
-    products: list[str] = (coupon.get("applies_to") or {}).get("products") or []
     covered = sum(
-        amount
-        for item, amount in zip(items, amounts, strict=True)
-        if not products or item["price"]["product"]["id"] in products
+        amount for item, amount in zip(items, amounts, strict=True) if covers(coupon, item["price"]["product"]["id"])
     )
     return full, full - amount_off(coupon, covered, items[0]["currency"])
 

@@ -32,6 +32,13 @@ def is_for_currency(coupon: Mapping[str, Any], currency: str) -> bool:
     return coupon.get("percent_off") is not None or str(coupon["currency"]).upper() == currency.upper()
 
 
+def covers(coupon: Mapping[str, Any], product: str) -> bool:
+    """Whether a coupon is for a product: for every one, unless it names some."""
+    applies_to: Mapping[str, Sequence[str]] = coupon.get("applies_to") or {}
+    products = applies_to.get("products") or ()
+    return not products or product in products
+
+
 def spread(discount: int, amounts: Sequence[int]) -> list[int]:
     """Split a discount over lines in proportion to their amounts; the parts add up to it exactly.
 
