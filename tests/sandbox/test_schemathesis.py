@@ -11,7 +11,8 @@ from wooshpay.api import declarations
 
 PROGRAM = Path(__file__).with_name("published.py")
 EXAMPLES = 6
-SECONDS = 40
+# A net for a machine that is very slow; alone it takes half a minute.
+SECONDS = 300
 
 
 async def test_no_server_error_and_no_answer_outside_the_document() -> None:
@@ -21,7 +22,7 @@ async def test_no_server_error_and_no_answer_outside_the_document() -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, errors = await asyncio.wait_for(child.communicate(), SECONDS * 3)
+    out, errors = await asyncio.wait_for(child.communicate(), SECONDS + 60)
     assert out, errors.decode()
     report = json.loads(out)
     assert report["findings"] == {}

@@ -60,7 +60,7 @@ def retrieve_payment_method(state: State, params: Params) -> JsonObject:
     customer = state.need("customer", params.path["customer_id"])
     method = state.need("payment_method", params.path["paymentmethod_id"])
     if method.get("customer") != customer.id:
-        raise not_found(f"payment method of the customer {customer.id}", method.id)
+        raise not_found("payment_method of this customer", method.id)
     return state.view(method)
 
 
