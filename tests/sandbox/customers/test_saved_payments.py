@@ -166,7 +166,7 @@ async def test_a_wallet_saved_for_it_is_charged_without_its_page(api: Api) -> No
 
 @pytest.mark.parametrize("flag", ["off_session", "off-session"])
 async def test_a_wallet_that_was_not_saved_for_it_is_refused_off_session(api: Api, flag: str) -> None:
-    body = payment(confirm=True, payment_method_data={"type": "alipay"}, **{flag: True})
+    body = {**payment(confirm=True, payment_method_data={"type": "alipay"}), flag: True}
     reply = await api.post(PATH, body)
     assert (reply.status, reply.error["decline_code"]) == (402, "authentication_required")
 
