@@ -11,9 +11,6 @@ the handler failed                                         500, so that WooshPay
 the inbox cannot be reached                                503, so that WooshPay comes again
 """
 
-# The last overload of `on` is for any text, and so for the types of the others too: the first that fits counts.
-# mypy: disable-error-code="overload-overlap"
-
 from __future__ import annotations
 
 import asyncio
@@ -22,60 +19,24 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from wooshpay.errors import ConfigurationError, WebhookError
+from wooshpay.errors import WebhookError
 from wooshpay.webhooks.events import construct
+from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Inbox, InboxError
 from wooshpay.webhooks.inbox.current import Work, working
 from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets, raw_body
-from wooshpay.webhooks.typed import CLASSES
 
 if TYPE_CHECKING:
-    from wooshpay.api.charges import Charge
-    from wooshpay.api.checkout.sessions import CheckoutSession
-    from wooshpay.api.disputes import Dispute
     from wooshpay.api.events import Event
-    from wooshpay.api.invoices import Invoice
-    from wooshpay.api.payment_intents import PaymentIntent
-    from wooshpay.api.payment_links import PaymentLink
-    from wooshpay.api.payouts import Payout
-    from wooshpay.api.products import Product
-    from wooshpay.api.refunds import Refund
-    from wooshpay.api.setup_intents import SetupIntent
-    from wooshpay.api.subscriptions import Subscription
     from wooshpay.transport.loop import PrivateLoop
-    from wooshpay.webhooks.typed import (
-        ChargeEvent,
-        CheckoutSessionEvent,
-        DisputeEvent,
-        EventOf,
-        InvoiceEvent,
-        PaymentIntentEvent,
-        PaymentLinkEvent,
-        PayoutEvent,
-        ProductEvent,
-        RefundEvent,
-        SetupIntentEvent,
-        SubscriptionEvent,
-    )
 
-E = TypeVar("E")
-R = TypeVar("R")
 T = TypeVar("T")
-
-Handler: TypeAlias = "Callable[[Event], object]"
 
 LARGEST_BODY: Final = 1024 * 1024
 
 _logger = logging.getLogger("wooshpay.webhooks")
-_CLASS_OF: Final[dict[str, str]] = {type: name for name, types in CLASSES.items() for type in get_args(types)}
-
-
-class Registration(Protocol[E]):
-    """The decorator that `WebhookReceiver.on` gives."""
-
-    def __call__(self, handler: Callable[[E], R], /) -> Callable[[E], R]: ...
 
 
 class Reply(NamedTuple):
@@ -92,7 +53,7 @@ class Reply(NamedTuple):
     event_id: str | None = None
 
 
-class WebhookReceiver:
+class WebhookReceiver(Handlers):
     """Verifies deliveries and hands each event to its handler: once, if it has an inbox.
 
         receiver = WebhookReceiver(os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=SqliteInbox("webhooks.db"))
@@ -124,14 +85,13 @@ class WebhookReceiver:
         largest_body: int = LARGEST_BODY,
         now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         check_secrets(secrets)
         self._secrets = secrets
         self._inbox = inbox
         self._tolerance = tolerance
         self.largest_body = largest_body
         self._now = now
-        self._handlers: dict[str, Handler] = {}
-        self._other: Handler | None = None
         # Events whose handler is through while the inbox could not be told.
         self._unmarked: dict[str, Claim] = {}
         self._loop: PrivateLoop | None = None
@@ -139,70 +99,6 @@ class WebhookReceiver:
 
     def __repr__(self) -> str:
         return f"<WebhookReceiver of {', '.join(sorted(self._handlers)) or 'nothing'}>"
-
-    # ---- handlers
-
-    @overload
-    def on(  # pyright: ignore[reportOverlappingOverload]  # as for mypy above
-        self, type: PaymentIntentEvent, /, *more: PaymentIntentEvent
-    ) -> Registration[EventOf[PaymentIntent]]: ...
-    @overload
-    def on(
-        self, type: CheckoutSessionEvent, /, *more: CheckoutSessionEvent
-    ) -> Registration[EventOf[CheckoutSession]]: ...
-    @overload
-    def on(self, type: RefundEvent, /, *more: RefundEvent) -> Registration[EventOf[Refund]]: ...
-    @overload
-    def on(self, type: ChargeEvent, /, *more: ChargeEvent) -> Registration[EventOf[Charge]]: ...
-    @overload
-    def on(self, type: DisputeEvent, /, *more: DisputeEvent) -> Registration[EventOf[Dispute]]: ...
-    @overload
-    def on(self, type: InvoiceEvent, /, *more: InvoiceEvent) -> Registration[EventOf[Invoice]]: ...
-    @overload
-    def on(self, type: SubscriptionEvent, /, *more: SubscriptionEvent) -> Registration[EventOf[Subscription]]: ...
-    @overload
-    def on(self, type: SetupIntentEvent, /, *more: SetupIntentEvent) -> Registration[EventOf[SetupIntent]]: ...
-    @overload
-    def on(self, type: PayoutEvent, /, *more: PayoutEvent) -> Registration[EventOf[Payout]]: ...
-    @overload
-    def on(self, type: PaymentLinkEvent, /, *more: PaymentLinkEvent) -> Registration[EventOf[PaymentLink]]: ...
-    @overload
-    def on(self, type: ProductEvent, /, *more: ProductEvent) -> Registration[EventOf[Product]]: ...
-    @overload
-    def on(self, type: str, /, *more: str) -> Registration[Event]: ...
-    def on(self, type: str, /, *more: str) -> Registration[Any]:
-        """Register the handler of events of some types: a plain function or an asynchronous one.
-
-        For a known type, ``event.data.object`` is sure to be of its class. An event that holds something else goes to
-        the handler of `other`, and fails where there is none, so that nothing is lost in silence.
-
-        Args:
-            type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.
-            more: Further types for the same handler.
-
-        Raises:
-            ConfigurationError: A type has a handler already.
-        """
-
-        def register(handler: Callable[[Any], R]) -> Callable[[Any], R]:
-            for name in (type, *more):
-                if name in self._handlers:
-                    raise ConfigurationError(f"{name} has a handler already; an event is for one handler.")
-                self._handlers[name] = handler
-            return handler
-
-        return register
-
-    def other(self, handler: Callable[[Event], R]) -> Callable[[Event], R]:
-        """Register the handler of all events that no other handler is for, unknown types included.
-
-        Raises:
-            ConfigurationError: There is one already.
-        """
-        if self._other is not None:
-            raise ConfigurationError("There is a handler of other events already.")
-        self._other = handler
-        return handler
 
     # ---- receiving
 
@@ -273,16 +169,13 @@ class WebhookReceiver:
         except WebhookError as error:
             _logger.warning("A delivery was refused: %s", error)
             return Reply(400, str(error))
-        handler = self._handlers.get(event.type)
-        if handler is not None and not _is_about(event):
-            _logger.error("Event %s of type %s is not about what events of its type are about.", event.id, event.type)
-            if self._other is None:
-                return Reply(500, "The event is not about what events of its type are about.", event.id)
-            handler = self._other
-        handler = handler or self._other
-        if handler is None:
+        handler = self.handler_of(event)
+        if handler is not None:
+            return event, handler
+        if not self.handles(event.type):
             return Reply(200, f"Nobody handles {event.type} here.", event.id)
-        return event, handler
+        _logger.error("Event %s of type %s is not about what events of its type are about.", event.id, event.type)
+        return Reply(500, "The event is not about what events of its type are about.", event.id)
 
     async def _receive_once(self, inbox: Inbox, event: Event, handler: Handler) -> Reply:
         try:
@@ -442,12 +335,6 @@ async def _nothing() -> None:
 
 def _ignore(interruption: BaseException, work: object) -> None:
     """The interruption goes on to the caller; the claim is given back on its way."""
-
-
-def _is_about(event: Event) -> bool:
-    """Whether an event of a known type holds an object of the class that its type promises."""
-    name = _CLASS_OF.get(event.type)
-    return name is None or type(event.data.object).__name__ == name
 
 
 def _done(event: Event) -> Reply:

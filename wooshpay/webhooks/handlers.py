@@ -1,0 +1,139 @@
+"""Which handler an event is for."""
+
+# The last overload of `on` is for any text, and so for the types of the others too: the first that fits counts.
+# mypy: disable-error-code="overload-overlap"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, get_args, overload
+
+from wooshpay.errors import ConfigurationError
+from wooshpay.webhooks.typed import CLASSES
+
+if TYPE_CHECKING:
+    from wooshpay.api.charges import Charge
+    from wooshpay.api.checkout.sessions import CheckoutSession
+    from wooshpay.api.disputes import Dispute
+    from wooshpay.api.events import Event
+    from wooshpay.api.invoices import Invoice
+    from wooshpay.api.payment_intents import PaymentIntent
+    from wooshpay.api.payment_links import PaymentLink
+    from wooshpay.api.payouts import Payout
+    from wooshpay.api.products import Product
+    from wooshpay.api.refunds import Refund
+    from wooshpay.api.setup_intents import SetupIntent
+    from wooshpay.api.subscriptions import Subscription
+    from wooshpay.webhooks.typed import (
+        ChargeEvent,
+        CheckoutSessionEvent,
+        DisputeEvent,
+        EventOf,
+        InvoiceEvent,
+        PaymentIntentEvent,
+        PaymentLinkEvent,
+        PayoutEvent,
+        ProductEvent,
+        RefundEvent,
+        SetupIntentEvent,
+        SubscriptionEvent,
+    )
+
+E = TypeVar("E")
+R = TypeVar("R")
+
+Handler: TypeAlias = "Callable[[Event], object]"
+
+CLASS_OF: Final[dict[str, str]] = {type: name for name, types in CLASSES.items() for type in get_args(types)}
+"""Type of event to the name of the class of the object that it is about."""
+
+
+class Registration(Protocol[E]):
+    """The decorator that `WebhookReceiver.on` gives."""
+
+    def __call__(self, handler: Callable[[E], R], /) -> Callable[[E], R]: ...
+
+
+class Handlers:
+    """The handlers of events by type, and the one for everything else."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self._other: Handler | None = None
+
+    @overload
+    def on(  # pyright: ignore[reportOverlappingOverload]  # as for mypy above
+        self, type: PaymentIntentEvent, /, *more: PaymentIntentEvent
+    ) -> Registration[EventOf[PaymentIntent]]: ...
+    @overload
+    def on(
+        self, type: CheckoutSessionEvent, /, *more: CheckoutSessionEvent
+    ) -> Registration[EventOf[CheckoutSession]]: ...
+    @overload
+    def on(self, type: RefundEvent, /, *more: RefundEvent) -> Registration[EventOf[Refund]]: ...
+    @overload
+    def on(self, type: ChargeEvent, /, *more: ChargeEvent) -> Registration[EventOf[Charge]]: ...
+    @overload
+    def on(self, type: DisputeEvent, /, *more: DisputeEvent) -> Registration[EventOf[Dispute]]: ...
+    @overload
+    def on(self, type: InvoiceEvent, /, *more: InvoiceEvent) -> Registration[EventOf[Invoice]]: ...
+    @overload
+    def on(self, type: SubscriptionEvent, /, *more: SubscriptionEvent) -> Registration[EventOf[Subscription]]: ...
+    @overload
+    def on(self, type: SetupIntentEvent, /, *more: SetupIntentEvent) -> Registration[EventOf[SetupIntent]]: ...
+    @overload
+    def on(self, type: PayoutEvent, /, *more: PayoutEvent) -> Registration[EventOf[Payout]]: ...
+    @overload
+    def on(self, type: PaymentLinkEvent, /, *more: PaymentLinkEvent) -> Registration[EventOf[PaymentLink]]: ...
+    @overload
+    def on(self, type: ProductEvent, /, *more: ProductEvent) -> Registration[EventOf[Product]]: ...
+    @overload
+    def on(self, type: str, /, *more: str) -> Registration[Event]: ...
+    def on(self, type: str, /, *more: str) -> Registration[Any]:
+        """Register the handler of events of some types: a plain function or an asynchronous one.
+
+        For a known type, ``event.data.object`` is sure to be of its class. An event that holds something else goes to
+        the handler of `other`, and fails where there is none, so that nothing is lost in silence.
+
+        Args:
+            type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.
+            more: Further types for the same handler.
+
+        Raises:
+            ConfigurationError: A type has a handler already.
+        """
+
+        def register(handler: Callable[[Any], R]) -> Callable[[Any], R]:
+            for name in (type, *more):
+                if name in self._handlers:
+                    raise ConfigurationError(f"{name} has a handler already; an event is for one handler.")
+                self._handlers[name] = handler
+            return handler
+
+        return register
+
+    def other(self, handler: Callable[[Event], R]) -> Callable[[Event], R]:
+        """Register the handler of all events that no other handler is for, unknown types included.
+
+        Raises:
+            ConfigurationError: There is one already.
+        """
+        if self._other is not None:
+            raise ConfigurationError("There is a handler of other events already.")
+        self._other = handler
+        return handler
+
+    def handles(self, type: str) -> bool:
+        """Whether a type of event has a handler of its own."""
+        return type in self._handlers
+
+    def handler_of(self, event: Event) -> Handler | None:
+        """The handler that an event is for. What is not about what its type promises is for the other one."""
+        handler = self._handlers.get(event.type) if is_about(event) else None
+        return handler or self._other
+
+
+def is_about(event: Event) -> bool:
+    """Whether an event of a known type holds an object of the class that its type promises."""
+    name = CLASS_OF.get(event.type)
+    return name is None or type(event.data.object).__name__ == name
