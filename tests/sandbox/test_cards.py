@@ -40,7 +40,7 @@ async def test_accepted(api: Api, number: str) -> None:
     assert (await api.make("/v1/payment_intents", payment(number)))["status"] == "succeeded"
 
 
-@pytest.mark.parametrize("number", ["4761344136141390", "4000002500003155", "4000008400001629"])
+@pytest.mark.parametrize("number", ["4761344136141390", "4000002500003155", "4000002760003184", "4000008400001629"])
 async def test_challenged(api: Api, number: str) -> None:
     assert (await api.make("/v1/payment_intents", payment(number)))["status"] == "requires_action"
 

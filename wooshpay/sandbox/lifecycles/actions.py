@@ -51,7 +51,7 @@ def next_action(state: State, intent: Record, method: Record) -> JsonObject:
 
 def code_of(intent: Record, type: str) -> str:
     """What stands in the QR code of a payment. No bank reads it."""
-    return f"WOOSHPAY-SANDBOX:{type}:{intent.id}"
+    return f"SANDBOX:{type}:{intent.id}"
 
 
 def _three_d_secure(intent: Record) -> str | None:
