@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import wooshpay
 from benchmarks.report import Figure, as_json, as_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -41,27 +44,29 @@ def test_json_holds_the_same() -> None:
     assert (row["values"], row["ratio"], row["met"]) == ({"a": 3.0, "b": 2.0}, 1.5, False)
 
 
-def test_the_command_measures_the_sandbox() -> None:
+def measure(*arguments: str) -> dict[str, dict[str, Any]]:
+    """Run the command; give its figures by what was measured. The package is the one that is tested here."""
+    path = os.pathsep.join([str(Path(wooshpay.__file__).parents[1]), str(ROOT), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "benchmarks",
-            "sandbox",
-            "--rounds",
-            "1",
-            "--requests",
-            "20",
-            "--large",
-            "1500",
-            "--json",
-        ],
+        [sys.executable, "-m", "benchmarks", *arguments, "--json"],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    figures = {row["what"]: row for row in json.loads(run.stdout)["figures"]}
+    return {row["what"]: row for row in json.loads(run.stdout)["figures"]}
+
+
+def test_the_command_measures_the_sandbox() -> None:
+    figures = measure("sandbox", "--rounds", "1", "--requests", "20", "--large", "1500")
     assert {"From start to first answer", "Create", "Retrieve", "Page of 100, newest"} <= set(figures)
+    assert all(value > 0 for row in figures.values() for value in row["values"].values() if value is not None)
+
+
+def test_the_command_measures_webhooks_and_every_inbox() -> None:
+    figures = measure("webhooks", "--rounds", "1", "--seconds", "0.1", "--ids", "2000")
+    inboxes = {f"Claim and done, {store}" for store in ("memory", "sqlite", "redis", "postgres")}
+    assert inboxes < set(figures)
     assert all(value > 0 for row in figures.values() for value in row["values"].values() if value is not None)
