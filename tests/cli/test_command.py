@@ -24,7 +24,7 @@ def test_the_version() -> None:
 def test_help_names_every_command() -> None:
     run = wooshpay("--help")
     assert run.returncode == 0
-    for command in ("api", "demo", "openapi", "sandbox"):
+    for command in ("api", "demo", "listen", "openapi", "sandbox", "trigger"):
         assert f"\n  {command} " in run.stdout
 
 

@@ -13,8 +13,10 @@ from wooshpay import __version__
 _COMMANDS: Final[dict[str, str]] = {
     "api": "wooshpay.cli.api",
     "demo": "wooshpay.cli.demo",
+    "listen": "wooshpay.cli.listen",
     "openapi": "wooshpay.cli.openapi",
     "sandbox": "wooshpay.cli.sandbox",
+    "trigger": "wooshpay.cli.trigger",
 }
 
 _INTERRUPTED: Final = 130

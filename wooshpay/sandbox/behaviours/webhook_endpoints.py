@@ -46,7 +46,7 @@ def register(state: State, url: str) -> None:
     Raises:
         SandboxError: The address is none for webhooks.
     """
-    _check_url(url)
+    check_url(url)
     secret = state.account.webhook_secret
     if not any(endpoint["secret"] == secret for endpoint in state.store["webhook_endpoint"].where(url=url)):
         fields: JsonObject = {"api_version": API_VERSION, "description": None, "metadata": {}}
@@ -109,11 +109,16 @@ def _events(params: Params) -> list[str] | None:
 def _url(params: Params) -> str | None:
     url = params.text("url")
     if url is not None:
-        _check_url(url)
+        check_url(url)
     return url
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Refuse an address that is none for webhooks.
+
+    Raises:
+        SandboxError: It is neither https nor on this machine or network.
+    """
     if not is_web_address(url) or (urlsplit(url).scheme.lower() == "http" and not _is_local(url)):
         raise SandboxError(
             "url must start with https://; http:// is for endpoints on this machine or network.",

@@ -1,0 +1,186 @@
+"""``wooshpay trigger``: one signed, realistic event for an endpoint under development."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import BinaryIO, Final
+
+import aiohttp
+import attrs
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from wooshpay import ConfigurationError, webhooks
+from wooshpay.api.events import DOCUMENTED_EVENT_TYPES, INFERRED_EVENT_TYPES, THIRD_PARTY_EVENT_TYPES
+from wooshpay.cli.endpoints import read_url, unknown
+from wooshpay.cli.scenes import SCENES, make_event
+from wooshpay.cli.stage import open_stage
+from wooshpay.core.json import JsonObject, dumps, is_object, loads
+from wooshpay.core.redaction import redact
+
+TIMEOUT_SECONDS: Final = 10.0
+_MOST: Final = 1000
+# Of an answer's text: enough for the sentence that says why.
+_LONGEST_TEXT: Final = 300
+
+
+@click.command("trigger", short_help="Send a signed test event to your endpoint.")
+@click.argument("event", required=False)
+@click.option("--to", "url", metavar="URL", callback=read_url, help="Your endpoint: https, or http on this network.")
+@click.option(
+    "--secret",
+    envvar="WOOSHPAY_WEBHOOK_SECRET",
+    show_envvar=True,
+    metavar="SECRET",
+    help="The endpoint's secret, whsec_...; better in the variable, where no list of processes shows it.",
+)
+@click.option(
+    "--object",
+    "file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The JSON object that the event is about, in place of one made in a sandbox; - reads standard input.",
+)
+@click.option("--count", type=click.IntRange(1, _MOST), default=1, show_default=True, help="Send so many events.")
+@click.option("--duplicate", is_flag=True, help="Send every event twice, as WooshPay may.")
+@click.option("--list", "listing", is_flag=True, help="Show the types of events, and send nothing.")
+def command(
+    event: str | None,
+    url: str | None,
+    secret: str | None,
+    file: BinaryIO | None,
+    count: int,
+    duplicate: bool,
+    listing: bool,
+) -> None:
+    """Send one signed, realistic EVENT to your endpoint, such as payment_intent.succeeded.
+
+    What the event tells of is really done in a sandbox of its own, so its object is what WooshPay would send. No
+    account and no network are needed, and nothing is charged.
+
+    Exits with 0 if every answer was 2xx, and with 1 if one was not.
+    """
+    # A call of the stage's that Ctrl-C cuts off is logged, as money may have moved. Here it cannot have.
+    logging.getLogger("wooshpay").addHandler(logging.NullHandler())
+    console = Console(highlight=False)
+    if listing:
+        _list(console)
+        return
+    if event is None:
+        raise click.UsageError("Name an EVENT, such as payment_intent.succeeded; --list shows all.")
+    if url is None:
+        raise click.UsageError("Say where your endpoint is, with --to URL.")
+    about = _read(file) if file is not None else None
+    if about is None and event not in SCENES:
+        raise click.UsageError(f"{unknown(event)} Any other type takes --object FILE.")
+    _check(secret)
+    with open_stage() as stage:
+        events = [make_event(stage, event, about) for _ in range(count)]
+    copies = 2 if duplicate else 1
+    answers = asyncio.run(_send([made for made in events for _ in range(copies)], url, secret or "", console))
+    if not all(answer.succeeded for answer in answers):
+        raise SystemExit(1)
+
+
+@attrs.frozen
+class Answer:
+    """What the endpoint said.
+
+    Attributes:
+        status: The HTTP status; ``None`` where no answer came.
+        text: What it said beside, or why no answer came.
+        seconds: How long it took.
+    """
+
+    status: int | None
+    text: str
+    seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the endpoint took the event."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def _check(secret: str | None) -> None:
+    if not secret:
+        raise click.UsageError("There is no secret to sign with: set WOOSHPAY_WEBHOOK_SECRET, or pass --secret.")
+    try:
+        webhooks.sign(b"{}", secret)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _read(file: BinaryIO) -> JsonObject:
+    try:
+        value = loads(file.read())
+    except (ValueError, RecursionError):
+        raise click.UsageError(f"{file.name} is not JSON.") from None
+    if not is_object(value):
+        raise click.UsageError(f"{file.name} holds no JSON object.")
+    if value.get("object") == "event":
+        raise click.UsageError(f"{file.name} holds a whole event: leave only what is under data.object.")
+    return value
+
+
+async def _send(events: list[JsonObject], url: str, secret: str, console: Console) -> list[Answer]:
+    answers: list[Answer] = []
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-trigger"}) as session:
+        for event in events:
+            answers.append(await _post(session, url, dumps(event), secret))
+            _show(console, event, answers[-1])
+    return answers
+
+
+async def _post(session: aiohttp.ClientSession, url: str, body: bytes, secret: str) -> Answer:
+    headers = {"Content-Type": "application/json", "Wooshpay-Signature": webhooks.sign(body, secret)}
+    began = time.monotonic()
+    try:
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            plain = response.content_type in {"text/plain", "application/json"}
+            text = (await response.content.read(_LONGEST_TEXT)).decode(errors="replace") if plain else ""
+            return Answer(response.status, text, time.monotonic() - began)
+    except TimeoutError:
+        return Answer(None, f"No answer within {TIMEOUT_SECONDS:g} seconds.", time.monotonic() - began)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return Answer(None, f"No answer: {error or type(error).__name__}.", time.monotonic() - began)
+
+
+def _show(console: Console, event: JsonObject, answer: Answer) -> None:
+    style = "green" if answer.succeeded else "red"
+    status = str(answer.status or "---")
+    took = f"{answer.seconds * 1000:.0f} ms"
+    if not console.is_terminal:
+        click.echo("\t".join((event["type"], event["id"], status, took)))
+        if not answer.succeeded and answer.text:
+            click.echo(_one_line(answer.text), err=True)
+        return
+    console.print(Text.assemble((status, style), "  ", (event["type"], "bold")), soft_wrap=True)
+    about = event["data"]["object"].get("id", "no id")
+    console.print(Text(f"     {event['id']} about {about}, {took}", "dim"), soft_wrap=True)
+    if not answer.succeeded and answer.text:
+        console.print(Padding(Text(_one_line(answer.text), style), (0, 0, 0, 5)))
+
+
+def _one_line(text: str) -> str:
+    """What a stranger's server said, without secrets and without anything that moves a terminal's cursor."""
+    return redact(" ".join("".join(sign if sign.isprintable() else " " for sign in text).split()))
+
+
+def _list(console: Console) -> None:
+    ways: dict[str, str] = {
+        **dict.fromkeys(DOCUMENTED_EVENT_TYPES, "documented"),
+        **dict.fromkeys(INFERRED_EVENT_TYPES, "inferred"),
+        **dict.fromkeys(THIRD_PARTY_EVENT_TYPES, "third party"),
+    }
+    for type in SCENES:
+        way = ways.get(type, "inferred")
+        if console.is_terminal:
+            console.print(Text.assemble(f"{type:<42}", (way, "dim")), soft_wrap=True)
+        else:
+            click.echo(f"{type}\t{way}")
