@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from wooshpay.errors import APIError as APIError
     from wooshpay.errors import AuthenticationError as AuthenticationError
     from wooshpay.errors import CardError as CardError
+    from wooshpay.errors import ClaimLost as ClaimLost
     from wooshpay.errors import ConfigurationError as ConfigurationError
     from wooshpay.errors import ConflictError as ConflictError
     from wooshpay.errors import ConnectError as ConnectError
     from wooshpay.errors import DecodeError as DecodeError
     from wooshpay.errors import IdempotencyError as IdempotencyError
+    from wooshpay.errors import InboxError as InboxError
     from wooshpay.errors import InvalidRequestError as InvalidRequestError
     from wooshpay.errors import NotFoundError as NotFoundError
     from wooshpay.errors import PayloadError as PayloadError
@@ -67,11 +69,13 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "APIError",
         "AuthenticationError",
         "CardError",
+        "ClaimLost",
         "ConfigurationError",
         "ConflictError",
         "ConnectError",
         "DecodeError",
         "IdempotencyError",
+        "InboxError",
         "InvalidRequestError",
         "NotFoundError",
         "PayloadError",

@@ -258,3 +258,11 @@ class TimestampError(WebhookError):
 
 class PayloadError(WebhookError):
     """The body is not the raw bytes that were received, or is not an event."""
+
+
+class InboxError(WooshPayError):
+    """The inbox could not be reached or read. Answer the delivery with HTTP 503: WooshPay sends it again."""
+
+
+class ClaimLost(WooshPayError):
+    """The lease ended and another worker took the event over, so what this one did was taken back."""

@@ -71,6 +71,8 @@ def test_the_hierarchy_is_the_one_that_the_design_names() -> None:
             errors.APIError,
             errors.DecodeError,
             errors.WebhookError,
+            errors.InboxError,
+            errors.ClaimLost,
         ],
         errors.TransportError: [errors.ConnectError, errors.TimeoutError, errors.ProtocolError],
         errors.APIError: [

@@ -11,15 +11,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from wooshpay.errors import PayloadError, SignatureError, TimestampError, WebhookError
+from wooshpay.errors import ClaimLost, InboxError, PayloadError, SignatureError, TimestampError, WebhookError
 from wooshpay.webhooks.events import construct, parse_unverified
 from wooshpay.webhooks.signature import Verified, sign, verify
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.inbox import (
-        ClaimLost,
         Inbox,
-        InboxError,
         MemoryInbox,
         PostgresInbox,
         RedisInbox,
@@ -62,8 +60,6 @@ _HOMES: Final[dict[str, str]] = {
     "SqliteInbox": "inbox",
     "RedisInbox": "inbox",
     "PostgresInbox": "inbox",
-    "InboxError": "inbox",
-    "ClaimLost": "inbox",
 }
 
 

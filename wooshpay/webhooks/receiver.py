@@ -21,10 +21,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from wooshpay.errors import WebhookError
+from wooshpay.errors import ClaimLost, InboxError, WebhookError
 from wooshpay.webhooks.events import construct
 from wooshpay.webhooks.handlers import Handler, Handlers
-from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Inbox, InboxError
+from wooshpay.webhooks.inbox.contract import Claim, Inbox
 from wooshpay.webhooks.inbox.current import Work, working
 from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets, raw_body
 

@@ -133,6 +133,16 @@ async def test_of_many_at_once_one_gets_the_event(open_inbox: Open) -> None:
         assert taken.count("held") == 15
 
 
+async def test_many_workers_that_start_at_once_on_an_empty_file_all_get_in(tmp_path: Path) -> None:
+    """SQLite switches to WAL without waiting for others: some would be told that the database is locked."""
+    for number in range(10):
+        inboxes = [SqliteInbox(tmp_path / f"inbox{number}.db") for _ in range(12)]
+        taken = await asyncio.gather(*(inbox.claim("evt_1") for inbox in inboxes))
+        assert sum(isinstance(claim, Claim) for claim in taken) == 1
+        for inbox in inboxes:
+            await inbox.close()
+
+
 async def test_counts(open_inbox: Open) -> None:
     inbox = open_inbox()
     assert await inbox.counts() == (0, 0)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from wooshpay.webhooks.inbox.contract import Claim, ClaimLost, Counts, Inbox, InboxError, Taken
+from wooshpay.errors import ClaimLost, InboxError
+from wooshpay.webhooks.inbox.contract import Claim, Counts, Inbox, Taken
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.inbox.memory import MemoryInbox

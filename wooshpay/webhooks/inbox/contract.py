@@ -21,7 +21,7 @@ from __future__ import annotations
 import secrets
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from wooshpay.errors import ConfigurationError, WooshPayError
+from wooshpay.errors import ConfigurationError
 
 LEASE: Final = 60.0
 RETENTION: Final = 7 * 86_400.0
@@ -30,14 +30,6 @@ SHORTEST_RETENTION: Final = 72 * 3_600.0
 
 Taken: TypeAlias = Literal["held", "done"]
 """Why an event cannot be claimed: another worker holds it, or it was done before."""
-
-
-class InboxError(WooshPayError):
-    """The inbox could not be reached or read. Answer the delivery with HTTP 503: WooshPay sends it again."""
-
-
-class ClaimLost(WooshPayError):
-    """The lease ended and another worker took the event over, so what this one did was taken back."""
 
 
 class Claim(NamedTuple):

@@ -6,17 +6,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from wooshpay.webhooks.inbox.contract import (
-    LEASE,
-    RETENTION,
-    Claim,
-    ClaimLost,
-    Counts,
-    InboxError,
-    Taken,
-    check_times,
-    new_claim,
-)
+from wooshpay.errors import ClaimLost, InboxError
+from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
 from wooshpay.webhooks.inbox.loops import PerLoop
 

@@ -6,16 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from wooshpay.webhooks.inbox.contract import (
-    LEASE,
-    RETENTION,
-    Claim,
-    Counts,
-    InboxError,
-    Taken,
-    check_times,
-    new_claim,
-)
+from wooshpay.errors import InboxError
+from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.loops import PerLoop
 
 if TYPE_CHECKING:

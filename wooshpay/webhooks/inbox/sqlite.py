@@ -12,17 +12,8 @@ from contextlib import contextmanager
 from os import PathLike, fspath, getpid
 from typing import Final, TypeVar
 
-from wooshpay.webhooks.inbox.contract import (
-    LEASE,
-    RETENTION,
-    Claim,
-    ClaimLost,
-    Counts,
-    InboxError,
-    Taken,
-    check_times,
-    new_claim,
-)
+from wooshpay.errors import ClaimLost, InboxError
+from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
 
 T = TypeVar("T")
@@ -50,6 +41,7 @@ _FORGET: Final = (
 )
 # So often a claim also forgets what is old, in a bounded step.
 _TIDY_EVERY: Final = 500
+_LOOK_AGAIN: Final = 0.02
 
 
 class SqliteInbox:
@@ -72,7 +64,7 @@ class SqliteInbox:
         *,
         lease: float = LEASE,
         retention: float = RETENTION,
-        busy: float = 10.0,
+        busy: float = 30.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         check_times(lease, retention)
@@ -183,19 +175,25 @@ class SqliteInbox:
             return work(self._connection)
 
     def _open(self) -> sqlite3.Connection:
+        deadline = time.monotonic() + self._busy
         with _as_inbox_error():
-            # Transactions are begun by hand, so that none is open by accident.
-            connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                # A power cut must not forget that something is done.
-                connection.execute("PRAGMA synchronous = FULL")
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+            while True:
+                # Transactions are begun by hand, so that none is open by accident.
+                connection = sqlite3.connect(
+                    self._path, timeout=self._busy, isolation_level=None, check_same_thread=False
+                )
+                try:
+                    _prepare(connection)
+                    return connection
+                except sqlite3.OperationalError as error:
+                    connection.close()
+                    # To switch to WAL, SQLite does not wait for others that have just opened the file.
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                except BaseException:
+                    connection.close()
+                    raise
+                time.sleep(_LOOK_AGAIN)
 
     def _close_connection(self) -> None:
         if self._connection is not None:
@@ -232,6 +230,14 @@ class SqliteInbox:
         now = self._now()
         # A claim whose lease ended so long ago is of an event that nobody delivers any more.
         return connection.execute(_FORGET, {"now": now, "lapsed": now - self._retention}).rowcount
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A power cut must not forget that something is done.
+    connection.execute("PRAGMA synchronous = FULL")
+    for statement in _SCHEMA:
+        connection.execute(statement)
 
 
 @contextmanager
