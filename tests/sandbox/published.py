@@ -39,7 +39,7 @@ from wooshpay.describe.operations import all_facts
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
 # The types of schemathesis are not known in full.
-REGISTRY: Any = checks.CHECKS  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+REGISTRY: Any = checks.CHECKS  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # so typed there
 LOAD: Any = schemathesis.openapi.from_dict
 EVERY_CHECK: Any = list(HealthCheck)
 CHECKED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
@@ -346,7 +346,7 @@ def main(arguments: list[str]) -> int:
         found: list[Any] = [result.ok() for result in schema.get_all_operations()]
         chosen = [each for each in found if options.only in each.definition.raw["operationId"]]
         # What makes objects comes first, what removes them last.
-        order_of: Callable[[Any], int] = lambda each: ["post", "get", "delete"].index(each.method)  # noqa: E731
+        order_of: Callable[[Any], int] = lambda each: ["post", "get", "delete"].index(each.method)  # noqa: E731  # its type stands beside it
         modes = schemathesis.GenerationMode
         for operation in sorted(chosen, key=order_of):
             run.objects.refresh()
