@@ -99,7 +99,7 @@ def test_odd_but_readable_answers_are_read_alike(data: bytes) -> None:
         {"deep": [Point(1)]},
         "\ud800",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_json_form_is_refused_by_both(dumps: Callable[[Any], bytes], value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
