@@ -53,7 +53,7 @@ class Benchmark(Protocol):
         ...
 
     def run(self, options: argparse.Namespace) -> list[Figure]:
-        """Measure."""
+        """Measure; less of it if ``options.quick``."""
         ...
 
 
