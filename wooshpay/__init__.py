@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wooshpay._version import __version__
 
 if TYPE_CHECKING:
+    from wooshpay import money as money
     from wooshpay import types as types
     from wooshpay import webhooks as webhooks
     from wooshpay.client import AsyncWooshPay as AsyncWooshPay
@@ -92,9 +93,9 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 _HOME_OF: Final[dict[str, str]] = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES: Final = ("types", "webhooks")
+_MODULES: Final = ("money", "types", "webhooks")
 
-__all__ = ["__version__", "types", "webhooks", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
+__all__ = ["__version__", "money", "types", "webhooks", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
 
 
 def __getattr__(name: str) -> Any:

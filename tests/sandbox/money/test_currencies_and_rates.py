@@ -30,7 +30,7 @@ def test_decimals_by_currency(currency: str, places: int) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
-    [(1250, "usd", "12.50 USD"), (-5, "USD", "-0.05 USD"), (1000, "JPY", "1000 JPY"), (1, "KWD", "0.001 KWD")],
+    [(1250, "usd", "12.50 USD"), (-5, "USD", "-0.05 USD"), (1000, "JPY", "1,000 JPY"), (1, "KWD", "0.001 KWD")],
 )
 def test_amounts_are_written_with_the_decimals_of_their_currency(amount: int, currency: str, text: str) -> None:
     assert written(amount, currency) == text

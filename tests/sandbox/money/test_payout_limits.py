@@ -80,7 +80,7 @@ def test_a_currency_that_the_guide_does_not_list_has_no_limits() -> None:
         (
             {"payment_currency": "ILS", "payment_amount": 40_000_000},
             "amount_too_large",
-            "A payout to Israel must be at most 100000.00 USD, not 400000.00 ILS.",
+            "A payout to Israel must be at most 100,000.00 USD, not 400,000.00 ILS.",
             "payment_amount",
         ),
         (
@@ -92,7 +92,7 @@ def test_a_currency_that_the_guide_does_not_list_has_no_limits() -> None:
         (
             {"payment_currency": "VND", "payment_amount": 300_000_001},
             "amount_too_large",
-            "A payout to Vietnam must be at most 300000000 VND, not 300000001 VND.",
+            "A payout to Vietnam must be at most 300,000,000 VND, not 300,000,001 VND.",
             "payment_amount",
         ),
     ],

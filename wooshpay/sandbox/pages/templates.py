@@ -1,4 +1,4 @@
-"""Rendering: jinja2 templates of this package, and money in words."""
+"""Rendering: jinja2 templates of this package."""
 
 from __future__ import annotations
 
@@ -7,26 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from wooshpay.sandbox.rules.currencies import written
+
 if TYPE_CHECKING:
     import jinja2
 
-# Seen in guides, or else ISO 4217's: amounts in these currencies have no decimals.
-_WHOLE: Final = frozenset(
-    {
-        *("BIF", "CLP", "DJF", "GNF", "IDR", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF"),
-        *("XOF", "XPF"),
-    }
-)
-
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
-
-
-def money(amount: int, currency: str) -> str:
-    """An amount for people: ``1,999.00 USD``."""
-    if currency in _WHOLE:
-        return f"{amount:,} {currency}"
-    whole, cents = divmod(abs(amount), 100)
-    return f"{'-' if amount < 0 else ''}{whole:,}.{cents:02d} {currency}"
 
 
 @cache
@@ -55,7 +41,7 @@ def page(template: str, *, status: int = 200, policy: str = _POLICY, **facts: An
         policy: The Content-Security-Policy; the pages that customers see have no script.
         facts: What the template shows.
     """
-    text = _environment().get_template(f"{template}.html").render({"money": money, **facts})
+    text = _environment().get_template(f"{template}.html").render({"money": written, **facts})
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": policy,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.pages.templates import money
+from wooshpay.sandbox.rules.currencies import written
 from wooshpay.sandbox.rules.discounts import amount_off, covers
 from wooshpay.sandbox.rules.pricing import amount_of
 
@@ -38,7 +38,7 @@ def button(session: JsonObject, trial_days: int | None) -> str:
         return "Start free trial" if trial_days else "Subscribe"
     if session["amount_total"] == 0:
         return "Complete order"
-    amount = money(session["amount_total"], session["currency"])
+    amount = written(session["amount_total"], session["currency"])
     return f"Pay {amount} and subscribe" if session["mode"] == "subscription" else f"Pay {amount}"
 
 
@@ -59,8 +59,8 @@ def plan(session: JsonObject, trial_days: int | None, coupon: JsonObject | None)
     often = _each(items[0]["price"]["recurring"])
     full, reduced = _due_each_time(items, coupon)
     currency: str = session["currency"]
-    costs = f"{money(full, currency)} {often}"
-    less = f"{money(reduced, currency)} {often}"
+    costs = f"{written(full, currency)} {often}"
+    less = f"{written(reduced, currency)} {often}"
     if coupon is not None and reduced < full:
         duration = coupon.get("duration")
         if duration == "forever":
@@ -68,7 +68,9 @@ def plan(session: JsonObject, trial_days: int | None, coupon: JsonObject | None)
         elif duration == "repeating":
             costs = f"{less} while the discount lasts, then {costs}"
         elif trial_days is None:
-            costs = f"{money(reduced, currency)} for the first {_period(items[0]['price']['recurring'])}, then {costs}"
+            costs = (
+                f"{written(reduced, currency)} for the first {_period(items[0]['price']['recurring'])}, then {costs}"
+            )
     if trial_days is not None:
         return f"Free for {trial_days} {'day' if trial_days == 1 else 'days'}, then {costs}."
     return f"{costs[:1].upper()}{costs[1:]}."
@@ -79,7 +81,7 @@ def reduction(coupon: JsonObject) -> str:
     if coupon.get("percent_off") is not None:
         taken = f"{coupon['percent_off']:g}% off"
     else:
-        taken = f"{money(coupon['amount_off'], coupon['currency'])} off"
+        taken = f"{written(coupon['amount_off'], coupon['currency'])} off"
     name = coupon.get("name")
     return f"{name} ({taken})" if name else taken
 

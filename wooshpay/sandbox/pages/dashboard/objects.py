@@ -22,7 +22,7 @@ from wooshpay.sandbox.pages.dashboard.paging import part_of
 from wooshpay.sandbox.pages.dashboard.rows import can_be_shown, find, row
 from wooshpay.sandbox.pages.dashboard.showing import show
 from wooshpay.sandbox.pages.dashboard.words import kind_name, plural
-from wooshpay.sandbox.pages.templates import money
+from wooshpay.sandbox.rules.currencies import written
 
 # Shown as the balance.
 _NOT_LISTED: Final = frozenset({"balance.amount"})
@@ -65,7 +65,7 @@ def kinds(state: State) -> list[Kind]:
 
 def balance(state: State) -> list[str]:
     """The balance by currency, in words."""
-    return [money(entry["amount"], entry["currency"].upper()) for entry in ledger.available(state)]
+    return [written(entry["amount"], entry["currency"]) for entry in ledger.available(state)]
 
 
 def links(state: State, record: Record) -> list[Link]:

@@ -10,7 +10,7 @@ import attrs
 from wooshpay.core.json import Json
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.store import Record, Store
-from wooshpay.sandbox.pages.templates import money
+from wooshpay.sandbox.rules.currencies import written
 
 _AMOUNTS: Final = ("amount", "amount_total", "amount_due", "total", "unit_amount", "amount_off")
 _ABOUTS: Final = ("description", "name", "email", "code", "type", "url", "nickname", "reason")
@@ -61,7 +61,7 @@ def _status(record: Record) -> str:
 def _amount(record: Record) -> str:
     currency = record.get("currency")
     amount = next((value for name in _AMOUNTS if (value := _whole(record.get(name))) is not None), None)
-    return money(amount, currency.upper()) if amount is not None and isinstance(currency, str) else ""
+    return written(amount, currency) if amount is not None and isinstance(currency, str) else ""
 
 
 def _about(record: Record) -> str:
