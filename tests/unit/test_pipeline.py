@@ -258,10 +258,13 @@ DECLINED = answer(402, {"error": {"type": "card_error"}})
         ([answer(429), answer(429)], RateLimitError, "rejected"),
         ([answer(429), DECLINED], CardError, "rejected"),
         ([broken(), answer(429)], RateLimitError, "unknown"),
+        ([answer(429), dead()], ConnectError, "rejected"),
+        ([answer(429), forbidden()], ConnectError, "rejected"),
         ([answer(503), answer(503)], ServerError, "unknown"),
         ([broken(), answer(200, b"oops")], DecodeError, "unknown"),
         ([broken(), ConfigurationError("The client was closed.")], ConfigurationError, "unknown"),
         ([dead(), ConfigurationError("The client was closed.")], ConfigurationError, "not_sent"),
+        ([answer(429), ConfigurationError("The client was closed.")], ConfigurationError, "rejected"),
     ],
 )
 async def test_the_outcome_is_that_of_all_attempts_together(

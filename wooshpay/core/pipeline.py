@@ -23,7 +23,7 @@ from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, 
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
 from wooshpay.core.upload import Upload
-from wooshpay.errors import ConfigurationError, DecodeError, TimeoutError, TransportError, WooshPayError
+from wooshpay.errors import ConfigurationError, DecodeError, Outcome, TimeoutError, TransportError, WooshPayError
 
 T = TypeVar("T")
 
@@ -191,7 +191,7 @@ class Pipeline:
         return response
 
     async def _attempts(self, request: Request) -> Response:
-        ambiguous = False
+        ambiguous = answered = False
         while True:
             error: TransportError | None = None
             response: Response | None = None
@@ -201,7 +201,7 @@ class Pipeline:
                 error = failed
             except WooshPayError as failed:
                 failed.attempts = request.attempt
-                failed.outcome = "unknown" if ambiguous else failed.outcome
+                failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
             if response is not None and response.status < 300:
                 _log_attempt(request, response)
@@ -211,11 +211,15 @@ class Pipeline:
 
             attempt = self._describe(request, response, error)
             ambiguous = ambiguous or attempt.ambiguous
+            answered = answered or response is not None
             _log_attempt(request, response, error)
             wait, why_not = self._next_wait(request, attempt)
             if wait is None:
                 if error is not None:
-                    raise _finished(error, request, ambiguous=ambiguous, why_not=why_not)
+                    if error.outcome == "unknown" and not ambiguous:
+                        error.outcome = "rejected"  # a GET: whatever became of it, it changed nothing
+                    error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)
+                    raise _finished(error, request, why_not)
                 assert response is not None
                 return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous, gave_up=why_not)
 
@@ -404,13 +408,15 @@ def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: st
         raise TypeError(f"{operation}(): a parameter has no JSON form ({error})") from None
 
 
-def _finished(error: TransportError, request: Request, *, ambiguous: bool, why_not: str | None) -> TransportError:
-    error.attempts = request.attempt
+def _over_all(last: Outcome, *, ambiguous: bool, answered: bool) -> Outcome:
+    """What all attempts together mean, of which the last one alone would mean ``last``."""
     if ambiguous:
-        error.outcome = "unknown"
-    elif error.outcome == "unknown":
-        # Only a GET comes here: whatever became of it, it changed nothing.
-        error.outcome = "rejected"
+        return "unknown"
+    return "rejected" if answered and last == "not_sent" else last
+
+
+def _finished(error: TransportError, request: Request, why_not: str | None) -> TransportError:
+    error.attempts = request.attempt
     if why_not is not None:
         error.message = f"{error.message} {why_not}"
         error.args = (error.message,)
