@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import struct
 from typing import Any
 from urllib.parse import quote
 
@@ -124,16 +126,23 @@ async def test_broken_bodies(api: Api, sandbox: Sandbox, headers: list[bytes], b
     assert await alive(api, sandbox)
 
 
-async def test_a_body_that_never_comes_does_no_work(api: Api, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("end", ["close", "reset"])
+async def test_a_body_that_never_comes_does_no_work(
+    api: Api, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, end: str
+) -> None:
     port = int(api.base_url.rpartition(":")[2])
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /v1/payment_intents HTTP/1.1\r\nHost: x\r\nAuthorization: {api.authorization}\r\n"
     writer.write(f"{head}Content-Length: 100\r\n\r\n".encode() + b'{"amount"')
     await writer.drain()
     await asyncio.sleep(0.05)
+    if end == "reset":
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.close()
     await writer.wait_closed()
     assert await alive(api, sandbox)
+    assert [record.message for record in caplog.records] == [], "a client that leaves is no error of the sandbox"
     assert sandbox.store.count("payment_intent") == 1
 
 

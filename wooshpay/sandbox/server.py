@@ -248,6 +248,9 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except SandboxError as error:
         return web.Response(status=error.status, body=dumps(error.body()), content_type="application/json")
+    except ConnectionError:
+        # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
+        return web.Response(status=400)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
