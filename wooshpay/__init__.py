@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from wooshpay.core.retry import RetryPolicy as RetryPolicy
     from wooshpay.core.unset import UNSET as UNSET
     from wooshpay.core.unset import Unset as Unset
+    from wooshpay.core.waiting import WaitResult as WaitResult
     from wooshpay.errors import APIError as APIError
     from wooshpay.errors import AuthenticationError as AuthenticationError
     from wooshpay.errors import CardError as CardError
@@ -66,6 +67,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "wooshpay.core.request": ("ApiResponse", "Middleware", "Next", "Request", "Response"),
     "wooshpay.core.retry": ("Attempt", "RetryEvent", "RetryPolicy"),
     "wooshpay.core.unset": ("UNSET", "Unset"),
+    "wooshpay.core.waiting": ("WaitResult",),
     "wooshpay.errors": (
         "APIError",
         "AuthenticationError",

@@ -23,6 +23,7 @@ from wooshpay.core.json import Json, is_object
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model, wire, wire_names
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.core.waiting import WaitResult, waiting
 
 if TYPE_CHECKING:
     from wooshpay.api.charges import Charge
@@ -38,6 +39,10 @@ PaymentIntentStatus: TypeAlias = Literal[
     "requires_capture",
     "canceled",
     "succeeded",
+]
+
+PaymentOutcome: TypeAlias = Literal[
+    "succeeded", "failed", "canceled", "requires_capture", "requires_confirmation", "timed_out"
 ]
 
 # Names under which a URL or a QR code was seen, in WooshPay's answers or in those of the API that it mirrors.
@@ -211,6 +216,16 @@ class PaymentIntent(Object):
         return self.next_action.action_qr if isinstance(self.next_action, NextAction) else None
 
 
+def _settled(intent: PaymentIntent) -> PaymentOutcome | None:
+    match intent.status:
+        case "succeeded" | "canceled" | "requires_capture" | "requires_confirmation" as outcome:
+            return outcome
+        case "requires_payment_method" if intent.last_payment_error is not None:
+            return "failed"
+        case _:
+            return None
+
+
 class PaymentIntents(Resource[W]):
     """Take payments directly. With hosted checkout, WooshPay makes the payment intent itself."""
 
@@ -306,6 +321,46 @@ class PaymentIntents(Resource[W]):
             NotFoundError: There is no such payment intent.
 
         Reference: Retrieve a PaymentIntent
+        """
+        ...
+
+    @waiting(retrieve, _settled)
+    def wait(
+        self,
+        id: str,
+        /,
+        *,
+        timeout: float = 300.0,
+        first_gap: float = 1.0,
+        longest_gap: float = 15.0,
+        client_secret: str | Unset = UNSET,
+        options: RequestOptions | None = None,
+    ) -> WaitResult[PaymentIntent, PaymentOutcome]:
+        """Wait until a payment has an outcome: an expired or failed one is an outcome, not an error.
+
+        ``succeeded`` and ``canceled`` are final. ``failed`` is the status ``requires_payment_method`` after an attempt
+        that did not work: the object's ``last_payment_error`` says why, and the payment may be confirmed again. With
+        ``requires_capture`` and ``requires_confirmation`` it is your turn. While the customer has something to do, and
+        while the payment is processing, the waiting goes on. For a payment in a hosted checkout, wait for the session.
+
+        A fault of WooshPay's, a rate limit or a lost answer does not end the waiting. Canceling the task, or Ctrl-C in
+        a plain call, does at once.
+
+        Args:
+            id: Id of the payment intent.
+            timeout: Seconds to wait in all. A question that is under way then may take five seconds more.
+            first_gap: Seconds between the first two questions. Every further gap is half as long again, and up to half
+                of each is left to chance.
+            longest_gap: Seconds that no gap exceeds.
+            client_secret: The payment intent's client secret; needed with a publishable key only.
+            options: Settings for each question.
+
+        Returns:
+            The payment intent as it was last, and its ``outcome``: ``timed_out`` where the time was over first.
+
+        Raises:
+            NotFoundError: There is no such payment intent.
+            WooshPayError: WooshPay refuses the question, or gave no answer at all until the time was over.
         """
         ...
 

@@ -11,12 +11,14 @@ from wooshpay.core.declaration import Resource, W, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.core.waiting import WaitResult, waiting
 
 if TYPE_CHECKING:
     from wooshpay.api.beneficiaries import Beneficiary
     from wooshpay.api.customers import Customer
 
 PayoutStatus: TypeAlias = Literal["pending", "in_transit", "paid", "failed", "canceled"]
+PayoutOutcome: TypeAlias = Literal["paid", "failed", "canceled", "timed_out"]
 PayoutType: TypeAlias = Literal["local", "global", "to_China"]
 
 
@@ -106,6 +108,14 @@ class BeneficiaryDataParam(TypedDict, total=False):
     nickname: str
 
 
+def _settled(payout: Payout) -> PayoutOutcome | None:
+    match payout.status:
+        case "paid" | "failed" | "canceled" as outcome:
+            return outcome
+        case _:
+            return None
+
+
 class Payouts(Resource[W]):
     """Send money from the balance. There is no operation that cancels a payout."""
 
@@ -178,6 +188,41 @@ class Payouts(Resource[W]):
         Note: the reference still shows the form of 2022, with ``amount``, ``currency`` and ``destination``.
 
         Reference: Retrieve a Payout
+        """
+        ...
+
+    @waiting(retrieve, _settled)
+    def wait(
+        self,
+        id: str,
+        /,
+        *,
+        timeout: float = 600.0,
+        first_gap: float = 2.0,
+        longest_gap: float = 60.0,
+        options: RequestOptions | None = None,
+    ) -> WaitResult[Payout, PayoutOutcome]:
+        """Wait until a payout has an outcome: a failed one is an outcome, not an error.
+
+        ``paid``, ``failed`` and ``canceled`` are final. Banks take days: beyond a few minutes, let webhooks tell you.
+
+        A fault of WooshPay's, a rate limit or a lost answer does not end the waiting. Canceling the task, or Ctrl-C in
+        a plain call, does at once.
+
+        Args:
+            id: Id of the payout.
+            timeout: Seconds to wait in all. A question that is under way then may take five seconds more.
+            first_gap: Seconds between the first two questions. Every further gap is half as long again, and up to half
+                of each is left to chance.
+            longest_gap: Seconds that no gap exceeds.
+            options: Settings for each question.
+
+        Returns:
+            The payout as it was last, and its ``outcome``: ``timed_out`` where the time was over first.
+
+        Raises:
+            NotFoundError: There is no such payout.
+            WooshPayError: WooshPay refuses the question, or gave no answer at all until the time was over.
         """
         ...
 

@@ -9,6 +9,7 @@ from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, get, post
 from wooshpay.core.objects import IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.core.waiting import WaitResult, waiting
 
 if TYPE_CHECKING:
     from wooshpay.api.charges import Charge
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 RefundReason: TypeAlias = Literal["duplicate", "fraudulent", "requested_by_customer", "resolved_dispute"]
 RefundStatus: TypeAlias = Literal["pending", "succeeded", "failed", "canceled"]
+RefundOutcome: TypeAlias = Literal["succeeded", "failed", "canceled", "timed_out"]
 
 
 @model
@@ -41,6 +43,14 @@ class Refund(Object):
     created_at = Moment("created")
     payment_intent_id = IdOf("payment_intent")
     charge_id = IdOf("charge")
+
+
+def _settled(refund: Refund) -> RefundOutcome | None:
+    match refund.status:
+        case "succeeded" | "failed" | "canceled" as outcome:
+            return outcome
+        case _:
+            return None
 
 
 class Refunds(Resource[W]):
@@ -94,5 +104,41 @@ class Refunds(Resource[W]):
             NotFoundError: There is no such refund.
 
         Reference: Retrieve a refund
+        """
+        ...
+
+    @waiting(retrieve, _settled)
+    def wait(
+        self,
+        refund_id: str,
+        /,
+        *,
+        timeout: float = 600.0,
+        first_gap: float = 2.0,
+        longest_gap: float = 60.0,
+        options: RequestOptions | None = None,
+    ) -> WaitResult[Refund, RefundOutcome]:
+        """Wait until a refund has an outcome: a failed one is an outcome, not an error.
+
+        ``succeeded``, ``failed`` and ``canceled`` are final. Some methods take days: beyond a few minutes, let webhooks
+        tell you.
+
+        A fault of WooshPay's, a rate limit or a lost answer does not end the waiting. Canceling the task, or Ctrl-C in
+        a plain call, does at once.
+
+        Args:
+            refund_id: Id of the refund.
+            timeout: Seconds to wait in all. A question that is under way then may take five seconds more.
+            first_gap: Seconds between the first two questions. Every further gap is half as long again, and up to half
+                of each is left to chance.
+            longest_gap: Seconds that no gap exceeds.
+            options: Settings for each question.
+
+        Returns:
+            The refund as it was last, and its ``outcome``: ``timed_out`` where the time was over first.
+
+        Raises:
+            NotFoundError: There is no such refund.
+            WooshPayError: WooshPay refuses the question, or gave no answer at all until the time was over.
         """
         ...

@@ -19,6 +19,7 @@ from wooshpay.core.declaration import Resource, W, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.core.waiting import WaitResult, waiting
 
 if TYPE_CHECKING:
     from wooshpay.api.customers import Customer
@@ -35,6 +36,7 @@ SetupIntentStatus: TypeAlias = Literal[
     "canceled",
     "succeeded",
 ]
+SetupOutcome: TypeAlias = Literal["succeeded", "failed", "canceled", "requires_confirmation", "timed_out"]
 SetupCancellationReason: TypeAlias = Literal["abandoned", "requested_by_customer", "duplicate"]
 
 
@@ -111,6 +113,16 @@ class SetupIntent(Object):
         return found
 
 
+def _settled(intent: SetupIntent) -> SetupOutcome | None:
+    match intent.status:
+        case "succeeded" | "canceled" | "requires_confirmation" as outcome:
+            return outcome
+        case "requires_payment_method" if intent.last_setup_error is not None:
+            return "failed"
+        case _:
+            return None
+
+
 class SetupIntents(Resource[W]):
     """Save payment methods for later. With hosted checkout, a session in setup mode does it."""
 
@@ -180,6 +192,43 @@ class SetupIntents(Resource[W]):
         Inferred: the path, from its siblings; only the verb was read.
 
         Reference: Retrieve a SetupIntent
+        """
+        ...
+
+    @waiting(retrieve, _settled)
+    def wait(
+        self,
+        id: str,
+        /,
+        *,
+        timeout: float = 300.0,
+        first_gap: float = 1.0,
+        longest_gap: float = 15.0,
+        options: RequestOptions | None = None,
+    ) -> WaitResult[SetupIntent, SetupOutcome]:
+        """Wait until saving a payment method has an outcome: a failed attempt is an outcome, not an error.
+
+        ``succeeded`` and ``canceled`` are final. ``failed`` is the status ``requires_payment_method`` after an attempt
+        that did not work: the object's ``last_setup_error`` says why, and it may be confirmed again. With
+        ``requires_confirmation`` it is your turn. While the customer has something to do the waiting goes on.
+
+        A fault of WooshPay's, a rate limit or a lost answer does not end the waiting. Canceling the task, or Ctrl-C in
+        a plain call, does at once.
+
+        Args:
+            id: Id of the setup intent.
+            timeout: Seconds to wait in all. A question that is under way then may take five seconds more.
+            first_gap: Seconds between the first two questions. Every further gap is half as long again, and up to half
+                of each is left to chance.
+            longest_gap: Seconds that no gap exceeds.
+            options: Settings for each question.
+
+        Returns:
+            The setup intent as it was last, and its ``outcome``: ``timed_out`` where the time was over first.
+
+        Raises:
+            NotFoundError: There is no such setup intent.
+            WooshPayError: WooshPay refuses the question, or gave no answer at all until the time was over.
         """
         ...
 

@@ -12,6 +12,7 @@ from wooshpay.core.request import ApiResponse, Call, Request, Response
 from wooshpay.errors import WooshPayError
 
 if TYPE_CHECKING:
+    from wooshpay.core.waiting import Wait, WaitResult
     from wooshpay.transport.loop import PrivateLoop
 
 
@@ -38,6 +39,12 @@ class AsyncCaller:
             return self.call(call, returns)
 
         return AsyncPager(fetch, call)
+
+    async def wait(self, wait: Wait) -> WaitResult[Any, Any]:
+        """Give what the waiting comes to."""
+        from wooshpay.core.waiting import carry_out
+
+        return await carry_out(wait, lambda call: self.call(call, wait.returns), self.pipeline.config)
 
     def with_pipeline(self, pipeline: Pipeline) -> AsyncCaller:
         """Give a caller that uses another pipeline."""
@@ -73,6 +80,10 @@ class SyncCaller:
             return page
 
         return Pager(fetch, call)
+
+    def wait(self, wait: Wait) -> WaitResult[Any, Any]:
+        """Give what the waiting comes to. All of it happens on the loop, so that Ctrl-C ends it at any moment."""
+        return self.loop.run(AsyncCaller(self.pipeline).wait, wait, lambda interruption, wait: None)
 
     def with_pipeline(self, pipeline: Pipeline) -> SyncCaller:
         """Give a caller that uses another pipeline on the same loop."""

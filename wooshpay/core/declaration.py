@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wooshpay.config import RequestOptions
     from wooshpay.core.json import JsonObject
     from wooshpay.core.pipeline import Pipeline
+    from wooshpay.core.waiting import Wait
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +57,9 @@ class Caller(Protocol):
 
     def page(self, call: Call, returns: Any) -> Any:
         """Give the pager over a list."""
+
+    def wait(self, wait: Wait) -> Any:
+        """Give what the waiting comes to, or a coroutine of it."""
 
     def with_pipeline(self, pipeline: Pipeline) -> Caller:
         """Give a caller of the same world that uses another pipeline."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 from wooshpay import (
     UNSET,
@@ -17,14 +17,17 @@ from wooshpay import (
     Response,
     RetryEvent,
     RetryPolicy,
+    WaitResult,
     WooshPay,
     WooshPayError,
 )
 from wooshpay.api.charges import Charge
-from wooshpay.api.checkout.sessions import CheckoutSession
+from wooshpay.api.checkout.sessions import CheckoutSession, SessionOutcome
 from wooshpay.api.customers import Customer
-from wooshpay.api.payment_intents import NextAction, PaymentIntent
-from wooshpay.api.refunds import Refund
+from wooshpay.api.payment_intents import NextAction, PaymentIntent, PaymentOutcome
+from wooshpay.api.payouts import Payout, PayoutOutcome
+from wooshpay.api.refunds import Refund, RefundOutcome
+from wooshpay.api.setup_intents import SetupIntent, SetupOutcome
 from wooshpay.api.shared import LineItem, LineItemParam
 from wooshpay.errors import Outcome
 
@@ -67,6 +70,15 @@ def calls() -> None:
         options = RequestOptions(idempotency_key="order-1", timeout=5)
         assert_type(client.refunds.retrieve("re_1", options=options), Refund)
         assert_type(client.with_options(timeout=3).refunds.retrieve("re_1"), Refund)
+
+        done = client.refunds.wait("re_1", timeout=60, first_gap=0.5, longest_gap=5, options=options)
+        assert_type(done, WaitResult[Refund, RefundOutcome])
+        assert_type(done.object, Refund)
+        assert_type(done.outcome, Literal["succeeded", "failed", "canceled", "timed_out"])
+        assert_type(client.payment_intents.wait("pi_1"), WaitResult[PaymentIntent, PaymentOutcome])
+        assert_type(client.setup_intents.wait("seti_1"), WaitResult[SetupIntent, SetupOutcome])
+        assert_type(client.payouts.wait("po_1"), WaitResult[Payout, PayoutOutcome])
+        assert_type(client.checkout.sessions.wait("cs_1"), WaitResult[CheckoutSession, SessionOutcome])
 
         intent = client.payment_intents.create(
             amount=1999,

@@ -27,6 +27,7 @@ from wooshpay.core.declaration import Resource, W, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
+from wooshpay.core.waiting import WaitResult, waiting
 
 if TYPE_CHECKING:
     from wooshpay.api.customers import Customer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 SessionMode: TypeAlias = Literal["payment", "subscription", "setup"]
 SessionStatus: TypeAlias = Literal["open", "complete", "expired"]
 SessionPaymentStatus: TypeAlias = Literal["unpaid", "paid", "no_payment_required"]
+SessionOutcome: TypeAlias = Literal["paid", "unpaid", "no_payment_required", "complete", "expired", "timed_out"]
 CustomerCreation: TypeAlias = Literal["always", "if_required"]
 
 
@@ -150,6 +152,18 @@ class CustomerDetailsFilter(TypedDict):
     email: str
 
 
+def _settled(session: CheckoutSession) -> SessionOutcome | None:
+    match session.status, session.payment_status:
+        case "complete", ("paid" | "unpaid" | "no_payment_required" as outcome):
+            return outcome
+        case "complete", _:
+            return "complete"
+        case "expired", _:
+            return "expired"
+        case _:
+            return None
+
+
 class Sessions(Resource[W]):
     """Let customers pay on a page that WooshPay hosts."""
 
@@ -238,6 +252,43 @@ class Sessions(Resource[W]):
             NotFoundError: There is no such session.
 
         Reference: Retreive a Session
+        """
+        ...
+
+    @waiting(retrieve, _settled)
+    def wait(
+        self,
+        id: str,
+        /,
+        *,
+        timeout: float = 600.0,
+        first_gap: float = 2.0,
+        longest_gap: float = 15.0,
+        options: RequestOptions | None = None,
+    ) -> WaitResult[CheckoutSession, SessionOutcome]:
+        """Wait until a customer is done with a session: one that expired is an outcome, not an error.
+
+        Once the session is complete, the outcome is its ``payment_status``: ``paid``, ``no_payment_required``, or
+        ``unpaid`` where the money is authorized or on its way: capture it, or wait for the payment intent. It is
+        ``complete`` where WooshPay gives no such status.
+
+        A fault of WooshPay's, a rate limit or a lost answer does not end the waiting. Canceling the task, or Ctrl-C in
+        a plain call, does at once.
+
+        Args:
+            id: Id of the session.
+            timeout: Seconds to wait in all. A question that is under way then may take five seconds more.
+            first_gap: Seconds between the first two questions. Every further gap is half as long again, and up to half
+                of each is left to chance.
+            longest_gap: Seconds that no gap exceeds.
+            options: Settings for each question.
+
+        Returns:
+            The session as it was last, and its ``outcome``: ``timed_out`` where the time was over first.
+
+        Raises:
+            NotFoundError: There is no such session.
+            WooshPayError: WooshPay refuses the question, or gave no answer at all until the time was over.
         """
         ...
 
