@@ -22,7 +22,7 @@ _MANY_VALUES: Final = 12
 _HANGING: Final = 6
 
 
-@click.command("api", short_help="Show all operations: verb, path, parameters.")
+@click.command("api")
 @click.argument("sections", nargs=-1, metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything known of the operations as JSON.")
 def command(sections: tuple[str, ...], as_json: bool) -> None:

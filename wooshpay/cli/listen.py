@@ -26,7 +26,7 @@ _TYPE_WIDTH: Final = 39
 _INDENT: Final = 15
 
 
-@click.command("listen", short_help="Run a sandbox, and forward its events to your endpoint.")
+@click.command("listen")
 @click.option(
     "--forward-to",
     "url",

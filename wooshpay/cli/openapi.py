@@ -10,7 +10,7 @@ import click
 from wooshpay.describe.openapi import document
 
 
-@click.command("openapi", short_help="Print the API as an OpenAPI 3.1 document.")
+@click.command("openapi")
 @click.option(
     "-o",
     "--output",

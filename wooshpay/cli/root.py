@@ -2,49 +2,77 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
-from wooshpay import __version__
+from wooshpay import WooshPayError, __version__
+from wooshpay.cli.failures import explain, redacted
+from wooshpay.cli.groups import LazyGroup
 
-# Command -> the module whose `command` it is.
-_COMMANDS: Final[dict[str, str]] = {
-    "api": "wooshpay.cli.api",
-    "demo": "wooshpay.cli.demo",
-    "listen": "wooshpay.cli.listen",
-    "openapi": "wooshpay.cli.openapi",
-    "sandbox": "wooshpay.cli.sandbox",
-    "trigger": "wooshpay.cli.trigger",
+# Command -> the module whose `command` it is, and what it is for.
+_TOOLS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("wooshpay.cli.demo", "Watch a payment from end to end, offline."),
+    "sandbox": ("wooshpay.cli.sandbox", "Run an offline WooshPay for your own program."),
+    "listen": ("wooshpay.cli.listen", "Run a sandbox, and forward its events to your endpoint."),
+    "trigger": ("wooshpay.cli.trigger", "Send a signed test event to your endpoint."),
+    "api": ("wooshpay.cli.api", "Show all operations: verb, path, parameters."),
+    "openapi": ("wooshpay.cli.openapi", "Print the API as an OpenAPI 3.1 document."),
 }
 
 _INTERRUPTED: Final = 130
+# As of a program that the signal SIGPIPE ends, so that nobody takes `| head` for an error of WooshPay's.
+_BROKEN_PIPE: Final = 141
 
 
-class Commands(click.Group):
-    """A group whose commands are found in a table of modules."""
+class Commands(LazyGroup):
+    """The tools."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands."""
-        return sorted(_COMMANDS)
+    @property
+    def purposes(self) -> Mapping[str, Mapping[str, str]]:
+        """The tools, and what each is for."""
+        return {"Commands": {name: purpose for name, (_, purpose) in _TOOLS.items()}}
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def find(self, name: str) -> click.Command:
         """Import a command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        module, _ = _TOOLS[name]
+        command: click.Command = import_module(module).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run what was asked for. Ctrl-C ends it without a word, as shells expect."""
+        """Run what was asked for, and end as shells expect, whatever happens on the way."""
+        # What the SDK has to say is said here, in sentences of its own.
+        logging.getLogger("wooshpay").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except click.UsageError as error:
+            raise redacted(error) from None
+        except WooshPayError as error:
+            click.echo(explain(error), err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt as interruption:
+            for note in getattr(interruption, "__notes__", ()):
+                click.echo(f"{note}.", err=True)
             ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # Nobody reads any more, and the flush at exit must not complain about it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_BROKEN_PIPE)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # Names may be written as in Python, too.
+        "token_normalize_func": lambda name: name if "." in name else name.replace("_", "-"),
+    },
+)
 @click.version_option(__version__, message="wooshpay %(version)s")
 def root() -> None:
     """WooshPay from the command line."""

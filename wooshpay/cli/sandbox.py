@@ -13,7 +13,7 @@ from rich.table import Table
 from wooshpay.sandbox import CARDS, Sandbox, SandboxError, StateFileError
 
 
-@click.command("sandbox", short_help="Run an offline WooshPay for your own program.")
+@click.command("sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",

@@ -28,7 +28,7 @@ _MOST: Final = 1000
 _LONGEST_TEXT: Final = 300
 
 
-@click.command("trigger", short_help="Send a signed test event to your endpoint.")
+@click.command("trigger")
 @click.argument("event", required=False)
 @click.option("--to", "url", metavar="URL", callback=read_url, help="Your endpoint: https, or http on this network.")
 @click.option(

@@ -15,7 +15,7 @@ from wooshpay.cli.demo.world import World, async_world, sync_world
 from wooshpay.sandbox import Sandbox
 
 
-@click.command("demo", short_help="Watch a payment from end to end, offline.")
+@click.command("demo")
 def command() -> None:
     """Watch a payment from end to end, offline.
 

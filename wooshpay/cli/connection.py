@@ -1,0 +1,174 @@
+"""How commands reach WooshPay: which key, which host, and that real money is meant.
+
+The key comes from ``WOOSHPAY_API_KEY`` or from a file, never from the command line: what stands there is shown by
+``ps`` to everyone on the machine, and kept in the shell's history. A live key needs ``--live``, for every command.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+import attrs
+import click
+
+from wooshpay.config import LIVE_URL, TEST_URL
+
+if TYPE_CHECKING:
+    from wooshpay import AsyncWooshPay, WooshPay
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEY_VARIABLE: Final = "WOOSHPAY_API_KEY"
+URL_VARIABLE: Final = "WOOSHPAY_BASE_URL"
+
+_NO_KEY: Final = (
+    f"There is no API key. Set {KEY_VARIABLE}, or name a file that holds it with --api-key-file. Your keys are in the"
+    " WooshPay dashboard; `wooshpay sandbox` gives you one to try things with."
+)
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """What the options of a command say about reaching WooshPay. What is ``None`` was not given.
+
+    Attributes:
+        live: Whether real money is meant.
+        base_url: Another host.
+        api_key_file: The file that holds the key.
+        timeout: Seconds that a call may take in all.
+        max_retries: How many attempts may follow the first.
+    """
+
+    live: bool = False
+    base_url: str | None = None
+    api_key_file: Path | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
+
+    def key(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Find the key.
+
+        Raises:
+            click.UsageError: There is none, or it is a live one and ``--live`` is missing, or the other way round.
+        """
+        if self.api_key_file is not None:
+            key = _read_key(self.api_key_file)
+            source = str(self.api_key_file)
+        else:
+            key = environ.get(KEY_VARIABLE, "")
+            source = KEY_VARIABLE
+        if not key:
+            raise click.UsageError(_NO_KEY)
+        is_live = "_live_" in key[:8]
+        if is_live and not self.live:
+            raise click.UsageError(f"{source} holds a live key, which moves real money: add --live to say you mean it.")
+        if self.live and not is_live:
+            raise click.UsageError(f"--live is for a live key, and {source} holds none: leave it out, or set that key.")
+        return key
+
+    def settings(self, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+        """Give the settings for a client.
+
+        Raises:
+            click.UsageError: See `key`.
+        """
+        found: dict[str, Any] = {"api_key": self.key(environ), "base_url": self.base_url}
+        if self.timeout is not None:
+            found["timeout"] = self.timeout
+        if self.max_retries is not None:
+            found["max_retries"] = self.max_retries
+        return found
+
+    def client(self, **more: Any) -> WooshPay:
+        """Make a client of plain calls. Its parameters may be given besides.
+
+        Raises:
+            click.UsageError: See `key`.
+            ConfigurationError: The settings cannot work.
+        """
+        from wooshpay import WooshPay
+
+        return WooshPay(**{**self.settings(), **more})
+
+    def async_client(self, **more: Any) -> AsyncWooshPay:
+        """Make a client to await.
+
+        Raises:
+            click.UsageError: See `key`.
+            ConfigurationError: The settings cannot work.
+        """
+        from wooshpay import AsyncWooshPay
+
+        return AsyncWooshPay(**{**self.settings(), **more})
+
+
+def connection_options() -> list[click.Parameter]:
+    """The options that `taken_from` reads."""
+    return [
+        click.Option(["--live"], is_flag=True, help="Real money is meant: every command with a live key needs this."),
+        click.Option(
+            ["--base-url"],
+            metavar="URL",
+            help=f"Another host, such as a sandbox's. Else {URL_VARIABLE}, or as the key says: {TEST_URL} or {LIVE_URL}.",
+        ),
+        click.Option(
+            ["--api-key-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help=f"Read the API key from this file, not from {KEY_VARIABLE}.",
+        ),
+        click.Option(["--api-key"], hidden=True, expose_value=False, callback=_refuse_key),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="How long a call may take in all; 80 when left out.",
+        ),
+        click.Option(
+            ["--max-retries"],
+            type=click.IntRange(min=0),
+            metavar="NUMBER",
+            help="How many attempts may follow the first; 2 when left out.",
+        ),
+    ]
+
+
+def taken_from(options: dict[str, Any]) -> Connection:
+    """Take what `connection_options` gave out of a command's options."""
+    return Connection(**{field.name: options.pop(field.name) for field in attrs.fields(Connection)})
+
+
+def with_connection(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command these options; it gets what they say as ``connection``.
+
+    ``@click.command(...)`` stands above it.
+    """
+
+    def run(**options: Any) -> T:
+        return command(connection=taken_from(options), **options)
+
+    run.__doc__ = command.__doc__
+    # As click's own decorators do: it reads them from the last to the first.
+    params = [*getattr(command, "__click_params__", []), *reversed(connection_options())]
+    run.__click_params__ = params  # type: ignore[attr-defined]  # click's own way
+    return run
+
+
+def _refuse_key(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "A key on the command line is seen by everyone who lists the processes, and is kept in the shell's history."
+            f" Set {KEY_VARIABLE}, or name a file with --api-key-file."
+        )
+
+
+def _read_key(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise click.UsageError(f"The key cannot be read from {file}: {reason}.") from None
