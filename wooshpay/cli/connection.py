@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import attrs
 import click
 
-from wooshpay.config import LIVE_URL, TEST_URL
-
 if TYPE_CHECKING:
     from wooshpay import AsyncWooshPay, WooshPay
 
@@ -113,7 +111,7 @@ def connection_options() -> list[click.Parameter]:
         click.Option(
             ["--base-url"],
             metavar="URL",
-            help=f"Another host, such as a sandbox's. Else {URL_VARIABLE}, or as the key says: {TEST_URL} or {LIVE_URL}.",
+            help=f"Another host, such as a sandbox's; else that of {URL_VARIABLE}, or the one that the key is for.",
         ),
         click.Option(
             ["--api-key-file"],

@@ -36,5 +36,4 @@ def explain(error: WooshPayError, *, again: str = "the idempotency key {key}") -
 
 def redacted(error: click.UsageError) -> click.UsageError:
     """Take secrets out of an error that repeats what was typed."""
-    error.message = redact(error.message)
-    return error
+    return click.UsageError(redact(error.format_message()), error.ctx)

@@ -65,12 +65,16 @@ class Commands(LazyGroup):
             ctx.exit(_BROKEN_PIPE)
 
 
+def _hyphenated(name: str) -> str:
+    """Names may be written as in Python, too; what stands after a dot is a key, and stays as it is."""
+    return name if "." in name else name.replace("_", "-")
+
+
 @click.group(
     cls=Commands,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        # Names may be written as in Python, too.
-        "token_normalize_func": lambda name: name if "." in name else name.replace("_", "-"),
+        "token_normalize_func": _hyphenated,
     },
 )
 @click.version_option(__version__, message="wooshpay %(version)s")
