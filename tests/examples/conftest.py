@@ -1,0 +1,4 @@
+from __future__ import annotations
+
+from sandbox.conftest import browser as browser
+from sandbox.conftest import page as page
