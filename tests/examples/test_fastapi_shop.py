@@ -67,16 +67,9 @@ def shop(sandbox: SyncSandbox, tmp_path: Path) -> Iterator[Shop]:
         "WOOSHPAY_WEBHOOK_SECRET": endpoint.secret or "",
         "SHOP_DATABASE": str(database),
     }
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--app-dir",
-        HERE,
-        "--factory",
-        "fastapi_shop.app:create_app",
-    ]
-    with running([*command, "--port", str(port)], port, settings=settings, folder=tmp_path):
+    command: list[str | Path] = [sys.executable, "-m", "uvicorn", "--factory", "fastapi_shop.app:create_app"]
+    command += ["--app-dir", HERE, "--port", str(port)]
+    with running(command, port, settings=settings, folder=tmp_path):
         yield Shop(url, database, sandbox)
 
 

@@ -16,7 +16,7 @@ from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from wooshpay import AsyncWooshPay, WooshPayError
+from wooshpay import AsyncWooshPay, WooshPayError, money
 from wooshpay.webhooks.adapters import starlette_endpoint
 
 from .orders import Order, Orders
@@ -37,8 +37,8 @@ class Product:
 
     @property
     def price(self) -> str:
-        """As a customer reads it. All that is sold here has two decimals."""
-        return f"{self.amount / 100:.2f} {self.currency}"
+        """As a customer reads it."""
+        return f"{money.from_minor(self.amount, self.currency)} {self.currency}"
 
 
 PRODUCTS = {
