@@ -19,7 +19,7 @@ import benchmarks
 from benchmarks.report import Benchmark, Figure, as_json, as_markdown
 
 # What is measured when nothing is named, in the order of the table.
-GOALS: Final = ("create", "lists", "decode", "sync")
+GOALS: Final = ("create", "lists", "decode", "sync", "webhooks", "memory", "imports")
 
 
 def main(arguments: Sequence[str]) -> None:

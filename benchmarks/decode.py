@@ -9,7 +9,7 @@ from typing import Any, Final
 from benchmarks import payloads
 from benchmarks.goals import Goals
 from benchmarks.report import Figure
-from benchmarks.rounds import Effort, Subject, compare, timed
+from benchmarks.rounds import Effort, compare, costs, repeated
 
 BENCHMARK: Final = Goals(
     "Decoding a payment intent and a checkout session from bytes, beside json.loads alone.",
@@ -37,19 +37,11 @@ def _measured(which: str, goal: float, effort: Effort) -> list[Figure]:
     def measure(name: str, cls: type) -> Figure:
         body, read = payloads.text(name), reader(cls)
         _check(lambda raw: read(loads(raw)), body)
-        ours = _repeated("wooshpay", lambda: read(loads(body)))
-        (pairs,) = compare(ours, [_repeated("json.loads", lambda: json.loads(body))], effort).values()
-        return timed(f"Decode {cls.__name__} of {len(body) / 1000:.1f} KB{which}", pairs, goal=goal)
+        ours = repeated("wooshpay", lambda: read(loads(body)))
+        (pairs,) = compare(ours, [repeated("json.loads", lambda: json.loads(body))], effort).values()
+        return costs(f"Decode {cls.__name__} of {len(body) / 1000:.1f} KB{which}", pairs, goal=goal)
 
     return [measure("payment_intent", PaymentIntent), measure("checkout_session", CheckoutSession)]
-
-
-def _repeated(name: str, once: Callable[[], object]) -> Subject:
-    def run(calls: int) -> None:
-        for _ in range(calls):
-            once()
-
-    return Subject(name, run)
 
 
 def _check(decode: Callable[[bytes], Any], body: bytes) -> None:

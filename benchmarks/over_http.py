@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import statistics
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,8 @@ from typing import Any, Literal
 import attrs
 
 from benchmarks.peers import AsyncPeer, SyncPeer, open_peer
-from benchmarks.report import Figure
-from benchmarks.rounds import Effort, Pairs, Subject, compare
+from benchmarks.report import Figure, not_installed
+from benchmarks.rounds import Effort, Pairs, Subject, compare, rates
 from benchmarks.servers import running
 
 
@@ -169,23 +168,8 @@ def check_answer(name: str, answer: Any) -> None:
 def throughput(what: str, beside: Beside, pairs: Pairs | None) -> Figure:
     """Calls per second of two, with their CPU."""
     if pairs is None:
-        return Figure(
-            what=what,
-            unit="calls/s",
-            values={"wooshpay": None, f"{beside.peer} (not installed)": None},
-            less_is_better=False,
-            goal=beside.goal,
-        )
-    samples = dict(zip(pairs.names, (pairs.first, pairs.second), strict=True))
-    return Figure(
-        what=what,
-        unit="calls/s",
-        values={name: 1 / statistics.median(one.seconds for one in taken) for name, taken in samples.items()},
-        cpu={name: statistics.median(one.cpu for one in taken) * 1e6 for name, taken in samples.items()},
-        pairs=pairs.throughput,
-        less_is_better=False,
-        goal=beside.goal,
-    )
+        return not_installed(what, beside.peer, "calls/s", beside.goal)
+    return rates(what, pairs, unit="calls/s", goal=beside.goal)
 
 
 def at_once(

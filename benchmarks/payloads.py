@@ -48,15 +48,15 @@ def page(name: str, numbers: Sequence[int], *, has_more: bool = False) -> bytes:
     return b'{"object":"list","data":[%b],"has_more":%b,"url":"/v1/%bs"}' % (entries, more, name.encode())
 
 
-def event(about: Any) -> bytes:
-    """An event that tells about an object."""
+def event() -> bytes:
+    """An event that tells about the payment intent."""
     return _written(
         {
             "id": "evt_1693466279148519424",
             "object": "event",
             "api_version": "1.0.1",
             "created": 1692588800000,
-            "data": {"object": about},
+            "data": {"object": json.loads(text("payment_intent"))},
             "livemode": False,
             "type": "payment_intent.succeeded",
         }

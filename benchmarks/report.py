@@ -108,6 +108,12 @@ class Benchmark(Protocol):
         ...
 
 
+def not_installed(what: str, peer: str, unit: str, goal: float | None) -> Figure:
+    """What stands in the table for one who could not take part."""
+    values = {"wooshpay": None, f"{peer} (not installed)": None}
+    return Figure(what=what, unit=unit, values=values, less_is_better=False, goal=goal)
+
+
 def as_markdown(figures: Sequence[Figure]) -> str:
     """One row for each goal; then a table for each set of participants, for what has none; then what explains them."""
     goals = [figure for figure in figures if _is_goal(figure)]
@@ -131,7 +137,8 @@ def as_json(figures: Sequence[Figure]) -> str:
 
 
 def _is_goal(figure: Figure) -> bool:
-    return bool(figure.pairs) or figure.limit is not None
+    """Whether this SDK stands beside one other, or beside a limit."""
+    return figure.limit is not None or (next(iter(figure.values), "") == "wooshpay" and len(figure.values) == 2)
 
 
 def _goals(rows: Sequence[Figure]) -> str:

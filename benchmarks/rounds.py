@@ -25,10 +25,12 @@ class Effort:
     Attributes:
         rounds: How often the participants take turns.
         seconds: How long a sample is to take.
+        part: Of what is counted rather than timed, such as objects in memory, which part is made.
     """
 
     rounds: int
     seconds: float
+    part: float = 1.0
 
 
 @attrs.frozen
@@ -74,19 +76,14 @@ class Pairs:
     second: tuple[Sample, ...]
 
     @property
-    def seconds(self) -> tuple[float, ...]:
-        """For each pair, the first one's time for a unit of the second's."""
-        return tuple(one.seconds / other.seconds for one, other in zip(self.first, self.second, strict=True))
+    def by_name(self) -> dict[str, tuple[Sample, ...]]:
+        """The samples of each."""
+        return dict(zip(self.names, (self.first, self.second), strict=True))
 
-    @property
-    def cpu(self) -> tuple[float, ...]:
-        """For each pair, the first one's CPU for a unit of the second's."""
-        return tuple(one.cpu / other.cpu for one, other in zip(self.first, self.second, strict=True))
-
-    @property
-    def throughput(self) -> tuple[float, ...]:
-        """For each pair, the first one's calls for each of the second's."""
-        return tuple(1 / ratio for ratio in self.seconds)
+    def ratios(self, *, cpu: bool) -> list[float]:
+        """For each pair, how many calls the first makes while the second makes one: by CPU, or by the clock."""
+        taken = zip(self.first, self.second, strict=True)
+        return [other.cpu / one.cpu if cpu else other.seconds / one.seconds for one, other in taken]
 
     @property
     def cpu_beyond(self) -> float:
@@ -117,8 +114,8 @@ def compare(ours: Subject, others: Sequence[Subject], effort: Effort) -> dict[st
     }
 
 
-def timed(what: str, pairs: Pairs, *, goal: float | None = None, cpu: bool = True) -> Figure:
-    """What a call of the first takes beside one of the second.
+def costs(what: str, pairs: Pairs, *, goal: float | None = None, cpu: bool = True) -> Figure:
+    """What a call of the first takes beside one of the second; less is better.
 
     Args:
         what: What was measured.
@@ -126,17 +123,44 @@ def timed(what: str, pairs: Pairs, *, goal: float | None = None, cpu: bool = Tru
         goal: How many times as much it may take.
         cpu: Count CPU, which others on the machine disturb less; right where nothing is waited for.
     """
-    samples = dict(zip(pairs.names, (pairs.first, pairs.second), strict=True))
     return Figure(
         what=what,
         unit="us CPU" if cpu else "us",
-        values={
-            name: statistics.median(one.cpu if cpu else one.seconds for one in taken) * 1e6
-            for name, taken in samples.items()
-        },
-        pairs=pairs.cpu if cpu else pairs.seconds,
+        values={name: _median(samples, cpu=cpu) * 1e6 for name, samples in pairs.by_name.items()},
+        pairs=[1 / ratio for ratio in pairs.ratios(cpu=cpu)],
         goal=goal,
     )
+
+
+def rates(what: str, pairs: Pairs, *, unit: str, goal: float | None = None, cpu: bool = False) -> Figure:
+    """How much the first does while the second does one; more is better.
+
+    Args:
+        what: What was measured.
+        pairs: The samples.
+        unit: What is done, ``/s``.
+        goal: How many times as much it is to do.
+        cpu: Count CPU rather than the time of the clock; right where nothing is waited for.
+    """
+    return Figure(
+        what=what,
+        unit=unit,
+        values={name: 1 / _median(samples, cpu=cpu) for name, samples in pairs.by_name.items()},
+        cpu={name: _median(samples, cpu=True) * 1e6 for name, samples in pairs.by_name.items()},
+        pairs=pairs.ratios(cpu=cpu),
+        less_is_better=False,
+        goal=goal,
+    )
+
+
+def repeated(name: str, once: Callable[[], object]) -> Subject:
+    """A subject that calls a function again and again."""
+
+    def run(calls: int) -> None:
+        for _ in range(calls):
+            once()
+
+    return Subject(name, run)
 
 
 def sample(subject: Subject, calls: int) -> Sample:
@@ -146,6 +170,10 @@ def sample(subject: Subject, calls: int) -> Sample:
     subject.run(calls)
     took = time.perf_counter() - started
     return Sample(took / calls, (_cpu() - cpu) / calls)
+
+
+def _median(samples: Sequence[Sample], *, cpu: bool) -> float:
+    return statistics.median(one.cpu if cpu else one.seconds for one in samples)
 
 
 def _calibrated(subject: Subject, seconds: float) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.goals import Goals
 from benchmarks.over_http import Beside, called, throughput
 from benchmarks.report import Figure
-from benchmarks.rounds import Effort, Subject, compare, timed
+from benchmarks.rounds import Effort, Subject, compare, costs
 
 THREADS: Final = 8
 
@@ -58,7 +58,7 @@ def handoff(effort: Effort) -> list[Figure]:
     finally:
         private.close()
         bare.close()
-    return [timed("Sync handoff, without a request", pairs, goal=1.2, cpu=False)]
+    return [costs("Sync handoff, without a request", pairs, goal=1.2, cpu=False)]
 
 
 async def _same(value: int) -> int:

@@ -56,7 +56,12 @@ def open_peer(kind: type[P], name: str, url: str) -> P | None:
     try:
         peer = getattr(import_module(f"benchmarks.peers.{module}"), function)(url)
     except ImportError as missing:
-        print(f"{name} is left out: {missing}. Install the extra bench.", file=sys.stderr)
+        say_left_out(name, missing)
         return None
     assert isinstance(peer, kind)
     return peer
+
+
+def say_left_out(name: str, missing: ImportError) -> None:
+    """Tell the user who is missing, and what to do about it."""
+    print(f"{name} is left out: {missing}. Install the extra bench.", file=sys.stderr)
