@@ -188,18 +188,29 @@ class _Planner:
     def _object(self, objects: list[Any]) -> Read:
         first = objects[0]
         if len(objects) == 1 and first is not Object and not issubclass(_class_of(first), Later):
-            hook: Hook = self._converter.get_structure_hook(first)
-            return lambda value: hook(value, first)
+            return self._hook(first)
 
         named = first.__name__ if len(objects) == 1 and first is not Object else None
 
-        def by_tag(value: JsonObject) -> Any:
-            cls = class_for_tag(value.get("object"))
+        reads: dict[str, Read] = {}
+
+        def find(tag: Json) -> Read:
+            cls = class_for_tag(tag)
             if cls is None:
                 cls = load(named) if named is not None else UnknownObject
-            return self._converter.get_structure_hook(cls)(value, cls)
+                return self._hook(cls)
+            return reads.setdefault(tag, self._hook(cls))
+
+        def by_tag(value: JsonObject) -> Any:
+            tag = value.get("object")
+            read = reads.get(tag) if tag.__class__ is str else None
+            return (read or find(tag))(value)
 
         return by_tag
+
+    def _hook(self, hint: Any) -> Read:
+        hook: Read = self._converter.get_structure_hook(hint)
+        return hook
 
     def _refusing(self, read: Read, hint: Any, fine: tuple[type, ...] = ()) -> Read:
         if _may_be_text(hint):
@@ -327,7 +338,6 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
         "def structure(data, _=None):",
         "    if data.__class__ is not dict:",
         "        return odd(cls, data)",
-        "    get = data.get",
         "    made = new(cls)",
         "    received = None",
         f"    found = {len(names)}",
@@ -335,7 +345,6 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
     for place, (name, wire) in enumerate(names):
         plan = planner.plan(types_of[name])
         scope |= {f"type{place}": plan.expected, f"convert{place}": plan.convert, f"other{place}": plan.other}
-        lines.append(f"    value = get({wire!r})")
         lines += (f"    {line}" for line in _field_code(plan, place, wire))
         lines.append(f"    made.{name} = value")
     lines += [
@@ -354,27 +363,25 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
 
 
 def _field_code(plan: Plan, place: int, wire: str) -> list[str]:
-    if plan.expected is None:
-        return ["if value is None:", "    found -= 1"]
-    missing = ["    if value is None:", "        found -= 1"]
-    other = [
-        "    else:",
-        f"        other = other{place}(value)",
-        "        if other is not value:",
-        "            if received is None:",
-        "                received = {}",
-        f"            received[{wire!r}] = value",
-        "            value = other",
-    ]
+    get, missing = f"value = data.get({wire!r})", ["value is None:", "    found -= 1"]
+    if plan.expected is None or (plan.convert is None and plan.other is _same):
+        return [get, f"if {missing[0]}", missing[1]]
+    note = ["if received is None:", "    received = {}", f"received[{wire!r}] = value"]
+    convert = f"value = convert{place}(value)"
+    other = ["else:", f"    other = other{place}(value)", "    if other is not value:"]
+    other += [*_indented(_indented(note)), "        value = other"]
     if plan.expandable:
-        blank = ["elif not value:", "    if received is None:", "        received = {}"]
-        blank += [f"    received[{wire!r}] = value", "    value = None"]
-        whole = ["    elif value.__class__ is dict:", f"        value = convert{place}(value)"]
-        return ["if value.__class__ is not str:", *missing, *whole, *other, *blank]
-    lines = [f"if value.__class__ is not type{place}:", *missing, *other]
-    if plan.convert is not None:
-        lines += ["else:", f"    value = convert{place}(value)"]
-    return lines
+        blank = ["if not value:", *_indented(note), "    value = None"]
+        whole = ["elif value.__class__ is dict:", f"    {convert}"]
+        return [get, "if value.__class__ is str:", *_indented(blank), f"elif {missing[0]}", missing[1], *whole, *other]
+    documented = [f"value.__class__ is type{place}:", f"    {convert}" if plan.convert else "    pass"]
+    # The usual case comes first: objects are mostly absent, all else is mostly there.
+    first, second = (missing, documented) if plan.expected is dict else (documented, missing)
+    return [get, f"if {first[0]}", first[1], f"elif {second[0]}", second[1], *other]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _leftovers(data: JsonObject, known: frozenset[str], received: JsonObject) -> Mapping[str, Any]:
@@ -427,10 +434,10 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     """Give the function that makes what an operation returns out of parsed JSON."""
     if not _is_object(hint):
         return _same
-    hook: Hook = (STRICT if strict else TOLERANT).get_structure_hook(hint)
+    read: Read = (STRICT if strict else TOLERANT).get_structure_hook(hint)
     if _class_of(hint) is not ListObject:
-        return lambda data: hook(data, hint)
-    return lambda data: hook(_in_envelope(data), hint)
+        return read
+    return lambda data: read(_in_envelope(data))
 
 
 def _in_envelope(data: Json) -> Json:
