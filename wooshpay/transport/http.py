@@ -8,7 +8,7 @@ import ssl
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -182,13 +182,27 @@ async def _close_with_loop(
 
 
 class _Connector(aiohttp.TCPConnector):
-    """aiohttp's connector, which in a forked child must not clean up: the sockets are the parent's."""
+    """aiohttp's connector, which never finishes a request that its caller has given up.
+
+    In a forked child it must not clean up: the sockets are the parent's.
+    """
 
     process: int | None = None
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        """Give a connection that, when let go with a half-written request, ends instead of writing the rest."""
+        connection = await super().connect(*args, **kwargs)
+        connection.add_callback(partial(_abort_unwritten, connection.transport))
+        return connection
 
     def __del__(self, _warnings: Any = warnings) -> None:
         if self.process == os.getpid():
             super().__del__(_warnings)
+
+
+def _abort_unwritten(transport: asyncio.Transport | None) -> None:
+    if transport is not None and transport.get_write_buffer_size() > 0:
+        transport.abort()
 
 
 def proxy_from_environment(origin: str) -> str | None:
