@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,16 +13,27 @@ Program = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def program() -> Program:
-    """Start a Python program of its own, with warnings shown: what a user's script would see."""
+def program() -> Iterator[Program]:
+    """Start a Python program of its own, with warnings shown: what a user's script would see.
+
+    Those that still run when the test ends are killed.
+    """
+    started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *args: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             # Not -X dev: on a busy machine its asyncio adds remarks about slow callbacks.
             [sys.executable, "-W", "default", "-c", textwrap.dedent(source), *args],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(child)
+        return child
 
-    return start
+    yield start
+    for child in started:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
@@ -14,6 +14,8 @@ from wooshpay.errors import WooshPayError
 if TYPE_CHECKING:
     from wooshpay.core.waiting import Wait, WaitResult
     from wooshpay.transport.loop import PrivateLoop
+
+T = TypeVar("T")
 
 
 class AsyncCaller:
@@ -64,13 +66,11 @@ class SyncCaller:
 
     def call(self, call: Call, returns: Any) -> Any:
         """Give the result."""
-        request = self.pipeline.prepare(call)
-        return self.pipeline.decode(request, self._run(request), returns)
+        return self._run(call, returns, self.pipeline.decode)
 
     def call_with_response(self, call: Call, returns: Any) -> ApiResponse[Any]:
         """Give the result with the answer's facts."""
-        request = self.pipeline.prepare(call)
-        return self.pipeline.decode_with_response(request, self._run(request), returns)
+        return self._run(call, returns, self.pipeline.decode_with_response)
 
     def page(self, call: Call, returns: Any) -> Pager[Any]:
         """Give the pager over a list."""
@@ -93,10 +93,14 @@ class SyncCaller:
         """Stop the loop, which closes the connections."""
         self.loop.close()
 
-    def _run(self, request: Request) -> Response:
+    def _run(self, call: Call, returns: Any, read: Callable[[Request, Response, Any], T]) -> T:
+        request = self.pipeline.prepare(call)
         try:
-            return self.loop.run(self.pipeline.run, request, note_interruption)
+            return read(request, self.loop.run(self.pipeline.run, request), returns)
         except WooshPayError as error:
             # One that comes from the loop itself does not know yet which call it ended.
             identify(error, request)
+            raise
+        except BaseException as interruption:
+            note_interruption(interruption, request)
             raise

@@ -355,8 +355,8 @@ def identify(error: WooshPayError, request: Request) -> None:
 
 def note_interruption(interruption: BaseException, request: Request) -> None:
     """Leave the key on an exception that ends a call from outside, such as Ctrl-C."""
-    if request.method != "GET":
-        interruption.add_note(_interrupted(request))
+    if request.method != "GET" and (note := _interrupted(request)) not in getattr(interruption, "__notes__", ()):
+        interruption.add_note(note)
 
 
 def _interrupted(request: Request) -> str:

@@ -32,32 +32,36 @@ _CLOSE_WAIT: Final = 5.0
 class _Job(Generic[T]):
     """One call under way on the loop, and the lock on which its caller waits."""
 
-    __slots__ = ("_context", "_work", "cancelled", "done", "error", "result", "task")
+    __slots__ = ("_argument", "_context", "_owner", "_work", "cancelled", "done", "error", "over", "result", "task")
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._work = work
+    def __init__(self, owner: PrivateLoop, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> None:
+        self._owner = owner
+        self._work: Callable[[Any], Coroutine[Any, Any, T]] = work
+        self._argument = argument
         self._context = contextvars.copy_context()
         self.done = threading.Lock()
         self.done.acquire()
         self.task: asyncio.Task[None] | None = None
         self.cancelled = False
+        self.over = False
         self.error: BaseException | None = None
         self.result: T | None = None
 
     def start(self) -> None:
         """Begin the work; runs on the loop."""
-        if self.cancelled:
-            self.done.release()
+        if self.cancelled or self._owner.closed:
+            self.lose()
         else:
             self.task = asyncio.get_running_loop().create_task(self._drive(), context=self._context)
 
     async def _drive(self) -> None:
         try:
-            self.result = await self._work()
+            self.result = await self._work(self._argument)
         except BaseException as error:  # handed to the waiting thread, whatever it is
             self.error = error
         finally:
             self.task = None
+            self.over = True
             self.done.release()
 
     def cancel(self) -> None:
@@ -68,8 +72,9 @@ class _Job(Generic[T]):
 
     def lose(self) -> None:
         """Release the caller of a call that the closing loop will not carry out."""
-        if self.done.locked():
-            self.error = asyncio.CancelledError()
+        if not self.over:
+            self.over = True
+            self.error = _closed() if self.task is None else asyncio.CancelledError()
             self.done.release()
 
 
@@ -91,18 +96,12 @@ class PrivateLoop:
         self._warned = False
         _loops.add(self)
 
-    def run(
-        self,
-        work: Callable[[A], Coroutine[Any, Any, T]],
-        argument: A,
-        on_interruption: Callable[[BaseException, A], None],
-    ) -> T:
+    def run(self, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> T:
         """Run a coroutine function on the loop, and wait for its result.
 
         Args:
             work: The coroutine function.
             argument: Its argument.
-            on_interruption: Told of an exception that ended the waiting, such as Ctrl-C; the work is then cancelled.
 
         Raises:
             ConfigurationError: The loop is closed, or this is its own thread.
@@ -117,18 +116,17 @@ class PrivateLoop:
             )
         if not self._warned:
             self._warn_if_blocking(loop)
-        job: _Job[T] = _Job(lambda: work(argument))
+        job: _Job[T] = _Job(self, work, argument)
         self._jobs.add(job)
+        entered = False
         try:
             loop.call_soon_threadsafe(job.start)
+            entered = True
             job.done.acquire()
-        except RuntimeError as error:
-            if loop.is_closed():
-                raise _closed() from error
-            raise
         except BaseException as interruption:
+            if not entered and isinstance(interruption, RuntimeError) and loop.is_closed():
+                raise _closed() from interruption
             self._cancel(loop, job)
-            on_interruption(interruption, argument)
             raise
         finally:
             self._jobs.discard(job)
