@@ -53,12 +53,7 @@ class Connection:
         Raises:
             click.UsageError: There is none, or it is a live one and ``--live`` is missing, or the other way round.
         """
-        if self.api_key_file is not None:
-            key = _read_key(self.api_key_file)
-            source = str(self.api_key_file)
-        else:
-            key = environ.get(KEY_VARIABLE, "")
-            source = KEY_VARIABLE
+        key, source = self._found(environ)
         if not key:
             raise click.UsageError(_NO_KEY)
         is_live = "_live_" in key[:8]
@@ -68,18 +63,22 @@ class Connection:
             raise click.UsageError(f"--live is for a live key, and {source} holds none: leave it out, or set that key.")
         return key
 
+    def _found(self, environ: Mapping[str, str]) -> tuple[str, str]:
+        if self.api_key_file is not None:
+            return _read_key(self.api_key_file), str(self.api_key_file)
+        return environ.get(KEY_VARIABLE, ""), KEY_VARIABLE
+
     def settings(self, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         """Give the settings for a client.
 
         Raises:
             click.UsageError: See `key`.
         """
-        found: dict[str, Any] = {"api_key": self.key(environ), "base_url": self.base_url}
-        if self.timeout is not None:
-            found["timeout"] = self.timeout
-        if self.max_retries is not None:
-            found["max_retries"] = self.max_retries
-        return found
+        return {"api_key": self.key(environ), **self._limits()}
+
+    def _limits(self) -> dict[str, Any]:
+        given = {"base_url": self.base_url, "timeout": self.timeout, "max_retries": self.max_retries}
+        return {name: value for name, value in given.items() if value is not None}
 
     def client(self, **more: Any) -> WooshPay:
         """Make a client of plain calls. Its parameters may be given besides.
@@ -91,6 +90,13 @@ class Connection:
         from wooshpay import WooshPay
 
         return WooshPay(**{**self.settings(), **more})
+
+    def rehearsing_client(self, **more: Any) -> WooshPay:
+        """Make a client that sends nothing, given a middleware that sees to that: any key will do, or none."""
+        from wooshpay import WooshPay
+
+        key, _ = self._found(os.environ)
+        return WooshPay(key or "sk_test_none", **{**self._limits(), **more})
 
     def async_client(self, **more: Any) -> AsyncWooshPay:
         """Make a client to await.
@@ -122,13 +128,13 @@ def connection_options() -> list[click.Parameter]:
         click.Option(["--api-key"], hidden=True, expose_value=False, callback=_refuse_key),
         click.Option(
             ["--timeout"],
-            type=click.FloatRange(min=0, min_open=True),
+            type=float,
             metavar="SECONDS",
             help="How long a call may take in all; 80 when left out.",
         ),
         click.Option(
             ["--max-retries"],
-            type=click.IntRange(min=0),
+            type=int,
             metavar="NUMBER",
             help="How many attempts may follow the first; 2 when left out.",
         ),

@@ -16,13 +16,8 @@ _OUTCOMES: Final[dict[Outcome, str]] = {
 }
 
 
-def explain(error: WooshPayError, *, again: str = "the idempotency key {key}") -> str:
-    """Say what happened, whether money may have moved, and how to go on.
-
-    Args:
-        error: The error.
-        again: What carries the key when the call is made again.
-    """
+def explain(error: WooshPayError) -> str:
+    """Say what happened, whether money may have moved, and how to go on."""
     lines = [f"Error: {redact(error.message)}"]
     if isinstance(error, ConfigurationError) or not error.attempts:
         return lines[0]
@@ -30,7 +25,8 @@ def explain(error: WooshPayError, *, again: str = "the idempotency key {key}") -
     facts += [f"request {error.request_id}"] if error.request_id else []
     lines.append(_OUTCOMES[error.outcome] + (f" ({', '.join(facts)})" if facts else ""))
     if error.outcome == "unknown" and error.idempotency_key is not None:
-        lines.append(f"To be sure without doing it twice, run it again with {again.format(key=error.idempotency_key)}")
+        lines.append("To be sure without doing it twice, run the same again with")
+        lines.append(f"  --idempotency-key {error.idempotency_key}")
     return "\n".join(lines)
 
 

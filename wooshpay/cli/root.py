@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import click
 
-from wooshpay import WooshPayError, __version__
+from wooshpay import ConfigurationError, WooshPayError, __version__
+from wooshpay.cli.calls.sections import find_section, purposes_of_sections
 from wooshpay.cli.failures import explain, redacted
 from wooshpay.cli.groups import LazyGroup
 
@@ -31,15 +32,20 @@ _BROKEN_PIPE: Final = 141
 
 
 class Commands(LazyGroup):
-    """The tools."""
+    """The tools, and the sections of the API."""
 
     @property
     def purposes(self) -> Mapping[str, Mapping[str, str]]:
-        """The tools, and what each is for."""
-        return {"Commands": {name: purpose for name, (_, purpose) in _TOOLS.items()}}
+        """All commands, and what each is for."""
+        return {
+            "Commands": {name: purpose for name, (_, purpose) in _TOOLS.items()},
+            "Sections of the API": purposes_of_sections(),
+        }
 
     def find(self, name: str) -> click.Command:
         """Import a command."""
+        if name not in _TOOLS:
+            return find_section(name)
         module, _ = _TOOLS[name]
         command: click.Command = import_module(module).command
         return command
@@ -54,7 +60,7 @@ class Commands(LazyGroup):
             raise redacted(error) from None
         except WooshPayError as error:
             click.echo(explain(error), err=True)
-            ctx.exit(1)
+            ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
         except KeyboardInterrupt as interruption:
             for note in getattr(interruption, "__notes__", ()):
                 click.echo(f"{note}.", err=True)

@@ -1,0 +1,80 @@
+"""The sections of the API as groups of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+
+import click
+
+from wooshpay.api import SECTIONS
+from wooshpay.cli.calls.descriptions import plain
+from wooshpay.cli.calls.operation import OperationCommand
+from wooshpay.cli.groups import LazyGroup
+from wooshpay.core.declaration import Declaration
+from wooshpay.core.docstring import read_docstring
+from wooshpay.describe.operations import purpose_of
+from wooshpay.sections import Sections
+
+
+def purposes_of_sections() -> dict[str, str]:
+    """The sections that a client has, and what each is for. None of them is imported for that."""
+    names = dict.fromkeys(section.partition(".")[0] for section in SECTIONS)
+    return {_hyphenated(name): read_docstring(vars(Sections)[name].__doc__).summary for name in names}
+
+
+def find_section(name: str) -> click.Command:
+    """Make the group of a section, by its name on the command line."""
+    section = name.replace("-", "_")
+    return OperationGroup(section) if section in SECTIONS else SectionGroup(section)
+
+
+class SectionGroup(LazyGroup):
+    """Sections within a section, such as ``checkout``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_hyphenated(name), help=purposes_of_sections()[_hyphenated(name)])
+        self._sections = {
+            _hyphenated(section.partition(".")[2]): section for section in SECTIONS if section.startswith(f"{name}.")
+        }
+
+    @property
+    def purposes(self) -> Mapping[str, Mapping[str, str]]:
+        """The sections, and what each is for."""
+        return {"Sections": {name: purpose_of(section) for name, section in self._sections.items()}}
+
+    def find(self, name: str) -> click.Command:
+        """Make the group of a section."""
+        return OperationGroup(self._sections[name])
+
+
+class OperationGroup(LazyGroup):
+    """The operations of one section."""
+
+    def __init__(self, section: str) -> None:
+        super().__init__(_hyphenated(section.rpartition(".")[2]), help=purpose_of(section))
+        self._section = section
+
+    @cached_property
+    def _declarations(self) -> Mapping[str, Declaration]:
+        resource: type = getattr(import_module(f"wooshpay.api.{self._section}"), SECTIONS[self._section])
+        return {_hyphenated(name): member for name, member in vars(resource).items() if isinstance(member, Declaration)}
+
+    @property
+    def purposes(self) -> Mapping[str, Mapping[str, str]]:
+        """The operations, and what each does."""
+        return {"Operations": {name: _first_sentence(found.text.summary) for name, found in self._declarations.items()}}
+
+    def find(self, name: str) -> click.Command:
+        """Make the command of an operation."""
+        return OperationCommand(name, self._declarations[name])
+
+
+def _hyphenated(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _first_sentence(text: str) -> str:
+    first, end, _ = plain(text).partition(". ")
+    return f"{first}." if end else first
