@@ -38,7 +38,11 @@ def write_text(facts: Facts, formatter: click.HelpFormatter) -> None:
             formatter.write_paragraph()
             formatter.write_text(plain(paragraph))
         formatter.write_paragraph()
-        formatter.write(f"{'':>{formatter.current_indent}}{facts.method} {facts.path}{result}\n")
+        request = f"{facts.method} {facts.path}"
+        indent = " " * formatter.current_indent
+        # A path is never broken, as it may be copied.
+        fits = len(indent + request + result) <= formatter.width
+        formatter.write(f"{indent}{request}{result}\n" if fits else f"{indent}{request}\n{indent} {result}\n")
 
 
 def write_parameters(facts: Facts, formatter: click.HelpFormatter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import attrgetter
@@ -127,6 +128,11 @@ class OperationCommand(click.Command):
 
     # ---- help ----
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line of usage; click's own way breaks long ones beyond the edge."""
+        words = " ".join(["Usage:", ctx.command_path, *self.collect_usage_pieces(ctx)])
+        formatter.write(f"{textwrap.fill(words, formatter.width, subsequent_indent='  ')}\n")
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the operation does."""
         descriptions.write_text(self.facts, formatter)
@@ -201,5 +207,5 @@ def _called(operation: Callable[..., Any], arguments: Arguments, settings: Reque
 
 
 def _tell(event: RetryEvent) -> None:
-    reason = f"HTTP {event.status}" if event.status is not None else event.error or "no answer"
-    click.echo(f"Attempt {event.attempt} failed ({reason}); trying again in {event.wait:.1f} s.", err=True)
+    reason = f"HTTP {event.status}." if event.status is not None else event.error
+    click.echo(f"Attempt {event.attempt}: {reason} Trying again in {event.wait:.1f} s.", err=True)

@@ -23,6 +23,8 @@ else:
     _TextType = click.ParamType
 
 _STDIN: Final = "-"
+# What most people get wrong first.
+_UNITS: Final = " It is in minor units, so 19.99 USD are 1999."
 # What may be long, or secret, or both: it can come from a file.
 _FROM_FILES: Final[frozenset[Kind]] = frozenset({"list", "object", "pairs", "json"})
 _METAVARS: Final[dict[Kind, str]] = {
@@ -112,14 +114,23 @@ def nested_options(facts: Facts, args: Sequence[str]) -> tuple[dict[str, click.O
 
 def nested_names(facts: Facts, incomplete: str) -> Iterator[str]:
     """The options that begin like this and go into a parameter, for completion."""
+    typed = incomplete.split(".")
     for parameter in facts.parameters:
         name = option_name(parameter.name)
         # All that lies within all parameters would be too much: it shows once one parameter is left.
         if parameter.place == "path" or not incomplete.startswith(name):
             continue
         for place, _ in places_in(parameter.type):
-            if f"{name}.{place}".startswith(incomplete):
-                yield f"{name}.{place}"
+            steps = f"{name}.{place}".split(".")
+            # Of lists the first entry is known; the others are like it.
+            numbered = [_numbered(step, typed[at : at + 1]) for at, step in enumerate(steps)]
+            found = ".".join(numbered)
+            if found.startswith(incomplete):
+                yield found
+
+
+def _numbered(step: str, typed: Sequence[str]) -> str:
+    return typed[0] if step == "0" and typed and typed[0].isdecimal() else step
 
 
 def metavar_of(shape: Shape) -> str:
@@ -185,7 +196,13 @@ def sentence(facts: Facts, problem: ValueProblem) -> str:
     """Say what is wrong in the words of a command line."""
     in_path = any(parameter.place == "path" and parameter.name == problem.place for parameter in facts.parameters)
     name = problem.place.upper() if in_path else option_name(problem.place)
-    return f"{name} {problem.problem}."
+    end = "" if problem.problem.endswith("?") else "."
+    units = _UNITS if "whole number" in problem.problem and _is_money(facts, problem.place) else ""
+    return f"{name} {problem.problem}{end}{units}"
+
+
+def _is_money(facts: Facts, place: str) -> bool:
+    return any(one.name == place and "inor units" in one.description for one in facts.parameters)
 
 
 def _may_be_in_file(facts: Facts, place: str) -> bool:

@@ -64,6 +64,8 @@ def print_entries(entries: Iterable[JsonObject]) -> None:
 
 def _fields(value: JsonObject, within: str = "") -> Iterator[tuple[str, str]]:
     for name, inner in value.items():
+        if is_array(inner) and any(map(is_object, inner)):
+            inner = {str(index): entry for index, entry in enumerate(inner)}
         if is_object(inner) and inner:
             yield from _fields(inner, f"{within}{name}.")
         else:
@@ -95,7 +97,10 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bo
         table.add_column(Text(name), justify="right" if _is_number(name) else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(text) for text in row[: len(widths)]))
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip(), color=True)
 
 
 def _is_number(name: str) -> bool:
