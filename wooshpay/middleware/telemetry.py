@@ -1,0 +1,155 @@
+"""Calls as OpenTelemetry sees them: one CLIENT span for each, its attempts as events, and three metrics."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import metrics, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from wooshpay._version import __version__
+from wooshpay.core.effects import Effects
+from wooshpay.core.redaction import redact
+from wooshpay.errors import TransportError, WooshPayError
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+    from opentelemetry.util.types import AttributeValue
+
+    from wooshpay.core.request import Next, Request, Response
+
+_NAME: Final = "wooshpay"
+
+
+class Telemetry:
+    """Two middlewares that report to OpenTelemetry: `call` makes the span and the metrics, `attempt` the events.
+
+    Span names, attributes and metrics hold the path's template and never an id, a key or a parameter.
+
+    >>> telemetry = Telemetry()
+    >>> client = AsyncWooshPay(call_middlewares=[telemetry.call], attempt_middlewares=[telemetry.attempt])
+
+    Metrics: ``wooshpay.client.call.duration`` (seconds, a histogram), ``wooshpay.client.retries`` and
+    ``wooshpay.client.calls.active``.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        effects: Effects | None = None,
+    ) -> None:
+        """Set the reporting up.
+
+        Args:
+            tracer_provider: Where spans go; the global provider when left out.
+            meter_provider: Where metrics go; the global provider when left out.
+            effects: The clock, for tests.
+        """
+        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
+        meter = metrics.get_meter(_NAME, __version__, meter_provider)
+        self._duration = meter.create_histogram(
+            "wooshpay.client.call.duration", unit="s", description="How long calls took, retries included."
+        )
+        self._retries = meter.create_counter(
+            "wooshpay.client.retries", unit="{attempt}", description="Attempts after the first of their call."
+        )
+        self._active = meter.create_up_down_counter(
+            "wooshpay.client.calls.active", unit="{call}", description="Calls under way."
+        )
+        self._monotonic = (effects or Effects()).monotonic
+        # The span of the call that an attempt belongs to. The user's own current span must not get its events.
+        self._span: ContextVar[Span | None] = ContextVar("wooshpay_span", default=None)
+
+    async def call(self, request: Request, call_next: Next) -> Response:
+        """The call middleware: one span and one measurement per logical call."""
+        operation: dict[str, AttributeValue] = {"wooshpay.operation": request.operation}
+        start = self._monotonic()
+        result: dict[str, AttributeValue] = {}
+        self._active.add(1, operation)
+        try:
+            with self._tracer.start_as_current_span(
+                f"{request.method} {request.template}",
+                kind=SpanKind.CLIENT,
+                attributes=_described(request),
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span:
+                token = self._span.set(span)
+                try:
+                    response = await call_next(request)
+                except BaseException as error:
+                    result = _failed(span, error)
+                    raise
+                finally:
+                    self._span.reset(token)
+                result = _answered(span, response)
+                return response
+        finally:
+            self._active.add(-1, operation)
+            self._duration.record(self._monotonic() - start, {**operation, **result})
+
+    async def attempt(self, request: Request, call_next: Next) -> Response:
+        """The attempt middleware: one event per attempt on the span of its call."""
+        if request.attempt > 1:
+            self._retries.add(1, {"wooshpay.operation": request.operation})
+        start = self._monotonic()
+        facts: dict[str, AttributeValue] = {"wooshpay.attempt": request.attempt}
+        try:
+            response = await call_next(request)
+        except BaseException as error:
+            facts["error.type"] = type(error).__name__
+            if isinstance(error, TransportError):
+                facts["wooshpay.failure"] = error.failure
+            raise
+        else:
+            facts["http.response.status_code"] = response.status
+            return response
+        finally:
+            span = self._span.get()
+            if span is not None:
+                span.add_event("attempt", {**facts, "wooshpay.attempt.duration": self._monotonic() - start})
+
+
+def _described(request: Request) -> dict[str, AttributeValue]:
+    """What the span says of a request, after OpenTelemetry's conventions for HTTP clients."""
+    target = urlsplit(request.url)
+    facts: dict[str, AttributeValue] = {
+        "http.request.method": request.method,
+        "url.scheme": target.scheme,
+        "url.template": request.template,
+        "server.address": target.hostname or "",
+        "server.port": target.port or (443 if target.scheme == "https" else 80),
+        "wooshpay.operation": request.operation,
+    }
+    if request.idempotency_key is not None:
+        facts["wooshpay.idempotency_key"] = request.idempotency_key
+    return facts
+
+
+def _answered(span: Span, response: Response) -> dict[str, AttributeValue]:
+    result: dict[str, AttributeValue] = {"http.response.status_code": response.status}
+    span.set_attribute("http.response.status_code", response.status)
+    span.set_attribute("wooshpay.attempts", response.attempts)
+    if response.request_id is not None:
+        span.set_attribute("wooshpay.request_id", response.request_id)
+    if response.status >= 300:
+        result["error.type"] = str(response.status)
+        span.set_attribute("error.type", str(response.status))
+        span.set_status(Status(StatusCode.ERROR))
+    return result
+
+
+def _failed(span: Span, error: BaseException) -> dict[str, AttributeValue]:
+    kind = type(error).__name__
+    span.set_attribute("error.type", kind)
+    # Of others' errors only the name: what they say may hold anything.
+    span.set_status(Status(StatusCode.ERROR, redact(error.message) if isinstance(error, WooshPayError) else kind))
+    if isinstance(error, WooshPayError):
+        span.set_attribute("wooshpay.attempts", error.attempts)
+        span.set_attribute("wooshpay.outcome", error.outcome)
+    return {"error.type": kind}
