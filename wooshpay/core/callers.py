@@ -83,7 +83,7 @@ class SyncCaller:
 
     def wait(self, wait: Wait) -> WaitResult[Any, Any]:
         """Give what the waiting comes to. All of it happens on the loop, so that Ctrl-C ends it at any moment."""
-        return self.loop.run(AsyncCaller(self.pipeline).wait, wait, lambda interruption, wait: None)
+        return self.loop.run(AsyncCaller(self.pipeline).wait, wait)
 
     def with_pipeline(self, pipeline: Pipeline) -> SyncCaller:
         """Give a caller that uses another pipeline on the same loop."""

@@ -279,7 +279,7 @@ class WebhookReceiver(Handlers):
 
             with self._lock:
                 loop = self._loop = self._loop or PrivateLoop(_nothing)
-        return loop.run(_call, work, _ignore)
+        return loop.run(_call, work)
 
     def _close_loop(self) -> None:
         with self._lock:
@@ -331,10 +331,6 @@ async def _stop(task: asyncio.Task[None]) -> None:
 
 async def _nothing() -> None:
     """Nothing lives on the loop that would have to be closed."""
-
-
-def _ignore(interruption: BaseException, work: object) -> None:
-    """The interruption goes on to the caller; the claim is given back on its way."""
 
 
 def _done(event: Event) -> Reply:
