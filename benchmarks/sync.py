@@ -47,7 +47,7 @@ def handoff(effort: Effort) -> list[Figure]:
 
     def ours(calls: int) -> None:
         for number in range(calls):
-            private.run(_same, number, _ignored)
+            private.run(_same, number)
 
     def least(calls: int) -> None:
         for number in range(calls):
@@ -66,10 +66,6 @@ async def _same(value: int) -> int:
 
 
 async def _nothing() -> None:
-    pass
-
-
-def _ignored(interruption: BaseException, argument: int) -> None:
     pass
 
 
