@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, Secret, redact, redact_json
+from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, Secret, excerpt, redact, redact_json
 
 CARD = "4242424242424242"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -149,3 +150,37 @@ def test_a_secret_survives_pickling_copying_and_comparison() -> None:
         assert hash(twin) == hash(secret)
     assert secret != Secret("sk_test_abd")
     assert secret != "sk_test_abc"
+
+
+IBANS = ["DE89370400440532013000", "GB82WEST12345698765432", "NO9386011117947", "MT84MALT011000012345MTLCAST001S"]
+
+
+@pytest.mark.parametrize("separator", ["", " "])
+@pytest.mark.parametrize("iban", IBANS)
+@pytest.mark.parametrize("after", ["", ".", " is closed", " USD", " BANK OF 1234", "\n"])
+def test_an_account_number_is_hidden_whatever_follows(iban: str, separator: str, after: str) -> None:
+    grouped = separator.join(iban[place : place + 4] for place in range(0, len(iban), 4))
+    assert redact(f"Account {grouped}{after}") == f"Account {HIDDEN}{after}"
+
+
+@pytest.mark.parametrize(
+    "text", ["DE89370400440532013001", "AB12 CODE 2024 ORDER", "xDE89370400440532013000", "SKU1234567890"]
+)
+def test_what_only_looks_like_an_account_number_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("secret", [CARD, "4242 4242 4242 4242", IBANS[0], IBANS[3], "pi_1_secret_abcdefabcdef"])
+def test_an_excerpt_never_cuts_a_secret_to_one_that_is_not_recognized(secret: str) -> None:
+    for start in range(440, 520):
+        shown = excerpt(f"{'.' * start} {secret} {'.' * 600}", 500)
+        assert len(shown) < 550
+        assert not any(part in shown for part in (secret[:9], secret[-9:]) if part != "pi_1_secr")
+
+
+@pytest.mark.parametrize("unit", ["x", "1", "1 ", "12 ", "a_", "Basic ", "4242 ", "AB12 ", "sk_test_", "\n"])
+def test_an_excerpt_of_a_text_without_end_takes_no_longer_than_that_of_a_short_one(unit: str) -> None:
+    """Ten megabytes of digits in an error message held a caller up for minutes."""
+    started = time.process_time()
+    assert len(excerpt(unit * (10_000_000 // len(unit)), 500)) < 1500
+    assert time.process_time() - started < 0.5

@@ -23,7 +23,7 @@ import attrs
 import cattrs
 
 from wooshpay.core.catalog import class_for_tag, knows, load
-from wooshpay.core.json import Json, JsonObject, loads
+from wooshpay.core.json import Json, JsonObject, loads, loads_shallow
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import AS_TEXT, NOTHING_EXTRA, Object, model, received_of, wire_names
 
@@ -119,7 +119,7 @@ def _same(value: Json) -> Json:
 
 def _from_json_text(value: Json) -> Json:
     """Parse JSON text inside a string: answers of 2022 have it where an object or a list is documented."""
-    if isinstance(value, str) and value[:1] in {"{", "[", "n"}:
+    if isinstance(value, str) and value[:1] in {"{", "[", "n"} and value.rstrip()[-1:] in {"}", "]", "l"}:
         try:
             return loads(value.encode())
         except (ValueError, RecursionError):
@@ -279,9 +279,9 @@ def _other_than_object(read: Read, option: Any) -> Read:
             return None
         parsed = _from_json_text(value)
         if envelope and parsed.__class__ is list:
-            return read({"object": "list", "data": parsed})
+            return _read_text(read, {"object": "list", "data": parsed}, value)
         if parsed.__class__ is dict:
-            return read(parsed)
+            return _read_text(read, parsed, value)
         return parsed if parsed is None else value
 
     return other
@@ -295,7 +295,7 @@ def _other_than_list(items: Read | None) -> Read:
             return read(value["data"])
         parsed = _from_json_text(value)
         if parsed.__class__ is list:
-            return read(parsed)
+            return _read_text(read, parsed, value)
         return parsed if parsed is None else value
 
     return other
@@ -311,9 +311,17 @@ def _other_than_dict(values: Read | None) -> Read:
 
     def other(value: Json) -> Any:
         parsed = _from_json_text(value)
-        return read(parsed) if parsed.__class__ is dict else parsed
+        return _read_text(read, parsed, value) if parsed.__class__ is dict else parsed
 
     return other
+
+
+def _read_text(read: Read, parsed: Json, text: Json) -> Any:
+    """Make objects of what JSON text holds, or leave the text as it came where they would nest without end."""
+    try:
+        return read(parsed)
+    except RecursionError:
+        return text
 
 
 # ---- one class ------------------------------------------------------------------------------------------------
@@ -440,6 +448,24 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     return lambda data: read(_in_envelope(data))
 
 
+def read(body: bytes, hint: Any, *, strict: bool = False) -> Any:
+    """Make what an operation returns out of the body of an answer.
+
+    Args:
+        body: The bytes received.
+        hint: What the operation returns.
+        strict: Raise `UndocumentedType` where a value is not of the documented type.
+
+    Raises:
+        ValueError: The body is not JSON.
+    """
+    make = reader(hint, strict=strict)
+    try:
+        return make(loads(body))
+    except RecursionError:
+        return make(loads_shallow(body))
+
+
 def _in_envelope(data: Json) -> Json:
     """Put a bare array, or the one entry that the reference shows for a customer's payment methods, in a list."""
     if data.__class__ is list:
@@ -470,10 +496,11 @@ def unstructure(value: Object) -> JsonObject:
 def _to_json(value: Any) -> Json:
     if isinstance(value, Object):
         return unstructure(value)
+    # Objects are at most in a list or a dict; what is deeper there is JSON as it came.
     if value.__class__ is list:
-        return [_to_json(item) for item in value]
+        return [unstructure(item) if isinstance(item, Object) else item for item in value]
     if value.__class__ is dict:
-        return {name: _to_json(item) if isinstance(item, Object) else item for name, item in value.items()}
+        return {name: unstructure(item) if isinstance(item, Object) else item for name, item in value.items()}
     return value
 
 

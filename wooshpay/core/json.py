@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as _json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 # JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
 Json: TypeAlias = Any
@@ -41,8 +42,56 @@ def _plain(value: Any) -> Json:
     raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
 
 
+# No answer nests deeper than a few levels; parsers give up at about a thousand.
+_DEEPEST: Final = 64
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+
+
+def loads_shallow(data: bytes) -> Json:
+    """Parse JSON that may be nested without end: what is too deep for any use stays JSON text.
+
+    Slower than `loads`, but it reads more: numbers of any length (as text beyond what Python converts), other
+    encodings than UTF-8, and bytes that belong to none.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    text = data.decode(_json.detect_encoding(data), "replace").removeprefix("\ufeff")
+    return _json.loads(_cut_at_depth(text), parse_int=_whole_number)
+
+
+def _cut_at_depth(text: str) -> str:
+    parts: list[str] = []
+    depth = begin = end = 0
+    for token in _TOKEN.finditer(text):
+        sign = text[token.start()]
+        if sign in "[{":
+            depth += 1
+            if depth == _DEEPEST + 1:
+                begin = token.start()
+                parts.append(text[end:begin])
+        elif sign in "]}":
+            if depth == _DEEPEST + 1:
+                end = token.end()
+                parts.append(_json.dumps(text[begin:end]))
+            depth -= 1
+    if depth > 0:
+        raise ValueError("The JSON has no end.")
+    return "".join([*parts, text[end:]])
+
+
+def _whole_number(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
 def _loads_stdlib(data: bytes) -> Json:
-    return _json.loads(data.decode("utf-8"))
+    try:
+        return _json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return loads_shallow(data)
 
 
 def _dumps_stdlib(value: Json) -> bytes:
@@ -62,8 +111,8 @@ else:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            # The standard library reads more (lone surrogates, NaN, deep nesting): an answer
-            # that went through must not fail because of the parser that happens to be installed.
+            # The standard library reads more (lone surrogates, NaN): an answer that went through
+            # must not fail because of the parser that happens to be installed.
             return _loads_stdlib(data)
 
     # What is sent must not depend on the parser: orjson would write dates and dataclasses, and nan as null.

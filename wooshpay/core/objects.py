@@ -20,7 +20,7 @@ from typing import (
 import attrs
 
 from wooshpay.core.json import is_array, is_object
-from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, redact
+from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, excerpt, redact
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,6 +51,9 @@ class _Nothing(Mapping[str, Any]):
 
 NOTHING_EXTRA: Final[Mapping[str, Any]] = _Nothing()
 WIRE_NAME: Final = "wooshpay.wire"
+
+# Characters of one value in a `repr`.
+_LONGEST_SHOWN: Final = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds left it behind in March 1973.
@@ -131,7 +134,7 @@ class Object:
             if value is None or (name == "extra" and not value):
                 continue
             if name == "extra":
-                shown.append(f"extra=<{', '.join(sorted(value))}>")
+                shown.append(f"extra=<{excerpt(', '.join(sorted(value)), _LONGEST_SHOWN)}>")
             elif name in SENSITIVE_FIELDS:
                 shown.append(f"{name}={HIDDEN}")
             elif isinstance(value, Object):
@@ -139,9 +142,18 @@ class Object:
             elif is_object(value) or is_array(value):
                 shown.append(f"{name}=<{len(value)} entries>")
             else:
-                # A URL to pay at carries the client secret.
-                shown.append(f"{name}={redact(repr(value)) if isinstance(value, str) else repr(value)}")
+                shown.append(f"{name}={_shown(value)}")
         return f"<{type(self).__name__} {' '.join(shown)}>" if shown else f"<{type(self).__name__}>"
+
+
+def _shown(value: object) -> str:
+    """The `repr` of a plain value. A URL to pay at carries the client secret, and a number may be that of a card."""
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return excerpt(repr(value[: 2 * _LONGEST_SHOWN]), _LONGEST_SHOWN)
+    try:
+        return redact(repr(value))
+    except ValueError:  # a number with more digits than Python writes
+        return f"<{type(value).__name__}>"
 
 
 @cache

@@ -15,7 +15,7 @@ import attrs
 
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
-from wooshpay.core.codec import UndocumentedType, reader
+from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.failures import error_of, read_failing
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.core.redaction import Secret, redact
@@ -314,10 +314,8 @@ class Pipeline:
         """
         try:
             if not response.body and response.status == 204:
-                data: Json = {}
-            else:
-                data = loads(response.body)
-            return reader(returns, strict=self.config.strict)(data)
+                return reader(returns, strict=self.config.strict)({})
+            return read(response.body, returns, strict=self.config.strict)
         except UndocumentedType as error:
             problem = f"strict=True: the answer is not as documented, {error}."
         except (ValueError, RecursionError):

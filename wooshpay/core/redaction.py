@@ -42,6 +42,13 @@ _BASIC = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_\-.]+", re.IGNORECASE)
 # An id such as pi_1693466278934609920 is no card number: the underscore before it says so.
 _DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9_])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9_])", re.ASCII
+)
+_SHORTEST_IBAN: Final = 15
+# What numbers of cards and accounts are written with, and how long that can be.
+_PART_OF_NUMBER: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ -"
+_LONGEST_NUMBER: Final = 48
 
 
 class Secret:
@@ -101,12 +108,41 @@ def _hide_card_number(found: re.Match[str]) -> str:
     return text
 
 
+def _hide_iban(found: re.Match[str]) -> str:
+    """Hide the account number at the beginning of the groups found; what follows may be a currency or a word."""
+    groups = found.group().split(" ")
+    for last in range(len(groups), 0, -1):
+        compact = "".join(groups[:last])
+        if len(compact) >= _SHORTEST_IBAN and _is_iban(compact):
+            return " ".join([HIDDEN, *groups[last:]])
+    return found.group()
+
+
+def _is_iban(text: str) -> bool:
+    return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
+
+
 def redact(text: str) -> str:
-    """Take API keys, webhook secrets, client secrets, credentials and card numbers out of a text."""
+    """Take API keys, webhook secrets, client secrets, credentials, IBANs and card numbers out of a text."""
     text = _KEY.sub(rf"\1{HIDDEN}", text)
     text = _CLIENT_SECRET.sub(rf"\1{HIDDEN}", text)
     text = _BASIC.sub(rf"\1 {HIDDEN}", text)
+    text = _IBAN.sub(_hide_iban, text)
     return _DIGITS.sub(_hide_card_number, text)
+
+
+def excerpt(text: str, longest: int) -> str:
+    """Give the beginning of a text, redacted; whatever its length, that takes no longer than for a short one.
+
+    Args:
+        text: The text.
+        longest: How many characters of it to look at; a text that goes on ends with dots.
+    """
+    if len(text) <= longest:
+        return redact(text)
+    # A number of a card or an account must not be cut to one that is not recognized any more.
+    sure, rest = text[: longest - _LONGEST_NUMBER], text[longest - _LONGEST_NUMBER : longest]
+    return f"{redact(sure + rest.rstrip(_PART_OF_NUMBER))}..."
 
 
 def redact_json(value: object) -> object:

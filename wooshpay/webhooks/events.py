@@ -63,9 +63,10 @@ def parse_unverified(body: Body) -> Event:
         PayloadError: The body is not raw bytes, or no event.
     """
     from wooshpay.api.events import Event
-    from wooshpay.core.json import is_object
+    from wooshpay.core.json import is_object, loads_shallow
 
-    data = _parse(raw_body(body))
+    body = raw_body(body)
+    data = _parse(body)
     if data is _NOT_JSON:
         raise PayloadError("The body is not JSON, so it is no event of WooshPay.")
     if not is_object(data):
@@ -74,7 +75,10 @@ def parse_unverified(body: Body) -> Event:
         value = data.get(name)
         if not isinstance(value, str) or not value:
             raise PayloadError(f"The body is an object without a `{name}`, so it is no event of WooshPay.")
-    return Event.from_dict(data)
+    try:
+        return Event.from_dict(data)
+    except RecursionError:
+        return Event.from_dict(loads_shallow(body))
 
 
 _NOT_JSON = object()
