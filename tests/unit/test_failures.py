@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import attrs
@@ -243,3 +244,15 @@ def test_no_answer_can_break_the_error_that_tells_of_it(body: bytes, status: int
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"1" * 5000, b'{"error":' * 5000, b'{"a": "\\ud800"}', b"NaN"])
 def test_no_limit_of_a_parser_shows(body: bytes) -> None:
     assert failed(500, body).outcome == "unknown"
+
+
+@pytest.mark.parametrize("unit", ["x", "1 ", "a_", "Basic ", "<", "{", "\x00", "[ "])
+@pytest.mark.parametrize("as_json", [True, False], ids=["as JSON", "as text"])
+def test_an_answer_of_megabytes_does_not_hold_the_caller_up(unit: str, as_json: bool) -> None:
+    """A gateway that is broken sends anything; the error, and with it the outcome, must not come minutes later."""
+    text = unit * (3_000_000 // len(unit))
+    body = {"error": {"message": text, "code": text}} if as_json else text.encode()
+    started = time.process_time()
+    error = failed(500, body)
+    assert time.process_time() - started < 2
+    assert len(error.message) < 1500

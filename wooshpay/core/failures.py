@@ -9,7 +9,7 @@ import attrs
 
 from wooshpay import errors
 from wooshpay.core.json import Json, is_object, loads
-from wooshpay.core.redaction import redact
+from wooshpay.core.redaction import excerpt
 
 if TYPE_CHECKING:
     from wooshpay.core.request import Request, Response
@@ -155,10 +155,9 @@ def _clean(value: Json) -> str | None:
     """Give the words of an answer as one line without secrets, or ``None`` where there are none."""
     if not isinstance(value, str):
         return None
-    words = redact(" ".join("".join(c if c.isprintable() else " " for c in value).split()))
-    if len(words) > _LONGEST_MESSAGE:
-        words = f"{words[:_LONGEST_MESSAGE]}..."
-    return words or None
+    # What is far beyond the end is not even looked at: an answer of megabytes must not hold the caller up.
+    words = " ".join("".join(c if c.isprintable() else " " for c in value[: 8 * _LONGEST_MESSAGE]).split())
+    return excerpt(words, _LONGEST_MESSAGE) or None
 
 
 def _without_markup(text: str) -> str:
