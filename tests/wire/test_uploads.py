@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import io
+import os
 import tracemalloc
 from collections.abc import AsyncIterator
 from email.message import Message
@@ -182,3 +183,27 @@ def test_the_plain_client_uploads_alike(path: Path) -> None:
             file = client.files.create(file=path, purpose="dispute_evidence")
     assert file.id == "file_1"
     assert parts_of(peer.requests[1])["file"].get_payload(decode=True) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "name", ["data:x/y\r\nX-Evil: 1\r\n\r\nhello,a.png", "data:text/evil,a.png"], ids=["with line breaks", "without"]
+)
+async def test_a_name_cannot_choose_the_type_of_its_part(name: str) -> None:
+    """A name that looks like a URL of data was taken for its own type, line breaks and all."""
+    async with Peer(reply(200, {})) as peer, AsyncWooshPay(KEY, base_url=peer.url) as client:
+        await client.files.create(file=b"x", filename=name, purpose="dispute_evidence")
+    head = peer.requests[0].body
+    assert b"Content-Type: image/png\r\n\r\nx\r\n" in head
+    assert b"\r\nX-Evil" not in head
+
+
+async def test_a_name_that_is_no_unicode_is_sent_as_its_bytes(tmp_path: Path) -> None:
+    """Old file systems have such names; they are no reason not to upload."""
+    path = tmp_path / os.fsdecode(b"r\xe9sum\xe9.pdf")
+    path.write_bytes(b"%PDF")
+    async with Peer(reply(200, {})) as peer, AsyncWooshPay(KEY, base_url=peer.url) as client:
+        await client.files.create(file=path, purpose="dispute_evidence")
+        await client.files.create(file=b"x", filename="a\ud800\0.pdf", purpose="dispute_evidence")
+    first, second = (request.body for request in peer.requests)
+    assert b'filename="r\xe9sum\xe9.pdf"' in first
+    assert b'filename="a?%00.pdf"' in second

@@ -134,14 +134,23 @@ def _head(boundary: str, fields: Mapping[str, Any], name: str, filename: str) ->
         f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(key)}"\r\n\r\n{value}\r\n'
         for key, value in fields.items()
     ]
-    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    # By the ending alone: of a whole name, what looks like a data: URL would be taken for the type.
+    kind = mimetypes.guess_type(f"file{os.path.splitext(filename)[1]}")[0] or "application/octet-stream"
     parts.append(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"\r\n'
         f"Content-Type: {kind}\r\n\r\n"
     )
-    return "".join(parts).encode()
+    return _encoded("".join(parts))
+
+
+def _encoded(text: str) -> bytes:
+    """Write text as UTF-8, but the bytes of a file name that is none as they are."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:
     """Write a name into a header as browsers do, so that it cannot end it."""
-    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").replace("\0", "%00")
