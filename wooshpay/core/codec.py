@@ -4,9 +4,10 @@ A hook never raises for what a 2xx answer holds: a value of an undocumented type
 lossless one is converted, an unknown field goes to ``extra``. The strict converter raises instead.
 
 How a generated hook works: it sets every documented field straight from the dict and counts the fields
-that held something. Where the count is the number of keys received, nothing is left to explain. Otherwise
-`_leftovers` sorts the rest into unknown fields and nulls. Nulls and converted values are noted in
-``_received``, so that `unstructure` gives back exactly what came.
+that held something; a value that would be kept whatever its type is not looked at. Where the count is the
+number of keys received, nothing is left to explain. Otherwise `_leftovers` sorts the rest into unknown fields
+and nulls. Nulls and converted values are noted in ``_received``, so that `unstructure` gives back exactly what
+came.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ class _Planner:
     def _object(self, objects: list[Any]) -> Read:
         first = objects[0]
         if len(objects) == 1 and first is not Object and not issubclass(_class_of(first), Later):
-            return self._hook(first)
+            return _read_of(first, self._converter)
 
         named = first.__name__ if len(objects) == 1 and first is not Object else None
 
@@ -198,8 +199,8 @@ class _Planner:
             cls = class_for_tag(tag)
             if cls is None:
                 cls = load(named) if named is not None else UnknownObject
-                return self._hook(cls)
-            return reads.setdefault(tag, self._hook(cls))
+                return _read_of(cls, self._converter)
+            return reads.setdefault(tag, _read_of(cls, self._converter))
 
         def by_tag(value: JsonObject) -> Any:
             tag = value.get("object")
@@ -207,10 +208,6 @@ class _Planner:
             return (read or find(tag))(value)
 
         return by_tag
-
-    def _hook(self, hint: Any) -> Read:
-        hook: Read = self._converter.get_structure_hook(hint)
-        return hook
 
     def _refusing(self, read: Read, hint: Any, fine: tuple[type, ...] = ()) -> Read:
         if _may_be_text(hint):
@@ -224,6 +221,13 @@ class _Planner:
             raise UndocumentedType(f"{type(value).__name__} where {hint} is documented")
 
         return refuse
+
+
+def _read_of(hint: Any, converter: cattrs.Converter) -> Read:
+    # cattrs passes the type as well, which the hooks made here do not need.
+    hook: Any = converter.get_structure_hook(hint)
+    read: Read = hook
+    return read
 
 
 def _may_be_text(hint: Any) -> bool:
@@ -442,7 +446,7 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     """Give the function that makes what an operation returns out of parsed JSON."""
     if not _is_object(hint):
         return _same
-    read: Read = (STRICT if strict else TOLERANT).get_structure_hook(hint)
+    read = _read_of(hint, STRICT if strict else TOLERANT)
     if _class_of(hint) is not ListObject:
         return read
     return lambda data: read(_in_envelope(data))
