@@ -116,7 +116,8 @@ class FaultyProxy:
         self._ending = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
-        self._server: asyncio.Server | None = None
+        self._welcomes: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
         # Bound without listening: it keeps the port while connections are refused.
         self._port_keeper = _bound(0)
         self.url = f"http://127.0.0.1:{self._port_keeper.getsockname()[1]}"
@@ -157,28 +158,49 @@ class FaultyProxy:
         self._ready.set()
         await self._ending.wait()
         await self._shut()
-        for _ in range(3):  # a connection may just be coming in
-            for task in self._tasks:
-                task.cancel()
-            for writer in list(self._writers):
-                writer.transport.abort()
-            await asyncio.sleep(0.005)
+        await asyncio.gather(*self._welcomes)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def _open(self) -> None:
-        if self._server is None and not self._ending.is_set():
-            listener = _bound(self._port_keeper.getsockname()[1])
-            self._server = await self._loop.create_server(self._connection, sock=listener, backlog=1024)
+        # asyncio's own server may lose a connection that comes in while it closes.
+        if self._listener is None and not self._ending.is_set():
+            self._listener = _bound(self._port_keeper.getsockname()[1])
+            self._listener.setblocking(False)
+            self._listener.listen(1024)
+            self._loop.add_reader(self._listener, self._accept, self._listener)
 
     async def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._accept(self._listener)
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
 
     async def _shut_for_a_moment(self) -> None:
-        if self._server is not None:
+        if self._listener is not None:
             await self._shut()
             await asyncio.sleep(self._shut_seconds)
             await self._open()
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                task = self._loop.create_task(self._welcome(connection))
+                self._welcomes.add(task)
+                task.add_done_callback(self._welcomes.discard)
+        except (BlockingIOError, ConnectionError):
+            pass
+
+    async def _welcome(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        await self._loop.connect_accepted_socket(self._connection, connection)
 
     def _connection(self) -> asyncio.StreamReaderProtocol:
         reader = _Reader(loop=self._loop)

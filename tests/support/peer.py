@@ -108,10 +108,11 @@ def garbage() -> Step:
     return step
 
 
-def stall() -> Step:
-    """Read the request and say nothing until the client goes away."""
+def stall(beginning: bytes = b"") -> Step:
+    """Read the request, and say nothing but the beginning of an answer until the client goes away."""
 
     async def step(connection: Connection) -> None:
+        connection.send(beginning)
         await connection.reader.read()
 
     return step

@@ -176,6 +176,14 @@ async def test_a_short_attempt_needs_no_more_time_than_its_own_limit() -> None:
     assert len(client.transport.requests) == 2
 
 
+async def test_a_short_deadline_may_hold_a_second_attempt_too() -> None:
+    clock = FakeClock(luck=0.0)
+    client = ScriptedClient(slow(clock, 0.1, dead()), slow(clock, 0.2, dead()), answer(), clock=clock)
+    with pytest.raises(ConnectError, match="deadline"):
+        await refund(client, timeout=0.5)
+    assert len(client.transport.requests) == 2, "0.4 s were left for the second attempt, 0.2 s for a third"
+
+
 async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once_and_says_so() -> None:
     """Sleeping until the deadline only to fail then would waste the caller's time."""
     client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "600"}))
@@ -415,9 +423,22 @@ async def test_an_attempt_middleware_that_waits_too_long_is_cut_by_the_deadline(
 
     client = ScriptedClient(attempt_middlewares=[limiter], effects=Effects(), max_retries=0)
     started = asyncio.get_running_loop().time()
-    with pytest.raises(TimeoutError, match="deadline"):
+    with pytest.raises(TimeoutError, match="deadline") as caught:
         await refund(client, timeout=0.05)
     assert asyncio.get_running_loop().time() - started < 2
+    assert caught.value.outcome == "not_sent"
+
+
+async def test_an_attempt_middleware_that_waits_too_long_after_sending_leaves_doubt() -> None:
+    async def ponderer(request: Request, call_next: Next) -> Response:
+        response = await call_next(request)
+        await asyncio.sleep(60)
+        return response
+
+    client = ScriptedClient(attempt_middlewares=[ponderer], effects=Effects(), max_retries=0)
+    with pytest.raises(TimeoutError, match="deadline") as caught:
+        await refund(client, timeout=0.05)
+    assert caught.value.outcome == "unknown"
 
 
 async def test_a_timeout_of_the_middlewares_own_stays_its_own() -> None:

@@ -96,7 +96,7 @@ class Pipeline:
         self._headers = _merged(own, config.headers)
         self._call = _chain(config.call_middlewares, self._attempts)
         if config.attempt_middlewares:
-            self._attempt: Next = partial(self._within_deadline, _chain(config.attempt_middlewares, transport.send))
+            self._attempt: Next = self._within_deadline
         else:
             self._attempt = transport.send
 
@@ -151,6 +151,7 @@ class Pipeline:
             attempt_timeout=attempt_timeout,
             connect_timeout=connect_timeout,
             max_retries=max_retries,
+            least_attempt=min(attempt_timeout, LEAST_ATTEMPT, timeout / 2),
             authorization=self._authorization,
         )
 
@@ -227,16 +228,25 @@ class Pipeline:
             await self.config.effects.sleep(wait)
             request = attrs.evolve(request, attempt=request.attempt + 1)
 
-    async def _within_deadline(self, attempt: Next, request: Request) -> Response:
-        """Hold a middleware that waits, such as a rate limiter, to the deadline of the call."""
+    async def _within_deadline(self, request: Request) -> Response:
+        """Make an attempt through its middlewares, and hold one that waits, such as a rate limiter, to the deadline."""
+        sent = False
+
+        async def send(request: Request) -> Response:
+            nonlocal sent
+            sent = True
+            return await self.transport.send(request)
+
         left = request.deadline - self.config.effects.monotonic()
         scope = asyncio.timeout(max(left, 0.0))
         try:
             async with scope:
-                return await attempt(request)
+                return await _chain(self.config.attempt_middlewares, send)(request)
         except builtins.TimeoutError as error:
             if scope.expired():
-                raise TimeoutError("The deadline of the call ended an attempt.", failure="broken") from error
+                raise TimeoutError(
+                    "The deadline of the call ended an attempt.", failure="broken" if sent else "not_connected"
+                ) from error
             raise
 
     # ---- deciding ----
@@ -274,7 +284,7 @@ class Pipeline:
                 " or a file object that can seek."
             )
         left = request.deadline - effects.monotonic()
-        if wait + min(request.attempt_timeout, LEAST_ATTEMPT) <= left:
+        if wait + request.least_attempt <= left:
             return wait, None
         if attempt.retry_after is not None and attempt.retry_after >= wait:
             return None, (

@@ -54,6 +54,7 @@ class Request:
         attempt_timeout: Seconds that one attempt may take.
         connect_timeout: Seconds that connecting may take.
         max_retries: How many attempts may follow the first.
+        least_attempt: Seconds that an attempt needs; none starts when the deadline leaves less.
         authorization: The Authorization header's value; never shown.
     """
 
@@ -69,6 +70,7 @@ class Request:
     attempt_timeout: float = attrs.field(repr=False)
     connect_timeout: float = attrs.field(repr=False)
     max_retries: int = attrs.field(repr=False)
+    least_attempt: float = attrs.field(default=0.0, repr=False)
     authorization: Secret = attrs.field(repr=False)
 
 

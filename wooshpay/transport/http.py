@@ -25,6 +25,8 @@ from wooshpay.transport.fork import abandon
 
 # aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
 _NEVER_ROUND: Final = float("inf")
+# How a cancellation, and a time limit that becomes one, tells that the request never left.
+_NEVER_CONNECTED: Final = "There was no connection yet."
 
 
 @attrs.define(eq=False)
@@ -84,8 +86,10 @@ class HttpTransport:
 
     async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Response:
         left = request.deadline - self._monotonic()
-        if left <= 0:
-            raise errors.TimeoutError("The deadline of the call passed before the request was sent.", failure="refused")
+        if left <= 0 or left < request.least_attempt:
+            raise errors.TimeoutError(
+                "The deadline of the call came too near before the request was sent.", failure="refused"
+            )
         if left >= request.attempt_timeout:
             timeout = _usual_timeout(request.attempt_timeout, request.connect_timeout)
         else:
@@ -118,9 +122,10 @@ class HttpTransport:
         return Response(status=answer.status, headers=answer.headers, body=body)
 
     async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
-        """Wait for one of the other calls to finish: back-pressure, bounded by the call's deadline."""
+        """Wait for one of the other calls to finish: back-pressure, for as long as an attempt has time afterwards."""
+        left = request.deadline - request.least_attempt - self._monotonic()
         try:
-            async with asyncio.timeout(max(request.deadline - self._monotonic(), 0.0)):
+            async with asyncio.timeout(max(left, 0.0)):
                 await slots.acquire()
         except TimeoutError as error:
             raise errors.TimeoutError(
@@ -191,7 +196,11 @@ class _Connector(aiohttp.TCPConnector):
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
         """Give a connection that, when let go with a half-written request, ends instead of writing the rest."""
-        connection = await super().connect(*args, **kwargs)
+        try:
+            connection = await super().connect(*args, **kwargs)
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note(_NEVER_CONNECTED)
+            raise
         connection.add_callback(partial(_abort_unwritten, connection.transport))
         return connection
 
@@ -224,7 +233,8 @@ def proxy_from_environment(origin: str) -> str | None:
 
 
 def _timeout(total: float, connect: float) -> aiohttp.ClientTimeout:
-    # Connecting must run out before the whole does: only then is it known that nothing was sent.
+    # Connecting must run out before the whole does: only then is it known that nothing was sent. Under load both may
+    # run out at once; then only our own connector knows, and an injected session leaves doubt.
     return aiohttp.ClientTimeout(total=total, connect=min(connect, total * 0.98), ceil_threshold=_NEVER_ROUND)
 
 
@@ -260,6 +270,12 @@ def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -
         )
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
+    if isinstance(error, TimeoutError) and _NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ()):
+        return errors.TimeoutError(
+            f"No connection to {host} was made within {timeout.total:.3g} s."
+            " Check the network, or raise attempt_timeout=... or timeout=....",
+            failure="not_connected",
+        )
     if isinstance(error, TimeoutError):
         return errors.TimeoutError(
             f"No whole answer came within {timeout.total:.3g} s."
