@@ -10,9 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # The benchmarks stand beside the package and are not installed. Their path goes last, as the package is there too.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# How fast examples are made says nothing about the SDK, only how busy the machine is.
+settings.register_profile("wooshpay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wooshpay")
 
 
 @pytest.fixture(autouse=True)
