@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import logging
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,7 +17,8 @@ from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.failures import error_of, read_failing
 from wooshpay.core.json import Json, JsonObject, dumps, loads
-from wooshpay.core.redaction import Secret, redact
+from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
+from wooshpay.core.redaction import Secret
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
@@ -26,8 +26,6 @@ from wooshpay.core.upload import Upload
 from wooshpay.errors import ConfigurationError, DecodeError, Outcome, TimeoutError, TransportError, WooshPayError
 
 T = TypeVar("T")
-
-logger = logging.getLogger("wooshpay")
 
 # An attempt with less time than this could hardly bring an answer, only doubt about what happened.
 LEAST_ATTEMPT: Final = 1.0
@@ -174,6 +172,19 @@ class Pipeline:
         Raises:
             WooshPayError: Anything else.
         """
+        if not calls_are_logged():
+            return await self._run(request)
+        monotonic = self.config.effects.monotonic
+        start = monotonic()
+        try:
+            response = await self._run(request)
+        except WooshPayError as error:
+            log_call(request, monotonic() - start, error=error)
+            raise
+        log_call(request, monotonic() - start, response)
+        return response
+
+    async def _run(self, request: Request) -> Response:
         try:
             response = await self._call(request)
         except WooshPayError as error:
@@ -182,7 +193,7 @@ class Pipeline:
         except asyncio.CancelledError as cancelled:
             note_interruption(cancelled, request)
             if request.method != "GET":
-                logger.warning("%s", _interrupted(request))
+                log_interruption(_interrupted(request))
             raise
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
             note_interruption(error, request)
@@ -205,7 +216,7 @@ class Pipeline:
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
             if response is not None and response.status < 300:
-                _log_attempt(request, response)
+                log_attempt(request, response)
                 if request.attempt == 1:
                     return response
                 return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
@@ -213,7 +224,7 @@ class Pipeline:
             attempt = self._describe(request, response, error)
             ambiguous = ambiguous or attempt.ambiguous
             answered = answered or response is not None
-            _log_attempt(request, response, error)
+            log_attempt(request, response, error)
             wait, why_not = self._next_wait(request, attempt)
             if wait is None:
                 if error is not None:
@@ -294,14 +305,7 @@ class Pipeline:
         return None, f"The deadline leaves no time for another attempt (attempt {request.attempt} was the last)."
 
     def _tell(self, request: Request, attempt: Attempt, wait: float, error: TransportError | None) -> None:
-        logger.info(
-            "%s: attempt %d failed (%s), trying again in %.2f s%s",
-            request.operation,
-            attempt.number,
-            f"HTTP {attempt.status}" if attempt.status is not None else attempt.failure,
-            wait,
-            " with the same key" if attempt.keyed else "",
-        )
+        log_retry(request, attempt, wait)
         if self.config.on_retry is not None:
             self.config.on_retry(
                 RetryEvent(
@@ -429,12 +433,3 @@ def _finished(error: TransportError, request: Request, why_not: str | None) -> T
         error.message = f"{error.message} {why_not}"
         error.args = (error.message,)
     return error
-
-
-def _log_attempt(request: Request, response: Response | None, error: TransportError | None = None) -> None:
-    if not logger.isEnabledFor(logging.DEBUG):
-        return
-    result = f"HTTP {response.status}" if response is not None else redact(error.message if error else "no answer")
-    logger.debug(
-        "%s %s (%s) attempt %d: %s", request.method, request.template, request.operation, request.attempt, result
-    )

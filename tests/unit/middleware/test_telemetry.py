@@ -1,0 +1,214 @@
+"""What OpenTelemetry is told, read from its in-memory exporter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from support.effects import KEY, FakeClock, ScriptedClient, Step, answer
+
+from wooshpay import CardError, ConnectError, ProtocolError, Request, RequestOptions, WooshPay, WooshPayError
+from wooshpay.middleware import Telemetry
+from wooshpay.sandbox import Sandbox
+
+CARD = "4242424242424242"
+
+
+@attrs.define
+class Observed:
+    """A tracer and a meter of the test's own, and what reached them."""
+
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    exporter: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
+    reader: InMemoryMetricReader = attrs.field(factory=InMemoryMetricReader)
+
+    def __attrs_post_init__(self) -> None:
+        self.tracers = TracerProvider(shutdown_on_exit=False)
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.meters = MeterProvider([self.reader], shutdown_on_exit=False)
+        self.telemetry = Telemetry(
+            tracer_provider=self.tracers, meter_provider=self.meters, effects=self.clock.effects()
+        )
+
+    tracers: TracerProvider = attrs.field(init=False)
+    meters: MeterProvider = attrs.field(init=False)
+    telemetry: Telemetry = attrs.field(init=False)
+
+    def client(self, *steps: Step, **settings: Any) -> ScriptedClient:
+        return ScriptedClient(
+            *steps,
+            clock=self.clock,
+            call_middlewares=[self.telemetry.call],
+            attempt_middlewares=[self.telemetry.attempt],
+            **settings,
+        )
+
+    @property
+    def span(self) -> ReadableSpan:
+        (span,) = self.exporter.get_finished_spans()
+        return span
+
+    def points(self, name: str) -> list[tuple[dict[str, Any], Any]]:
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return [
+            (dict(point.attributes or {}), getattr(point, "value", None) if hasattr(point, "value") else point)
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+
+@pytest.fixture
+def observed() -> Iterator[Observed]:
+    observed = Observed()
+    yield observed
+    observed.tracers.shutdown()
+    observed.meters.shutdown()
+
+
+async def test_a_call_is_one_client_span_named_by_the_template_and_never_by_an_id(observed: Observed) -> None:
+    """A name with ids in it would make as many names as payments."""
+    await observed.client(answer(headers={"Request-Id": "req_1"})).refunds.retrieve("re_secretive")
+    span = observed.span
+    assert (span.name, span.kind) == ("GET /v1/refunds/{refund_id}", SpanKind.CLIENT)
+    assert dict(span.attributes or {}) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "apitest.wooshpay.com",
+        "server.port": 443,
+        "url.scheme": "https",
+        "url.template": "/v1/refunds/{refund_id}",
+        "wooshpay.attempts": 1,
+        "wooshpay.operation": "refunds.retrieve",
+        "wooshpay.request_id": "req_1",
+    }
+    assert span.status.status_code is StatusCode.UNSET
+    assert "re_secretive" not in span.to_json()
+
+
+async def test_retries_are_events_of_the_one_span(observed: Observed) -> None:
+    lost = ProtocolError("It broke.", failure="broken")
+    await observed.client(lost, answer(503), answer()).refunds.create(payment_intent="pi_1")
+    span = observed.span
+    assert [event.name for event in span.events] == ["attempt"] * 3
+    assert [dict(event.attributes or {}) for event in span.events] == [
+        {
+            "error.type": "ProtocolError",
+            "wooshpay.attempt": 1,
+            "wooshpay.attempt.duration": 0.0,
+            "wooshpay.failure": "broken",
+        },
+        {"http.response.status_code": 503, "wooshpay.attempt": 2, "wooshpay.attempt.duration": 0.0},
+        {"http.response.status_code": 200, "wooshpay.attempt": 3, "wooshpay.attempt.duration": 0.0},
+    ]
+    assert span.attributes is not None
+    assert span.attributes["wooshpay.attempts"] == 3
+    assert span.attributes["wooshpay.idempotency_key"] == "key_1"
+    assert observed.points("wooshpay.client.retries") == [({"wooshpay.operation": "refunds.create"}, 2)]
+
+
+async def test_a_refusal_is_an_error_of_its_status(observed: Observed) -> None:
+    with pytest.raises(CardError):
+        await observed.client(answer(402, {"error": {"type": "card_error", "message": CARD}})).refunds.create(
+            payment_intent="pi_1"
+        )
+    span = observed.span
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == "402"
+    assert CARD not in span.to_json()
+
+
+async def test_a_failure_says_whether_money_may_have_moved(observed: Observed) -> None:
+    with pytest.raises(ConnectError):
+        await observed.client(ConnectError(f"No way to {KEY}.", failure="refused")).refunds.create(
+            payment_intent="pi_1"
+        )
+    span = observed.span
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == "ConnectError"
+    assert span.attributes["wooshpay.outcome"] == "not_sent"
+    assert span.status.status_code is StatusCode.ERROR
+    assert KEY not in span.to_json()
+
+
+async def test_the_histogram_has_the_time_with_retries_by_operation_and_result(observed: Observed) -> None:
+    client = observed.client(answer(503), answer())
+    await client.refunds.retrieve("re_1")
+    ((attributes, point),) = observed.points("wooshpay.client.call.duration")
+    assert attributes == {"http.response.status_code": 200, "wooshpay.operation": "refunds.retrieve"}
+    assert (point.count, point.sum) == (1, 0.5)
+
+
+async def test_calls_under_way_are_counted_and_all_come_to_an_end(observed: Observed) -> None:
+    waiting = asyncio.Event()
+
+    async def hang(request: Request, call_next: object) -> Any:
+        await waiting.wait()
+
+    client = ScriptedClient(call_middlewares=[observed.telemetry.call, hang])
+    call = asyncio.ensure_future(client.refunds.retrieve("re_1"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert observed.points("wooshpay.client.calls.active") == [({"wooshpay.operation": "refunds.retrieve"}, 1)]
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert observed.points("wooshpay.client.calls.active") == [({"wooshpay.operation": "refunds.retrieve"}, 0)]
+    assert observed.span.status.description == "CancelledError"
+
+
+async def test_attempts_of_calls_at_the_same_time_stay_apart(observed: Observed) -> None:
+    client = observed.client(answer(503), answer(503), answer())
+    await asyncio.gather(*(client.refunds.retrieve(f"re_{number}") for number in range(5)))
+    spans = observed.exporter.get_finished_spans()
+    assert len(spans) == 5
+    for span in spans:
+        assert span.attributes is not None
+        assert len(span.events) == span.attributes["wooshpay.attempts"]
+
+
+async def test_the_users_own_span_is_the_parent_and_gets_no_events(observed: Observed) -> None:
+    tracer = observed.tracers.get_tracer("shop")
+    with tracer.start_as_current_span("checkout") as checkout:
+        await observed.client().refunds.retrieve("re_1")
+        await ScriptedClient(attempt_middlewares=[observed.telemetry.attempt]).refunds.retrieve("re_1")
+    inner, outer = observed.exporter.get_finished_spans()
+    assert inner.parent is not None
+    assert inner.parent.span_id == checkout.get_span_context().span_id
+    assert outer.events == ()
+
+
+def test_a_plain_call_belongs_to_the_callers_span_although_it_runs_on_another_thread(observed: Observed) -> None:
+    telemetry = observed.telemetry
+    with (
+        Sandbox() as sandbox,
+        WooshPay(
+            sandbox.api_key,
+            base_url=sandbox.base_url,
+            call_middlewares=[telemetry.call],
+            attempt_middlewares=[telemetry.attempt],
+        ) as client,
+    ):
+        with observed.tracers.get_tracer("shop").start_as_current_span("checkout") as checkout:
+            client.customers.create()
+        with pytest.raises(WooshPayError):
+            client.customers.retrieve("cus_1", options=RequestOptions(timeout=5))
+    made, outer, missing = observed.exporter.get_finished_spans()
+    assert outer.name == "checkout"
+    assert made.parent is not None
+    assert made.parent.span_id == checkout.get_span_context().span_id
+    assert missing.parent is None
+    assert missing.status.status_code is StatusCode.ERROR
