@@ -70,6 +70,8 @@ def ids_of(count: int) -> list[str]:
         ({"ending_before": "z", "starting_after": "a"}, page("x", has_more=True), None),
         ({"query": "q"}, page("a", object="search_result", next_page="tok"), {"query": "q", "page": "tok"}),
         ({"page": "tok"}, page("a", object="search_result", next_page="tok2"), {"page": "tok2"}),
+        ({"query": "q"}, page("a", object="search_result", next_page=2), {"query": "q", "page": 2}),
+        ({"query": "q"}, page("a", object="search_result", next_page=""), None),
         ({"query": "q"}, page("a", object="search_result"), None),
         ({"query": "q"}, page("a", object="search_result", has_more=False), None),
     ],
@@ -102,6 +104,8 @@ def test_the_first_call_is_left_as_it_was() -> None:
         (listing(), page("a", "", has_more=True), "no id"),
         (listing(), page("a", object="search_result", has_more=True), "no next_page token"),
         (listing(page="tok"), page("a", object="search_result", next_page="tok"), "just used"),
+        (listing(), page("a", object="search_result", next_page={"page": 2}), "neither text nor a number"),
+        (listing(), page("a", object="search_result", next_page=True), "neither text nor a number"),
     ],
 )
 def test_a_list_that_cannot_be_continued_says_so_instead_of_ending_early(call: Call, shown: Page, words: str) -> None:

@@ -50,13 +50,16 @@ def next_call(call: Call, page: ListObject[Any]) -> Call | None:
 
 
 def _next_of_search(call: Call, page: ListObject[Any]) -> Call | None:
-    if page.next_page is None:
+    token: Json = page.next_page
+    if token is None or token == "":
         if page.has_more:
             raise _cannot_continue(call, "there is no next_page token to continue with")
         return None
-    if call.query.get("page") == page.next_page:
+    if not isinstance(token, (str, int)) or isinstance(token, bool):
+        raise _cannot_continue(call, "the next_page token is neither text nor a number")
+    if call.query.get("page") == token:
         raise _cannot_continue(call, "the next_page token is the one that was just used")
-    return _with_params(call, {"page": page.next_page})
+    return _with_params(call, {"page": token})
 
 
 class Trail:
