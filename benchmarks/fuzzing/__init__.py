@@ -1,0 +1,1 @@
+"""Fuzzing: what is tried (`targets`), what it is tried with (`mutations`), and by whom (`engines`)."""
