@@ -53,7 +53,7 @@ class Connection:
         Raises:
             click.UsageError: There is none, or it is a live one and ``--live`` is missing, or the other way round.
         """
-        key, source = self._found(environ)
+        key, source = self.found(environ)
         if not key:
             raise click.UsageError(_NO_KEY)
         is_live = "_live_" in key[:8]
@@ -63,7 +63,12 @@ class Connection:
             raise click.UsageError(f"--live is for a live key, and {source} holds none: leave it out, or set that key.")
         return key
 
-    def _found(self, environ: Mapping[str, str]) -> tuple[str, str]:
+    def found(self, environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
+        """Give whatever key there is, and where it comes from.
+
+        Raises:
+            click.UsageError: The file cannot be read.
+        """
         if self.api_key_file is not None:
             return _read_key(self.api_key_file), str(self.api_key_file)
         return environ.get(KEY_VARIABLE, ""), KEY_VARIABLE
@@ -95,7 +100,7 @@ class Connection:
         """Make a client that sends nothing, given a middleware that sees to that: any key will do, or none."""
         from wooshpay import WooshPay
 
-        key, _ = self._found(os.environ)
+        key, _ = self.found()
         return WooshPay(key or "sk_test_none", **{**self._limits(), **more})
 
     def async_client(self, **more: Any) -> AsyncWooshPay:

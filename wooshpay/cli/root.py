@@ -22,8 +22,10 @@ _TOOLS: Final[dict[str, tuple[str, str]]] = {
     "sandbox": ("wooshpay.cli.sandbox", "Run an offline WooshPay for your own program."),
     "listen": ("wooshpay.cli.listen", "Run a sandbox, and forward its events to your endpoint."),
     "trigger": ("wooshpay.cli.trigger", "Send a signed test event to your endpoint."),
+    "doctor": ("wooshpay.cli.doctor", "Check key, host, connection, clock and versions."),
     "api": ("wooshpay.cli.api", "Show all operations: verb, path, parameters."),
     "openapi": ("wooshpay.cli.openapi", "Print the API as an OpenAPI 3.1 document."),
+    "completion": ("wooshpay.cli.completion", "Complete commands with <TAB> in bash, zsh or fish."),
 }
 
 _INTERRUPTED: Final = 130

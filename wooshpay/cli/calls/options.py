@@ -86,8 +86,10 @@ def click_parameter(parameter: Parameter) -> click.Parameter:
         return click.Argument([parameter.name], metavar=parameter.name.upper())
     name = option_name(parameter.name)
     if shape.kind == "boolean" and not shape.nullable:
-        return click.Option([f"{name}/--no-{name[2:]}", _variable(parameter.name)], default=None)
-    return _option(name, _variable(parameter.name), shape)
+        return click.Option(
+            [f"{name}/--no-{name[2:]}", _variable(parameter.name)], default=None, help=parameter.description
+        )
+    return _option(name, _variable(parameter.name), shape, parameter.description)
 
 
 def nested_options(facts: Facts, args: Sequence[str]) -> tuple[dict[str, click.Option], dict[str, ValueProblem]]:
@@ -140,8 +142,19 @@ def metavar_of(shape: Shape) -> str:
     return _METAVARS[shape.kind]
 
 
-def _option(name: str, variable: str, shape: Shape) -> click.Option:
-    return click.Option([name, variable], type=ValueType(shape), multiple=True, metavar=metavar_of(shape))
+def _option(name: str, variable: str, shape: Shape, description: str = "") -> click.Option:
+    return click.Option(
+        [name, variable],
+        type=ValueType(shape),
+        multiple=True,
+        metavar=metavar_of(shape),
+        help=_beside(description),
+    )
+
+
+def _beside(description: str) -> str | None:
+    """What a shell shows beside an option that it completes. Help is written elsewhere."""
+    return description.replace("`", "") or None
 
 
 def _variable(name: str) -> str:

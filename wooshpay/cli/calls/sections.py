@@ -1,4 +1,7 @@
-"""The sections of the API as groups of commands."""
+"""The sections of the API as groups of commands.
+
+The map of all commands needs little: what an operation's own command needs besides is imported with it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,9 @@ from importlib import import_module
 import click
 
 from wooshpay.api import SECTIONS
-from wooshpay.cli.calls.descriptions import plain
-from wooshpay.cli.calls.operation import OperationCommand
 from wooshpay.cli.groups import LazyGroup
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.docstring import read_docstring
-from wooshpay.describe.operations import purpose_of
 from wooshpay.sections import Sections
 
 
@@ -42,6 +42,8 @@ class SectionGroup(LazyGroup):
     @property
     def purposes(self) -> Mapping[str, Mapping[str, str]]:
         """The sections, and what each is for."""
+        from wooshpay.describe.operations import purpose_of
+
         return {"Sections": {name: purpose_of(section) for name, section in self._sections.items()}}
 
     def find(self, name: str) -> click.Command:
@@ -53,6 +55,8 @@ class OperationGroup(LazyGroup):
     """The operations of one section."""
 
     def __init__(self, section: str) -> None:
+        from wooshpay.describe.operations import purpose_of
+
         super().__init__(_hyphenated(section.rpartition(".")[2]), help=purpose_of(section))
         self._section = section
 
@@ -68,6 +72,8 @@ class OperationGroup(LazyGroup):
 
     def find(self, name: str) -> click.Command:
         """Make the command of an operation."""
+        from wooshpay.cli.calls.operation import OperationCommand
+
         return OperationCommand(name, self._declarations[name])
 
 
@@ -76,5 +82,7 @@ def _hyphenated(name: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
+    from wooshpay.cli.calls.descriptions import plain
+
     first, end, _ = plain(text).partition(". ")
     return f"{first}." if end else first
