@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,10 +21,11 @@ def program() -> Iterator[Program]:
     """
     started: list[subprocess.Popen[str]] = []
 
-    def start(source: str, *args: str) -> subprocess.Popen[str]:
+    def start(source: str | Path, *args: str) -> subprocess.Popen[str]:
+        what = [str(source)] if isinstance(source, Path) else ["-c", textwrap.dedent(source)]
         child = subprocess.Popen(
             # Not -X dev: on a busy machine its asyncio adds remarks about slow callbacks.
-            [sys.executable, "-W", "default", "-c", textwrap.dedent(source), *args],
+            [sys.executable, "-W", "default", *what, *args],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

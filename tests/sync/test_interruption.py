@@ -256,3 +256,46 @@ def test_ctrl_c_in_the_main_thread_leaves_other_threads_calls_alone() -> None:
         stuck.callers[0].answer(200, {"id": "re_other", "object": "refund"})
         other.join(10)
     assert results == ["re_other"]
+
+
+def test_a_greenlet_that_is_killed_or_times_out_ends_its_call(program: Program) -> None:
+    """gevent raises in a waiting greenlet as a signal does in a thread; the other greenlets' calls go on."""
+    with StuckReading() as stuck:
+        child = program(
+            """
+            from gevent import monkey
+            monkey.patch_all()
+            import sys
+            import gevent
+            from wooshpay import RequestOptions, WooshPay
+            client = WooshPay("sk_test_x", base_url=sys.argv[1])
+            other = gevent.spawn(client.refunds.retrieve, "re_other")
+            notes = []
+            def work(name):
+                try:
+                    client.refunds.create(payment_intent="pi_1", options=RequestOptions(idempotency_key=name))
+                except BaseException as interruption:
+                    notes.extend(interruption.__notes__)
+                    raise
+            killed = gevent.spawn(work, "order-1")
+            gevent.sleep(0.5)
+            killed.kill()
+            try:
+                with gevent.Timeout(0.5):
+                    work("order-2")
+            except gevent.Timeout:
+                pass
+            assert ["order-1" in notes[0], "order-2" in notes[1]] == [True, True], notes
+            print("interrupted", flush=True)
+            print(other.get().id, flush=True)
+            client.close()
+            """,
+            stuck.url,
+        )
+        wait_for(lambda: stuck.standing_still() == 3, 30)
+        said(child, "interrupted")
+        wait_for(lambda: stuck.open == 1)
+        [caller] = [caller for caller in stuck.callers if not caller.gone]
+        caller.answer(200, {"id": "re_other", "object": "refund"})
+        output, errors = child.communicate(timeout=20)
+    assert (child.returncode, output) == (0, "re_other\n"), errors
