@@ -3,7 +3,8 @@
 ``outcome`` is the first thing to look at:
 
 - ``"not_sent"``: the request never reached WooshPay. Nothing happened; calling again is safe.
-- ``"rejected"``: WooshPay answered and did not carry it out. Nothing was changed.
+- ``"rejected"``: WooshPay answered and did not carry it out. No money moved; a payment whose card was declined
+  when it was created stays, to be tried with another card.
 - ``"unknown"``: it may have been carried out. Call again with the same ``idempotency_key``,
   or look the object up, before doing anything else.
 """
@@ -20,7 +21,7 @@ Outcome: TypeAlias = Literal["not_sent", "rejected", "unknown"]
 
 _ADVICE: dict[Outcome, str] = {
     "not_sent": "the request did not reach WooshPay",
-    "rejected": "nothing was changed",
+    "rejected": "no money moved",
     "unknown": "it may have been carried out",
 }
 

@@ -109,7 +109,7 @@ def test_the_text_of_an_unknown_outcome_holds_all_that_is_needed_to_resume() -> 
 def test_the_text_offers_the_key_only_where_calling_again_is_open() -> None:
     """After a decline, the advice to call again with the same key would only bring the same decline."""
     error = errors.CardError("Declined.", status=402, attempts=1, idempotency_key="order-1", operation="refunds.create")
-    assert str(error) == "Declined. [refunds.create; nothing was changed]"
+    assert str(error) == "Declined. [refunds.create; no money moved]"
     assert str(errors.ConfigurationError("No API key.")) == "No API key."
     assert str(errors.ConnectError("No way.", failure="refused", attempts=1)) == (
         "No way. [the request did not reach WooshPay]"

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.exactly_once import investigate
 from benchmarks.faulty_proxy import LINE_FAULTS, FaultyProxy, LineFault
 from benchmarks.purchases import World
-from wooshpay import AsyncWooshPay, Request, RequestOptions, Response, RetryPolicy, WooshPay, WooshPayError
+from wooshpay import AsyncWooshPay, CardError, Request, RequestOptions, Response, RetryPolicy, WooshPay, WooshPayError
 from wooshpay.core.request import Next
 from wooshpay.errors import Outcome
 from wooshpay.sandbox import Sandbox
@@ -54,13 +54,17 @@ class Till:
     url: str
     attempt_timeout: float = PLENTY
 
-    def charge(self, *orders: str, max_retries: int = 0, key: str | None = None) -> list[Any]:
+    def charge(
+        self, *orders: str, max_retries: int = 0, key: str | None = None, card: str = "4111111111111111"
+    ) -> list[Any]:
         """Charge for orders on one connection; give the payment or the error of each."""
         options = RequestOptions(max_retries=max_retries)
         if key is not None:
             options = attrs.evolve(options, idempotency_key=key)
+        paid_by = {"type": "card", "card": {"number": card, "exp_month": 12, "exp_year": 2034, "cvc": "123"}}
+        payment = {"amount": 1999, "currency": "USD", "confirm": True, "payment_method_data": paid_by}
         arguments: list[dict[str, Any]] = [
-            {"amount": 1999, "currency": "USD", "metadata": {"order": order}, "options": options} for order in orders
+            {**payment, "metadata": {"order": order}, "options": options} for order in orders
         ]
         settings: Any = {
             "base_url": self.url,
@@ -207,6 +211,19 @@ def test_a_stale_connection_never_makes_two_charges_of_one(
         assert desk.made(second) == [ending.id]
     else:
         assert (ending.outcome, desk.made(second)) == ("unknown", [])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_decline_says_that_no_money_moved_and_not_that_nothing_is_there(sandbox: SyncSandbox, world: World) -> None:
+    """The payment that was declined stays, to be tried with another card."""
+    order = f"declined {world}"
+    desk = Till(world, sandbox, sandbox.base_url)
+    [error] = desk.charge(order, card="4000000000000002")
+    assert isinstance(error, CardError)
+    assert error.outcome == "rejected"
+    assert "no money moved" in str(error)
+    [payment] = [sandbox.store.get(id) for id in desk.made(order)]
+    assert (payment["status"], payment["amount_received"]) == ("requires_payment_method", 0)
 
 
 def test_every_fault_is_tried() -> None:

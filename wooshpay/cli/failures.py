@@ -11,7 +11,7 @@ from wooshpay.errors import ConfigurationError, Outcome, WooshPayError
 
 _OUTCOMES: Final[dict[Outcome, str]] = {
     "not_sent": "The request did not reach WooshPay.",
-    "rejected": "Nothing was changed.",
+    "rejected": "No money moved.",
     "unknown": "It may have been carried out.",
 }
 
