@@ -233,7 +233,7 @@ def test_a_value_that_looks_like_an_option_is_a_value() -> None:
         (["refunds", "create", "--api-key", "sk_test_x"], "A key on the command line is seen by everyone"),
         (["files", "create", "--purpose", "dispute_evidence", "--file", "nowhere.png"], "There is no file 'nowhere"),
     ],
-    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_before_anything_is_sent(words: list[str], sentence: str) -> None:
     done = run(*words, given="{}")
