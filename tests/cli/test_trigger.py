@@ -14,9 +14,9 @@ from cli.endpoint import Endpoint, endpoint
 
 from wooshpay import webhooks
 from wooshpay.api.events import DOCUMENTED_EVENT_TYPES, INFERRED_EVENT_TYPES, THIRD_PARTY_EVENT_TYPES
-from wooshpay.cli.scenes import SCENES, make_event
-from wooshpay.cli.stage import Stage, open_stage
 from wooshpay.core.json import dumps
+from wooshpay.testing.scenes import SCENES, make_event
+from wooshpay.testing.stage import Stage, open_stage
 from wooshpay.webhooks import WebhookReceiver
 
 SECRET: Final = "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH"

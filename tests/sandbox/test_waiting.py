@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from wooshpay import AsyncWooshPay, CardError, Effects, WooshPay
-from wooshpay.cli.stage import CHALLENGED, POOR, REFUNDED_LATER, TEAPOT, Stage, card
 from wooshpay.sandbox import Sandbox, SyncSandbox
+from wooshpay.testing.stage import CHALLENGED, POOR, REFUNDED_LATER, TEAPOT, Stage, card
 
 REFUND_FAILS = "4000000000005126"
 

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 
 import click
 
-from wooshpay.cli.scenes import SCENES
 from wooshpay.sandbox import SandboxError
 from wooshpay.sandbox.behaviours.webhook_endpoints import check_url
+from wooshpay.testing.scenes import SCENES
 
 
 def read_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -17,10 +17,10 @@ from rich.text import Text
 from wooshpay import ConfigurationError, webhooks
 from wooshpay.api.events import DOCUMENTED_EVENT_TYPES, INFERRED_EVENT_TYPES, THIRD_PARTY_EVENT_TYPES
 from wooshpay.cli.endpoints import read_url, unknown
-from wooshpay.cli.scenes import SCENES, make_event
-from wooshpay.cli.stage import open_stage
 from wooshpay.core.json import JsonObject, dumps, is_object, loads
 from wooshpay.core.redaction import redact
+from wooshpay.testing.scenes import SCENES, make_event
+from wooshpay.testing.stage import open_stage
 
 TIMEOUT_SECONDS: Final = 10.0
 _MOST: Final = 1000

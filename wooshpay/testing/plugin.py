@@ -1,4 +1,4 @@
-"""The pytest plugin: a sandbox for a test, and clients that talk to it.
+"""The pytest plugin: a sandbox for a test, clients that talk to it, and what it was asked and has to tell.
 
 def test_refund(wooshpay_client: WooshPay, wooshpay_sandbox: SyncSandbox) -> None:
     ...
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wooshpay import AsyncWooshPay, WooshPay
     from wooshpay.core.request import Next, Request, Response
     from wooshpay.sandbox import SyncSandbox
+    from wooshpay.testing.requests import Requests
+    from wooshpay.testing.webhooks import Webhooks
 
 
 @pytest.fixture
@@ -56,3 +58,19 @@ def wooshpay_async_client(wooshpay_sandbox: SyncSandbox) -> Iterator[AsyncWooshP
         # Connections close with their loop. One that serves several tests stands still between them.
         if not (loop.is_closed() or loop.is_running()):
             loop.run_until_complete(client.close())
+
+
+@pytest.fixture
+def wooshpay_webhooks(wooshpay_sandbox: SyncSandbox) -> Webhooks:
+    """The sandbox's events as signed deliveries, to be posted with the app's own test client."""
+    from wooshpay.testing.webhooks import Webhooks
+
+    return Webhooks(wooshpay_sandbox)
+
+
+@pytest.fixture
+def wooshpay_requests(wooshpay_sandbox: SyncSandbox) -> Requests:
+    """The calls that reached the sandbox, with assertions on them."""
+    from wooshpay.testing.requests import Requests
+
+    return Requests(wooshpay_sandbox)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from wooshpay import CardError
-from wooshpay.cli.stage import (
+from wooshpay.core.json import JsonObject
+from wooshpay.core.objects import Object
+from wooshpay.testing.stage import (
     CHALLENGED,
     GOOD,
     POOR,
@@ -19,8 +21,6 @@ from wooshpay.cli.stage import (
     Stage,
     card,
 )
-from wooshpay.core.json import JsonObject
-from wooshpay.core.objects import Object
 
 Scene: TypeAlias = Callable[[Stage], Object]
 """Does what an event tells of; gives the object that it is about, as it then stands."""
