@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wooshpay._version import __version__
 
 if TYPE_CHECKING:
+    from wooshpay import bulk as bulk
     from wooshpay import money as money
     from wooshpay import types as types
     from wooshpay import webhooks as webhooks
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from wooshpay.errors import IdempotencyError as IdempotencyError
     from wooshpay.errors import InboxError as InboxError
     from wooshpay.errors import InvalidRequestError as InvalidRequestError
+    from wooshpay.errors import JournalError as JournalError
     from wooshpay.errors import NotFoundError as NotFoundError
     from wooshpay.errors import PayloadError as PayloadError
     from wooshpay.errors import PermissionError as PermissionError
@@ -80,6 +82,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "IdempotencyError",
         "InboxError",
         "InvalidRequestError",
+        "JournalError",
         "NotFoundError",
         "PayloadError",
         "PermissionError",
@@ -95,9 +98,9 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 _HOME_OF: Final[dict[str, str]] = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES: Final = ("money", "types", "webhooks")
+_MODULES: Final = ("bulk", "money", "types", "webhooks")
 
-__all__ = ["__version__", "money", "types", "webhooks", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
+__all__ = ["__version__", "bulk", "money", "types", "webhooks", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
 
 
 def __getattr__(name: str) -> Any:

@@ -267,3 +267,7 @@ class InboxError(WooshPayError):
 
 class ClaimLost(WooshPayError):
     """The lease ended and another worker took the event over, so what this one did was taken back."""
+
+
+class JournalError(WooshPayError):
+    """The journal of a bulk run could not be read or written. Run again when it can be: it goes on where it was."""

@@ -23,6 +23,7 @@ _TOOLS: Final[dict[str, tuple[str, str]]] = {
     "listen": ("wooshpay.cli.listen", "Run a sandbox, and forward its events to your endpoint."),
     "trigger": ("wooshpay.cli.trigger", "Send a signed test event to your endpoint."),
     "doctor": ("wooshpay.cli.doctor", "Check key, host, connection, clock and versions."),
+    "bulk": ("wooshpay.cli.bulk", "Make one call for each row of a file; go on after an interruption."),
     "api": ("wooshpay.cli.api", "Show all operations: verb, path, parameters."),
     "openapi": ("wooshpay.cli.openapi", "Print the API as an OpenAPI 3.1 document."),
     "completion": ("wooshpay.cli.completion", "Complete commands with <TAB> in bash, zsh or fish."),

@@ -85,6 +85,10 @@ class SyncCaller:
         """Give what the waiting comes to. All of it happens on the loop, so that Ctrl-C ends it at any moment."""
         return self.loop.run(AsyncCaller(self.pipeline).wait, wait)
 
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function on the loop, and give its result."""
+        return self.loop.run(lambda _: work(), None)
+
     def with_pipeline(self, pipeline: Pipeline) -> SyncCaller:
         """Give a caller that uses another pipeline on the same loop."""
         return SyncCaller(pipeline, self.loop)

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from wooshpay.core.loops import PerLoop
 from wooshpay.errors import ClaimLost, InboxError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
-from wooshpay.webhooks.inbox.loops import PerLoop
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection

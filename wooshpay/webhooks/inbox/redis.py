@@ -6,9 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from wooshpay.core.loops import PerLoop
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
-from wooshpay.webhooks.inbox.loops import PerLoop
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

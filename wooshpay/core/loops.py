@@ -1,4 +1,4 @@
-"""Connections belong to an event loop: one set of them for each loop that uses an inbox."""
+"""Connections belong to an event loop: one set of them for each loop that uses a store."""
 
 from __future__ import annotations
 

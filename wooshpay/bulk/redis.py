@@ -1,0 +1,126 @@
+"""A journal in Redis: for any number of machines. It needs the extra ``redis``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from wooshpay.bulk.journal import KEY_LIFETIME, Change, Entry, Run
+from wooshpay.core.loops import PerLoop
+from wooshpay.errors import ConfigurationError, JournalError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+RETENTION: Final = 30 * 86_400.0
+
+# Writes the new entry where the old one is still what the change was made of: otherwise another worker came between.
+_SWAP: Final = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+
+class RedisJournal:
+    """Keeps each entry under a key of its own, which is forgotten when it has not changed for long.
+
+    A row that Redis forgets is a new row: Redis must not evict (``maxmemory-policy noeviction``), and must write to
+    disk (``appendonly yes``) if it may restart during a run.
+
+    Args:
+        redis: The address, such as ``redis://127.0.0.1:6379/0``, or a client of ``redis.asyncio``, which is then used
+            on one event loop only and not closed.
+        prefix: What the keys begin with.
+        retention: Seconds for which rows are remembered; at least a day. Give a run that may go on later a longer one.
+        timeout: Seconds to wait for an answer of Redis; for an address only.
+    """
+
+    def __init__(
+        self,
+        redis: str | Redis,
+        *,
+        prefix: str = "wooshpay:bulk:",
+        retention: float = RETENTION,
+        timeout: float = 5.0,
+    ) -> None:
+        if retention < KEY_LIFETIME:
+            raise ConfigurationError(
+                f"retention must be at least {KEY_LIFETIME:g} seconds: a row that is forgotten earlier would be sent"
+                " again as a new one."
+            )
+        self._redis = redis
+        self._prefix = prefix
+        self._retention = max(1, round(retention * 1000))
+        self._timeout = timeout
+        self._clients: PerLoop[Redis] = PerLoop(self._connect, self._disconnect)
+
+    async def begin(self, run: Run, /) -> int:
+        """Begin another pass of a run."""
+        with _as_journal_error():
+            client = await self._clients.get()
+            key = f"{self._prefix}passes:{run.id}"
+            count: Any = await client.incr(key)
+            await client.pexpire(key, self._retention)
+            return int(count)
+
+    async def change(self, run: Run, row_id: str, change: Change, /) -> None:
+        """Change the entry of a row."""
+        key = f"{self._prefix}row:{run.id}:{row_id}"
+        with _as_journal_error():
+            client = await self._clients.get()
+            while True:
+                found: Any = await client.get(key)
+                kept = found.decode() if isinstance(found, bytes) else found or ""
+                entry = change(Entry(**json.loads(kept)) if kept else None)
+                if entry is None:
+                    return
+                made = json.dumps(attrs.asdict(entry))
+                answer: Any = client.eval(_SWAP, 1, key, kept, made, str(self._retention))
+                if await answer:
+                    return
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._clients.close()
+
+    async def _connect(self) -> Redis:
+        if not isinstance(self._redis, str):
+            return self._redis
+        try:
+            from redis.asyncio import Redis
+        except ImportError:
+            raise ModuleNotFoundError(
+                "RedisJournal needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
+            ) from None
+        client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            self._redis, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+        )
+        return client
+
+    async def _disconnect(self, client: Redis) -> None:
+        if isinstance(self._redis, str):
+            await client.aclose()
+
+
+@contextmanager
+def _as_journal_error() -> Generator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError) as error:
+        raise _failed(error) from error
+    except Exception as error:
+        from redis.exceptions import RedisError
+
+        if isinstance(error, RedisError):
+            raise _failed(error) from error
+        raise
+
+
+def _failed(error: Exception) -> JournalError:
+    # The text of redis-py's errors may show the address, and an address may hold a password.
+    return JournalError(f"The Redis journal does not work ({type(error).__name__}). Check that Redis runs and answers.")

@@ -1,0 +1,119 @@
+"""What goes into a run and what comes out: rows, their results, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from wooshpay.core.objects import Object
+from wooshpay.errors import ConfigurationError
+
+RowState: TypeAlias = Literal["succeeded", "rejected", "not_sent", "unknown", "refused"]
+"""What became of a row.
+
+``succeeded``: WooshPay carried it out.
+``rejected``: WooshPay refused it, and nothing was changed.
+``not_sent``: nothing happened, and the next run sends it: there was no connection, or a wrong key, a rate limit or a
+conflict turned it away.
+``unknown``: it may have been carried out; the next run sends it again with the same key.
+``refused``: this package refused it, as something is wrong with the row; nothing was sent for it now.
+"""
+
+_LONGEST_ID = 200
+
+
+def _check_id(instance: object, attribute: object, value: str) -> None:
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_ID:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise ConfigurationError(f"The id of a row must be a text of 1 to {_LONGEST_ID} characters, not {value!r:.60}.")
+
+
+@attrs.frozen
+class Row:
+    """One call to make.
+
+    Attributes:
+        id: What tells this row from all others of the run, for ever: the number of an order or of a refund in your own
+            books, not something that changes when the list is made anew.
+        arguments: The operation's arguments by their names in Python, those in its path included.
+    """
+
+    id: str = attrs.field(validator=_check_id)
+    arguments: Mapping[str, Any] = attrs.field(repr=lambda arguments: f"<{', '.join(arguments)}>")
+
+
+@attrs.frozen(kw_only=True)
+class RowResult:
+    """What became of one row.
+
+    Attributes:
+        row: The row's id.
+        state: What became of it.
+        object: What WooshPay answered; ``None`` where it gave nothing now.
+        object_id: The id of that object, also of an earlier run's.
+        status: The status of that object when it was answered, where it has one.
+        error: Why it did not succeed, as a sentence.
+        code: WooshPay's code of the error, where there is one.
+        idempotency_key: The key that the call carries; ``None`` where none was made.
+        earlier: Whether all this was found in the journal, so that nothing was sent now.
+    """
+
+    row: str
+    state: RowState
+    object: Object | None = attrs.field(default=None, repr=False)
+    object_id: str | None = None
+    status: str | None = None
+    error: str | None = None
+    code: str | None = None
+    idempotency_key: str | None = None
+    earlier: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """How far a run has come.
+
+    Attributes:
+        name: The run's name.
+        operation: The SDK name of the operation.
+        succeeded: How many rows WooshPay carried out, in this run or an earlier one of the same name.
+        rejected: How many WooshPay refused.
+        not_sent: How many the next run sends.
+        unknown: How many may have been carried out; the next run sends them again with the same key.
+        refused: How many were not sent because something is wrong with them.
+        earlier: How many of the succeeded and rejected ones an earlier run had done.
+        stopped: Why the run took no more rows before their end; ``None`` where it took all.
+        seconds: How long it took.
+    """
+
+    name: str
+    operation: str
+    succeeded: int = 0
+    rejected: int = 0
+    not_sent: int = 0
+    unknown: int = 0
+    refused: int = 0
+    earlier: int = 0
+    stopped: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """How many rows were gone through."""
+        return self.succeeded + self.errors
+
+    @property
+    def errors(self) -> int:
+        """How many of them did not succeed."""
+        return self.rejected + self.not_sent + self.unknown + self.refused
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was gone through and succeeded."""
+        return self.stopped is None and self.errors == 0
+
+    def after(self, result: RowResult) -> Report:
+        """The report with one more row."""
+        counted = {result.state: getattr(self, result.state) + 1}
+        return attrs.evolve(self, earlier=self.earlier + result.earlier, **counted)

@@ -1,0 +1,178 @@
+"""A journal in an SQLite file: for one machine."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from os import PathLike, fspath, getpid
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from wooshpay.bulk.journal import Change, Entry, Run
+from wooshpay.errors import JournalError
+
+_FIELDS: Final = tuple(field.name for field in attrs.fields(Entry))
+_SCHEMA: Final = (
+    "CREATE TABLE IF NOT EXISTS wooshpay_bulk_runs (run TEXT PRIMARY KEY, passes INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS wooshpay_bulk_rows (run TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL,"
+    " generation INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, sent_at REAL NOT NULL, seen INTEGER,"
+    " object_id TEXT, status TEXT, error TEXT, code TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID",
+)
+_BEGIN: Final = (
+    "INSERT INTO wooshpay_bulk_runs (run, passes) VALUES (?, 1)"
+    " ON CONFLICT (run) DO UPDATE SET passes = passes + 1 RETURNING passes"
+)
+_READ: Final = f"SELECT {', '.join(_FIELDS)} FROM wooshpay_bulk_rows WHERE run = ? AND id = ?"  # noqa: S608  # names of ours
+_WRITE: Final = (
+    f"INSERT OR REPLACE INTO wooshpay_bulk_rows (run, id, {', '.join(_FIELDS)})"  # noqa: S608  # names of ours
+    f" VALUES ({', '.join('?' * (len(_FIELDS) + 2))})"
+)
+# So many changes go to the disk together, at most.
+_BATCH: Final = 500
+_LOOK_AGAIN: Final = 0.02
+
+Work: TypeAlias = Callable[[sqlite3.Connection], Any]
+_Item: TypeAlias = "tuple[Work, Future[Any]] | None"
+
+
+class SqliteJournal:
+    """Keeps the entries in an SQLite file, in WAL mode. Changes that come at once are written in one go.
+
+    The file must be on a disk of this machine. Its tables can be read with any SQLite tool.
+
+    Args:
+        path: The file; it is made when it is missing.
+        busy: Seconds to wait for another process that is writing.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, busy: float = 30.0) -> None:
+        self._path = fspath(path)
+        self._busy = busy
+        self._lock = threading.Lock()
+        self._process = getpid()
+        self._thread: threading.Thread | None = None
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+
+    async def begin(self, run: Run, /) -> int:
+        """Begin another pass of a run."""
+        passes: int = await self._do(lambda connection: connection.execute(_BEGIN, (run.id,)).fetchall()[0][0])
+        return passes
+
+    async def change(self, run: Run, row_id: str, change: Change, /) -> None:
+        """Change the entry of a row."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            found = connection.execute(_READ, (run.id, row_id)).fetchall()
+            entry = change(Entry(**dict(zip(_FIELDS, found[0], strict=True))) if found else None)
+            if entry is not None:
+                connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
+
+        await self._do(work)
+
+    async def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if thread is None or self._process != getpid():
+                return
+            self._queue.put(None)
+        await asyncio.to_thread(thread.join)
+
+    # ---- the thread that writes
+
+    async def _do(self, work: Work) -> Any:
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._process != getpid():
+                # Neither threads nor SQLite's connections go through a fork.
+                self._process, self._thread, self._queue = getpid(), None, queue.SimpleQueue()
+            if self._thread is None:
+                self._queue = queue.SimpleQueue()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._path, self._busy, self._queue), name="wooshpay-journal", daemon=True
+                )
+                self._thread.start()
+            self._queue.put((work, future))
+        return await asyncio.wrap_future(future)
+
+
+def _serve(path: str, busy: float, waiting: queue.SimpleQueue[_Item]) -> None:
+    connection: sqlite3.Connection | None = None
+    going = True
+    while going:
+        item = waiting.get()
+        batch = [item]
+        while item is not None and len(batch) < _BATCH and not waiting.empty():
+            item = waiting.get()
+            batch.append(item)
+        going = item is not None
+        works = [each for each in batch if each is not None]
+        try:
+            if connection is None and works:
+                connection = _open(path, busy)
+            if connection is not None and works:
+                _write(connection, works)
+        except Exception as error:  # handed to those who wait
+            _fail(works, error)
+    if connection is not None:
+        connection.close()
+
+
+def _open(path: str, busy: float) -> sqlite3.Connection:
+    deadline = time.monotonic() + busy
+    while True:
+        # Transactions are begun by hand, so that none is open by accident.
+        connection = sqlite3.connect(path, timeout=busy, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A power cut must not forget what was sent.
+            connection.execute("PRAGMA synchronous = FULL")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            return connection
+        except sqlite3.OperationalError as error:
+            connection.close()
+            # To switch to WAL, SQLite does not wait for others that have just opened the file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        time.sleep(_LOOK_AGAIN)
+
+
+def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[Any]]]) -> None:
+    """Do the works in one transaction: nobody is told that his is done before it is on the disk."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = [work(connection) for work, _ in works]
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    for (_, future), result in zip(works, results, strict=True):
+        _finish(future, result)
+
+
+def _finish(future: Future[Any], result: Any) -> None:
+    # It is canceled where nobody waits any more.
+    if future.set_running_or_notify_cancel():
+        future.set_result(result)
+
+
+def _fail(works: list[tuple[Work, Future[Any]]], error: Exception) -> None:
+    for _, future in works:
+        if future.set_running_or_notify_cancel():
+            future.set_exception(_journal_error(error) if isinstance(error, sqlite3.Error) else error)
+
+
+def _journal_error(error: sqlite3.Error) -> JournalError:
+    failed = JournalError(f"The journal does not work: {error}. Check the file, its folder and the disk.")
+    failed.__cause__ = error
+    return failed
