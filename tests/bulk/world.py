@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from wooshpay import WooshPay
 from wooshpay.bulk import Entry, Row
 from wooshpay.bulk.journal import Change, Run
-from wooshpay.cli.stage import Stage
 from wooshpay.sandbox import SyncSandbox
 
 
@@ -50,14 +49,9 @@ def payment(sandbox: SyncSandbox, amount: int = 1_000_000) -> str:
 def rows(payment: str, count: int, *, amount: int = 1) -> Iterator[Row]:
     """Rows for as many refunds of a cent each."""
     for number in range(count):
-        yield Row(
-            f"r{number}", {"payment_intent": payment, "amount": amount, "metadata": {"row": str(number)}}
-        )
+        yield Row(f"r{number}", {"payment_intent": payment, "amount": amount, "metadata": {"row": str(number)}})
 
 
 def refunded(sandbox: SyncSandbox) -> list[str]:
     """The rows that were refunded, each as often as it was."""
     return sorted(refund["metadata"]["row"] for refund in sandbox.store.all("refund"))
-
-
-__all__ = ["MemoryJournal", "Stage", "payment", "refunded", "rows"]

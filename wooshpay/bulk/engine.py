@@ -47,7 +47,9 @@ def find_operation(name: str) -> Declaration:
     declaration = vars(resource).get(operation) if resource is not None else None
     if not isinstance(declaration, Declaration):
         raise ConfigurationError(f"There is no operation {name!r}. `wooshpay api` lists all, such as refunds.create.")
-    if declaration.method != "POST" or declaration.params_in != "body":
+    if declaration.params_in == "multipart":
+        raise ConfigurationError(f"{name} takes a file, which rows cannot hold: it cannot be run in bulk.")
+    if declaration.method != "POST":
         raise ConfigurationError(
             f"{name} cannot be run in bulk: it carries no idempotency key, which keeps rows from being done twice."
         )

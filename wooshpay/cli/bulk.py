@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -28,6 +29,8 @@ from wooshpay.errors import ConfigurationError
 
 _FIELDS: Final = tuple(field.name for field in attrs.fields(RowResult) if field.name != "object")
 _MOST_PROBLEMS: Final = 10
+# Written without rich, which may be in the middle of anything when a signal comes.
+_INTERRUPTED: Final = b"\r\x1b[KCtrl-C: waiting for the calls under way; once more does not wait.\n"
 
 
 @click.command("bulk", short_help="Make one call for each row of a file; go on after an interruption.")
@@ -106,7 +109,7 @@ def command(
         last = report
         bar.update(task, completed=report.rows, errors=f"{report.errors} without success" if report.errors else "")
 
-    with connection.client() as client, _writing(results) as write, _quiet_end(console), _bar(console) as bar:
+    with connection.client() as client, _writing(results) as write, _telling_of_ctrl_c(), _bar(console) as bar:
         task = bar.add_task(declaration.name, total=count, errors="")
         try:
             run(
@@ -187,11 +190,11 @@ def _bar(console: Console) -> Progress:
 
 
 @contextmanager
-def _quiet_end(console: Console) -> Generator[None]:
+def _telling_of_ctrl_c() -> Generator[None]:
     """On Ctrl-C say what happens now, as the calls under way may take a while to end."""
 
     def interrupted(number: int, frame: Any) -> None:
-        console.print("Ctrl-C: no more rows are taken. Waiting for the calls under way; once more does not wait.")
+        os.write(2, _INTERRUPTED)
         signal.default_int_handler(number, frame)
 
     before = signal.signal(signal.SIGINT, interrupted)
