@@ -73,10 +73,10 @@ def test_what_was_refused_is_sent_with_a_new_key_when_asked_for() -> None:
     assert decision.entry.key == RUN.key("r1", 2) != KEPT.key
 
 
-@pytest.mark.parametrize("policy", [{}, {"retry_rejected": True}], ids=["plain", "retry_rejected"])
-def test_what_has_succeeded_is_never_sent_again(policy: dict[str, bool]) -> None:
-    assert isinstance(decided(kept(state="succeeded"), **policy), Skip)
-    assert isinstance(decided(kept(state="succeeded"), fingerprint="g", **policy), Refuse)
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_has_succeeded_is_never_sent_again(asked: bool) -> None:
+    assert isinstance(decided(kept(state="succeeded"), retry_rejected=asked, resend_expired=asked), Skip)
+    assert isinstance(decided(kept(state="succeeded"), fingerprint="g", retry_rejected=asked), Refuse)
 
 
 @pytest.mark.parametrize("state", ["started", "unknown", "succeeded", "rejected"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 RETENTION: Final = 30 * 86_400.0
+_CONNECTIONS: Final = 32
 
 # Writes the new entry where the old one is still what the change was made of: otherwise another worker came between.
 _SWAP: Final = """
@@ -92,15 +93,20 @@ class RedisJournal:
         if not isinstance(self._redis, str):
             return self._redis
         try:
-            from redis.asyncio import Redis
+            from redis.asyncio import BlockingConnectionPool, Redis
         except ImportError:
             raise ModuleNotFoundError(
                 "RedisJournal needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
             ) from None
-        client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
-            self._redis, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+        # Of the plain pool, calls beyond its size fail; here they wait for a connection.
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            self._redis,
+            max_connections=_CONNECTIONS,
+            timeout=None,
+            socket_timeout=self._timeout,
+            socket_connect_timeout=self._timeout,
         )
-        return client
+        return Redis.from_pool(pool)
 
     async def _disconnect(self, client: Redis) -> None:
         if isinstance(self._redis, str):

@@ -1,0 +1,189 @@
+"""What every journal promises, tried with each for real: SQLite in a file, and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+import pytest
+from webhooks.servers import RedisServer
+
+from wooshpay import ConfigurationError, JournalError
+from wooshpay.bulk import Entry, Journal, RedisJournal, SqliteJournal
+from wooshpay.bulk.journal import Run
+
+RUN = Run(name="recall", operation="refunds.create", host="https://apitest.wooshpay.com")
+OTHER = attrs.evolve(RUN, name="another")
+ENTRY = Entry(
+    fingerprint="f",
+    generation=1,
+    key="k",
+    state="rejected",
+    sent_at=1_800_000_000.25,
+    seen=3,
+    object_id="re_1",
+    status="failed",
+    error="Nicht möglich: “x”",
+    code="c",
+)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a journal keeps its entries: two journals of one place have the same."""
+    return str(tmp_path / "journal.db") if request.param == "sqlite" else request.getfixturevalue("redis_url")
+
+
+def opened(place: str, prefix: str) -> Journal:
+    return RedisJournal(place, prefix=f"{prefix}:") if place.startswith("redis") else SqliteJournal(place)
+
+
+@pytest.fixture
+async def journal(place: str, tmp_path: Path) -> AsyncIterator[Journal]:
+    journal = opened(place, tmp_path.name)
+    yield journal
+    await journal.close()
+
+
+async def entry_of(journal: Journal, row_id: str, run: Run = RUN) -> Entry | None:
+    found: list[Entry | None] = []
+
+    def look(entry: Entry | None) -> None:
+        found.append(entry)
+
+    await journal.change(run, row_id, look)
+    return found[-1]
+
+
+async def test_an_entry_comes_back_as_it_was_kept(journal: Journal) -> None:
+    assert await entry_of(journal, "r1") is None
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    assert await entry_of(journal, "r1") == ENTRY
+    bare = Entry(fingerprint="f", generation=1, key="k", state="started", sent_at=0.0)
+    await journal.change(RUN, "r1", lambda entry: bare if entry == ENTRY else None)
+    assert await entry_of(journal, "r1") == bare
+
+
+async def test_runs_and_rows_do_not_mix(journal: Journal) -> None:
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    for run, row in ((RUN, "r2"), (RUN, "r1:"), (OTHER, "r1"), (attrs.evolve(RUN, host="https://api.x"), "r1")):
+        assert await entry_of(journal, row, run) is None
+
+
+async def test_passes_are_counted_for_each_run(journal: Journal) -> None:
+    assert [await journal.begin(RUN), await journal.begin(RUN), await journal.begin(OTHER)] == [1, 2, 1]
+
+
+async def test_a_journal_that_is_opened_again_knows_all(journal: Journal, place: str, tmp_path: Path) -> None:
+    await journal.begin(RUN)
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.close()
+    await journal.close()
+    again = opened(place, tmp_path.name)
+    assert await entry_of(again, "r1") == ENTRY
+    assert await again.begin(RUN) == 2
+    await again.close()
+
+
+async def test_no_change_is_lost_among_many_at_once(journal: Journal) -> None:
+    def add(entry: Entry | None) -> Entry:
+        return attrs.evolve(entry, generation=entry.generation + 1) if entry else attrs.evolve(ENTRY, generation=1)
+
+    await asyncio.gather(*(journal.change(RUN, "r1", add) for _ in range(60)))
+    entry = await entry_of(journal, "r1")
+    assert entry is not None
+    assert entry.generation == 60
+
+
+def count_up(place: str, prefix: str, times: int) -> None:
+    """A process that adds to one entry, again and again."""
+
+    def add(entry: Entry | None) -> Entry:
+        return attrs.evolve(entry or ENTRY, generation=(entry.generation if entry else 0) + 1)
+
+    async def work() -> None:
+        journal = opened(place, prefix)
+        for _ in range(times):
+            await journal.change(RUN, "r1", add)
+        await journal.close()
+
+    asyncio.run(work())
+
+
+async def test_no_change_is_lost_among_processes(journal: Journal, place: str, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=count_up, args=(place, tmp_path.name, 30)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 60)
+        assert worker.exitcode == 0
+    entry = await entry_of(journal, "r1")
+    assert entry is not None
+    assert entry.generation == 60
+
+
+async def test_an_error_in_a_change_changes_nothing_and_reaches_its_caller_only(journal: Journal) -> None:
+    def fail(entry: Entry | None) -> Entry:
+        raise LookupError("of the caller's")
+
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    with pytest.raises(LookupError):
+        await journal.change(RUN, "r1", fail)
+    assert await entry_of(journal, "r1") == ENTRY
+
+
+# ---- what only one of them can do wrong -----------------------------------------------------------------------
+
+
+async def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("no database, but a text that is long enough to be looked at" * 20)
+    journal = SqliteJournal(tmp_path / "journal.db")
+    with pytest.raises(JournalError, match="Check the file, its folder and the disk"):
+        await journal.begin(RUN)
+    await journal.close()
+
+
+async def test_the_file_can_be_read_with_any_sqlite_tool(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.close()
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    rows = connection.execute("SELECT id, state, object_id FROM wooshpay_bulk_rows").fetchall()
+    connection.close()
+    assert rows == [("r1", "rejected", "re_1")]
+
+
+async def test_a_redis_that_is_gone_is_told_without_its_address(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    journal = RedisJournal(server.url)
+    assert await journal.begin(RUN) == 1
+    server.kill()
+    with pytest.raises(JournalError, match="Check that Redis runs") as failed:
+        await journal.begin(RUN)
+    assert str(server.port) not in str(failed.value)
+    await journal.close()
+
+
+async def test_what_redis_keeps_survives_its_restart(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    journal = RedisJournal(server.url)
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.close()
+    server.kill()
+    server.start()
+    again = RedisJournal(server.url)
+    assert await entry_of(again, "r1") == ENTRY
+    await again.close()
+    server.kill()
+
+
+def test_a_retention_that_forgets_rows_before_their_keys_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="retention must be at least"):
+        RedisJournal("redis://127.0.0.1", retention=3600)
