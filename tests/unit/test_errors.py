@@ -73,6 +73,7 @@ def test_the_hierarchy_is_the_one_that_the_design_names() -> None:
             errors.WebhookError,
             errors.InboxError,
             errors.ClaimLost,
+            errors.JournalError,
         ],
         errors.TransportError: [errors.ConnectError, errors.TimeoutError, errors.ProtocolError],
         errors.APIError: [
