@@ -1,64 +1,81 @@
-"""The guides beside the code: their programs run as printed, and their tables are those of the code."""
+"""The guides beside the code: every program and command does what the guide says, and the tables are those of the code."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from examples.customer import Customer
+from examples.guides import PROGRAM, ROOT, Guide, guides, matches
+from examples.serving import environment
 
 import wooshpay
+from wooshpay.sandbox import Sandbox, SyncSandbox
 from wooshpay.sandbox.engine.registry import acts
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS
 from wooshpay.sandbox.rules.cards import CARDS
 from wooshpay.sandbox.rules.payout_outcomes import ACCOUNTS
 
-ROOT: Final = Path(__file__).parents[2]
-SANDBOX: Final = ROOT / "wooshpay" / "sandbox" / "README.md"
-WEBHOOKS: Final = ROOT / "wooshpay" / "webhooks" / "README.md"
-
-# What the program of each guide prints.
-PRINTS: Final = {
-    SANDBOX: "13 invoices, 13000 cents\n",
-    WEBHOOKS: "Done.\nThis event was done before.\n[('order-17',)]\n",
-}
+GUIDES: Final = guides()
+PROGRAMS: Final = [guide for guide in GUIDES if PROGRAM in guide.files]
+SANDBOX: Final = Guide(ROOT / "wooshpay" / "sandbox" / "README.md")
 
 
-def blocks(guide: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", guide.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+@pytest.fixture
+def sandbox() -> Iterator[SyncSandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
-@pytest.mark.parametrize("guide", PRINTS, ids=lambda guide: guide.parent.name)
-def test_the_program_of_a_guide_works_as_printed(guide: Path, tmp_path: Path) -> None:
-    (program,) = blocks(guide)
-    (tmp_path / "program.py").write_text(program, "utf-8")
-    path = os.pathsep.join([str(Path(wooshpay.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    run = subprocess.run(
-        [sys.executable, "program.py"],
-        env={**os.environ, "PYTHONPATH": path},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (run.returncode, run.stdout, run.stderr) == (0, PRINTS[guide], "")
+@pytest.mark.parametrize("guide", PROGRAMS, ids=lambda guide: guide.name)
+def test_the_program_of_a_guide_prints_what_the_guide_says(guide: Guide, sandbox: SyncSandbox, tmp_path: Path) -> None:
+    """While it runs, a customer goes to every payment page that it names."""
+    guide.save(tmp_path)
+    customer, printed = Customer(sandbox.base_url), ""
+    errors = tmp_path / "stderr"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-W", "error", PROGRAM],
+            env=environment(WOOSHPAY_API_KEY=sandbox.api_key, WOOSHPAY_BASE_URL=sandbox.base_url),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                printed += line
+                customer.read(line)
+        except BaseException:
+            process.kill()
+            raise
+    assert (process.returncode, errors.read_text()) == (0, "")
+    assert matches(printed, guide.prints), f"{printed}\nis not\n{guide.prints}"
 
 
-@pytest.mark.parametrize("guide", PRINTS, ids=lambda guide: guide.parent.name)
-def test_the_program_of_a_guide_passes_a_strict_type_check(guide: Path, tmp_path: Path) -> None:
-    (program,) = blocks(guide)
-    (tmp_path / "program.py").write_text(program, "utf-8")
+def test_the_programs_of_the_guides_pass_a_strict_type_check(tmp_path: Path) -> None:
+    files: list[str] = []
+    for guide in GUIDES:
+        folder = tmp_path / guide.name.replace("/", "_")
+        folder.mkdir()
+        guide.save(folder)
+        files += [str(folder / name) for name in guide.files if name.endswith(".py")]
     home = Path(wooshpay.__file__).parents[1]
     installed = home.is_relative_to(Path(sys.prefix))
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "program.py"]
+    # A cache of its own, and each guide's files under names of their own.
+    options = ["--strict", "--config-file=", "--follow-imports=silent", "--scripts-are-modules"]
+    options += ["--cache-dir", str(tmp_path / "cache"), "--explicit-package-bases", "--namespace-packages"]
     run = subprocess.run(
-        command,
-        env={**os.environ, "MYPYPATH": "" if installed else str(home)},
+        [sys.executable, "-m", "mypy", *options, *files],
+        env=environment(MYPYPATH="" if installed else str(home)),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -68,9 +85,15 @@ def test_the_program_of_a_guide_passes_a_strict_type_check(guide: Path, tmp_path
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def rows(guide: Path, heading: str) -> dict[str, str]:
+def test_every_link_between_guides_leads_somewhere() -> None:
+    for guide in GUIDES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", guide.text):
+            assert (guide.path.parent / target).is_file(), f"{guide.name}: {target}"
+
+
+def rows(guide: Guide, heading: str) -> dict[str, str]:
     """The tables of a section: the first cell without its quotes, and the second."""
-    section = guide.read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = guide.text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `(.+?)` \| (.*?) \|$", section, re.MULTILINE))
 
 
