@@ -1,7 +1,7 @@
 """The guides beside the code, taken apart: which programs, commands and outputs they print.
 
-A guide's Python blocks make up one program, ``program.py``, or the files that their titles name; its ``text`` blocks are
-what the program prints, with ``...`` for what differs from run to run; its ``sh`` blocks are commands.
+A guide's Python blocks make up one program, ``program.py``, or the files that their titles name; its ``text`` blocks
+are what the program prints, with ``...`` for what differs from run to run; its ``sh`` blocks are commands.
 """
 
 from __future__ import annotations

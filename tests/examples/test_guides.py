@@ -1,4 +1,4 @@
-"""The guides beside the code: every program and command does what the guide says, and the tables are those of the code."""
+"""The guides beside the code: every program does what its guide says, and the tables are those of the code."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def create_app() -> FastAPI:
         if order is None:
             raise HTTPException(404, "There is no such order.")
         # Coming back proves nothing, not even that the customer gave up.
-        order = await look_up(client, orders, order)
+        order = await look_up(client, orders, order, patience=0.1 if canceled else 3.0)
         key = next(key for key, product in PRODUCTS.items() if product.name == order.product)
         details = {"order": order, "canceled": canceled, "key": key, "price": PRODUCTS[key].price}
         return PAGES.TemplateResponse(request, "order.html", details)

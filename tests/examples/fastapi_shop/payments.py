@@ -38,16 +38,23 @@ async def open_page(client: AsyncWooshPay, orders: Orders, order: Order, shop_ur
     return session.url
 
 
-async def look_up(client: AsyncWooshPay, orders: Orders, order: Order) -> Order:
-    """Ask WooshPay how an order stands, for when the customer is back before the webhook, or none ever comes."""
+async def look_up(client: AsyncWooshPay, orders: Orders, order: Order, patience: float) -> Order:
+    """Ask WooshPay how an order stands, for when the customer is back before the webhook, or none ever comes.
+
+    Args:
+        client: The client.
+        orders: The table.
+        order: The order.
+        patience: Seconds to wait for an end of it.
+    """
     if order.status != "open" or order.session is None:
         return order
     try:
-        session = await client.checkout.sessions.retrieve(order.session)
-        if session.status == "expired":
+        result = await client.checkout.sessions.wait(order.session, timeout=patience, first_gap=min(patience, 0.5))
+        if result.outcome == "expired":
             await asyncio.to_thread(orders.expire, order.id)
-        elif session.payment_intent_id is not None:
-            payment = await client.payment_intents.retrieve(session.payment_intent_id)
+        elif result.object.payment_intent_id is not None:
+            payment = await client.payment_intents.retrieve(result.object.payment_intent_id)
             if payment.status == "succeeded":
                 await asyncio.to_thread(
                     orders.settle,
