@@ -47,18 +47,30 @@ class Guide:
     @property
     def prints(self) -> str:
         """What the program prints, in all."""
-        return "".join(block for language, _, block in self._blocks() if language == "text")
+        return self._outputs("python")
 
     @property
-    def commands(self) -> list[str]:
-        """The lines of the shell blocks, those that go on over several lines as one."""
-        joined = "".join(block for language, _, block in self._blocks() if language == "sh").replace("\\\n", " ")
-        return [line for line in joined.splitlines() if line and not line.startswith("#")]
+    def commands(self) -> str:
+        """The shell blocks, as one script."""
+        return "".join(block for language, _, block in self._blocks() if language == "sh")
+
+    @property
+    def commands_print(self) -> str:
+        """What the commands print, in all."""
+        return self._outputs("sh")
 
     def save(self, folder: Path) -> None:
         """Write the files into a folder."""
         for name, text in self.files.items():
             (folder / name).write_text(text, "utf-8")
+
+    def _outputs(self, of: str) -> str:
+        outputs, last = "", ""
+        for language, _, block in self._blocks():
+            if language == "text" and last == of:
+                outputs += block
+            last = language
+        return outputs
 
     def _blocks(self) -> Iterator[tuple[str, str, str]]:
         for match in _BLOCK.finditer(self.text):

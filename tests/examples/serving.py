@@ -37,26 +37,22 @@ def environment(**settings: str) -> dict[str, str]:
 def running(
     command: Sequence[str | Path], port: int, *, settings: Mapping[str, str], folder: Path
 ) -> Generator[Callable[[], str]]:
-    """Run a server until the block ends; what is given tells, after it, what was printed."""
-    printed = ""
-    process = subprocess.Popen(
-        command,
-        env=environment(**settings),
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    """Run a server until the block ends; what is given tells what it has printed so far."""
+    output = folder / "output.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            command, env=environment(**settings), cwd=folder, stdout=file, stderr=subprocess.STDOUT
+        )
     try:
         limit = time.monotonic() + WAIT_SECONDS
         while not _listens(port):
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, output.read_text()
             assert time.monotonic() < limit, "it does not listen"
             time.sleep(0.05)
-        yield lambda: printed
+        yield output.read_text
     finally:
         process.terminate()
-        printed, _ = process.communicate(timeout=30)
+        process.wait(30)
 
 
 def _listens(port: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 import pytest
 from examples.customer import Customer
 from examples.guides import PROGRAM, ROOT, Guide, guides, matches
-from examples.serving import environment
+from examples.serving import environment, free_port, running
 
 import wooshpay
 from wooshpay.sandbox import Sandbox, SyncSandbox
@@ -23,6 +24,8 @@ from wooshpay.sandbox.rules.payout_outcomes import ACCOUNTS
 
 GUIDES: Final = guides()
 PROGRAMS: Final = [guide for guide in GUIDES if PROGRAM in guide.files]
+# Guides with commands that end by themselves; the others are served, here and in the tests of the web apps.
+SHELLS: Final = [guide for guide in GUIDES if guide.commands_print]
 SANDBOX: Final = Guide(ROOT / "wooshpay" / "sandbox" / "README.md")
 
 
@@ -61,20 +64,49 @@ def test_the_program_of_a_guide_prints_what_the_guide_says(guide: Guide, sandbox
     assert matches(printed, guide.prints), f"{printed}\nis not\n{guide.prints}"
 
 
+@pytest.mark.parametrize("guide", SHELLS, ids=lambda guide: guide.name)
+def test_the_commands_of_a_guide_print_what_the_guide_says(guide: Guide, sandbox: SyncSandbox, tmp_path: Path) -> None:
+    guide.save(tmp_path)
+    run = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", guide.commands],
+        env=environment(WOOSHPAY_API_KEY=sandbox.api_key, WOOSHPAY_BASE_URL=sandbox.base_url, NO_COLOR="1"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert matches(run.stdout, guide.commands_print), f"{run.stdout}\nis not\n{guide.commands_print}"
+
+
+def test_the_sandbox_starts_as_its_guides_say(tmp_path: Path) -> None:
+    """Those are the commands that run until they are ended."""
+    lines = [line for guide in GUIDES for line in guide.commands.splitlines() if line.startswith("wooshpay sandbox")]
+    assert len(lines) == 2
+    for line in lines:
+        port = free_port()
+        command = [*re.sub(r" --port \d+", "", line).split(), "--port", str(port)]
+        with running(command, port, settings={}, folder=tmp_path) as printed:
+            limit = time.monotonic() + 30
+            while f"http://127.0.0.1:{port}" not in printed():
+                assert time.monotonic() < limit, printed()
+                time.sleep(0.05)
+
+
 def test_the_programs_of_the_guides_pass_a_strict_type_check(tmp_path: Path) -> None:
-    files: list[str] = []
+    # All in one folder, where the files of a guide import one another by name.
+    files: dict[str, str] = {}
     for guide in GUIDES:
-        folder = tmp_path / guide.name.replace("/", "_")
-        folder.mkdir()
-        guide.save(folder)
-        files += [str(folder / name) for name in guide.files if name.endswith(".py")]
+        for name, text in guide.files.items():
+            own = guide.name.replace("/", "_") + ".py" if name == PROGRAM else name
+            assert own not in files, f"two guides have a file {name}"
+            files[own] = text
+            (tmp_path / own).write_text(text, "utf-8")
     home = Path(wooshpay.__file__).parents[1]
     installed = home.is_relative_to(Path(sys.prefix))
-    # A cache of its own, and each guide's files under names of their own.
-    options = ["--strict", "--config-file=", "--follow-imports=silent", "--scripts-are-modules"]
-    options += ["--cache-dir", str(tmp_path / "cache"), "--explicit-package-bases", "--namespace-packages"]
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, *files],
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", *files],
         env=environment(MYPYPATH="" if installed else str(home)),
         cwd=tmp_path,
         capture_output=True,

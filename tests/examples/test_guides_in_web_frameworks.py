@@ -56,7 +56,9 @@ def test_checkout_in_fastapi(sandbox: SyncSandbox, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     # The guide's own command, on another port.
-    command = next(line for line in FASTAPI.commands if line.startswith("uvicorn ")).replace("8000", str(port))
+    command = next(line for line in FASTAPI.commands.splitlines() if line.startswith("uvicorn ")).replace(
+        "8000", str(port)
+    )
     with running([sys.executable, "-m", *command.split()], port, settings=settings(sandbox, url), folder=tmp_path):
         status, _, page = ask(port, "POST", "/buy")
         assert status == 303
