@@ -79,7 +79,7 @@ def _remark(mark: re.Match[str]) -> str:
     if kind == "Reference":
         return f"In WooshPay's reference: *{text}*."
     title = "Not read in WooshPay's reference, but inferred" if kind == "Inferred" else "Note"
-    return f'!!! {"warning" if kind == "Inferred" else "note"} "{title}"\n    {text[0].upper()}{text[1:]}'
+    return f'!!! {"warning" if kind == "Inferred" else "note"} "{title}"\n    {text}'
 
 
 def _without_unset(annotation: Any) -> Any:
