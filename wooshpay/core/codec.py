@@ -203,8 +203,8 @@ class _Planner:
             return reads.setdefault(tag, _read_of(cls, self._converter))
 
         def by_tag(value: JsonObject) -> Any:
-            tag = value.get("object")
-            read = reads.get(tag) if tag.__class__ is str else None
+            tag: Json = value.get("object")
+            read = reads.get(tag) if isinstance(tag, str) else None
             return (read or find(tag))(value)
 
         return by_tag

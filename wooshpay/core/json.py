@@ -87,11 +87,17 @@ def _whole_number(digits: str) -> int | str:
         return digits
 
 
+_decode: Final = _json.JSONDecoder().raw_decode
+
+
 def _loads_stdlib(data: bytes) -> Json:
     try:
-        return _json.loads(data.decode("utf-8"))
+        # As `json.loads`, which looks for white space in a slower way: a tenth of the whole.
+        text = data.decode("utf-8").strip(" \t\n\r")
+        value, end = _decode(text)
     except (ValueError, RecursionError):
         return loads_shallow(data)
+    return value if end == len(text) else loads_shallow(data)
 
 
 def _dumps_stdlib(value: Json) -> bytes:
