@@ -25,6 +25,7 @@ from wooshpay.core.json import Json
 from wooshpay.core.pipeline import Pipeline
 from wooshpay.core.request import Method, Middleware
 from wooshpay.core.retry import RetryEvent, RetryPolicy
+from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET, Unset
 from wooshpay.sections import Sections
 
@@ -81,24 +82,30 @@ class Client(Sections[W]):
         Raises:
             ConfigurationError: The settings cannot work; the sentence says what to change.
         """
-        config = resolve(
-            api_key,
-            base_url,
-            os.environ,
-            timeout=timeout,
-            attempt_timeout=attempt_timeout,
-            connect_timeout=connect_timeout,
-            max_retries=max_retries,
-            retry_policy=retry_policy or RetryPolicy(),
-            on_retry=on_retry,
-            headers=dict(headers or {}),
-            call_middlewares=tuple(call_middlewares),
-            attempt_middlewares=tuple(attempt_middlewares),
-            strict=strict,
-            max_connections=max_connections,
-            proxy=proxy,
-            effects=effects or Effects(),
-        )
+        try:
+            config = resolve(
+                api_key,
+                base_url,
+                os.environ,
+                timeout=timeout,
+                attempt_timeout=attempt_timeout,
+                connect_timeout=connect_timeout,
+                max_retries=max_retries,
+                retry_policy=retry_policy or RetryPolicy(),
+                on_retry=on_retry,
+                headers=dict(headers or {}),
+                call_middlewares=tuple(call_middlewares),
+                attempt_middlewares=tuple(attempt_middlewares),
+                strict=strict,
+                max_connections=max_connections,
+                proxy=proxy,
+                effects=effects or Effects(),
+            )
+        except Exception as error:
+            forget_locals(error)
+            raise
+        finally:
+            del api_key, base_url, headers, proxy  # reports of errors keep the variables of all frames
         self._pipeline = Pipeline(config, self._open_transport(config))
         self._caller = self._open_caller(self._pipeline)
 
@@ -132,8 +139,15 @@ class Client(Sections[W]):
             ConfigurationError: The settings cannot work.
         """
         changes = {name: value for name, value in locals().items() if name != "self" and value is not UNSET}
+        try:
+            config = _changed(self._pipeline.config, changes)
+        except Exception as error:
+            forget_locals(error)
+            raise
+        finally:
+            del api_key, base_url, headers, changes
         copy = type(self).__new__(type(self))
-        copy._pipeline = Pipeline(_changed(self._pipeline.config, changes), self._pipeline.transport)
+        copy._pipeline = Pipeline(config, self._pipeline.transport)
         copy._caller = self._caller.with_pipeline(copy._pipeline)
         return copy
 
@@ -222,23 +236,26 @@ class AsyncWooshPay(Client[Async]):
             ConfigurationError: The settings cannot work; the sentence says what to change.
         """
         self._session = session
-        super().__init__(
-            api_key,
-            base_url=base_url,
-            timeout=timeout,
-            attempt_timeout=attempt_timeout,
-            connect_timeout=connect_timeout,
-            max_retries=max_retries,
-            retry_policy=retry_policy,
-            on_retry=on_retry,
-            headers=headers,
-            call_middlewares=call_middlewares,
-            attempt_middlewares=attempt_middlewares,
-            strict=strict,
-            max_connections=max_connections,
-            proxy=proxy,
-            effects=effects,
-        )
+        try:
+            super().__init__(
+                api_key,
+                base_url=base_url,
+                timeout=timeout,
+                attempt_timeout=attempt_timeout,
+                connect_timeout=connect_timeout,
+                max_retries=max_retries,
+                retry_policy=retry_policy,
+                on_retry=on_retry,
+                headers=headers,
+                call_middlewares=call_middlewares,
+                attempt_middlewares=attempt_middlewares,
+                strict=strict,
+                max_connections=max_connections,
+                proxy=proxy,
+                effects=effects,
+            )
+        finally:
+            del api_key, base_url, headers, proxy
 
     def _open_transport(self, config: Config) -> Transport:
         return _transport(config, self._session)

@@ -139,7 +139,7 @@ class APIError(WooshPayError):
         code: WooshPay's code, such as ``card_declined``.
         param: The parameter at fault.
         decline_code: The issuer's reason on a declined card.
-        body: The answer as received: parsed JSON, or text where it was not JSON.
+        body: The answer: parsed JSON, or text where it was not JSON. Secrets in it are hidden.
         retry_after: Seconds that WooshPay asked to wait, where it said so.
     """
 
@@ -218,7 +218,7 @@ class DecodeError(WooshPayError):
 
     Attributes:
         status: The HTTP status.
-        body: The answer as text.
+        body: The answer as text. Secrets in it are hidden.
     """
 
     def __init__(

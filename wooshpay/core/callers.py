@@ -9,6 +9,7 @@ from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
 from wooshpay.core.pipeline import Pipeline, identify, note_interruption
 from wooshpay.core.request import ApiResponse, Call, Request, Response
+from wooshpay.core.tracebacks import forget_locals
 from wooshpay.errors import WooshPayError
 
 if TYPE_CHECKING:
@@ -26,13 +27,21 @@ class AsyncCaller:
 
     async def call(self, call: Call, returns: Any) -> Any:
         """Give the result."""
-        request = self.pipeline.prepare(call)
-        return self.pipeline.decode(request, await self.pipeline.run(request), returns)
+        try:
+            request = self.pipeline.prepare(call)
+            return self.pipeline.decode(request, await self.pipeline.run(request), returns)
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     async def call_with_response(self, call: Call, returns: Any) -> ApiResponse[Any]:
         """Give the result with the answer's facts."""
-        request = self.pipeline.prepare(call)
-        return self.pipeline.decode_with_response(request, await self.pipeline.run(request), returns)
+        try:
+            request = self.pipeline.prepare(call)
+            return self.pipeline.decode_with_response(request, await self.pipeline.run(request), returns)
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     def page(self, call: Call, returns: Any) -> AsyncPager[Any]:
         """Give the pager over a list."""
@@ -98,13 +107,15 @@ class SyncCaller:
         self.loop.close()
 
     def _run(self, call: Call, returns: Any, read: Callable[[Request, Response, Any], T]) -> T:
-        request = self.pipeline.prepare(call)
+        request: Request | None = None
         try:
+            request = self.pipeline.prepare(call)
             return read(request, self.loop.run(self.pipeline.run, request), returns)
-        except WooshPayError as error:
+        except BaseException as error:
+            forget_locals(error)
             # One that comes from the loop itself does not know yet which call it ended.
-            identify(error, request)
-            raise
-        except BaseException as interruption:
-            note_interruption(interruption, request)
+            if isinstance(error, WooshPayError) and request is not None:
+                identify(error, request)
+            elif request is not None:
+                note_interruption(error, request)
             raise

@@ -21,6 +21,7 @@ from wooshpay.core.docstring import Docstring, read_docstring
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
 from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
+from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET
 
 if TYPE_CHECKING:
@@ -142,7 +143,14 @@ class BoundOperation:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         declaration = self._declaration
-        call = declaration.bind(args, kwargs)
+        try:
+            call = declaration.bind(args, kwargs)
+        except Exception as error:
+            forget_locals(error)
+            raise
+        finally:
+            # Reports of errors keep the variables of all frames: what is sent is in none of ours from here on.
+            del args, kwargs
         if declaration.is_list:
             return self._caller.page(call, declaration.returns)
         return self._caller.call(call, declaration.returns)
@@ -150,7 +158,14 @@ class BoundOperation:
     def with_response(self, /, *args: Any, **kwargs: Any) -> Any:
         """Make the same call; give its result with status, headers, request id, attempts and key."""
         declaration = self._declaration
-        return self._caller.call_with_response(declaration.bind(args, kwargs), declaration.returns)
+        try:
+            call = declaration.bind(args, kwargs)
+        except Exception as error:
+            forget_locals(error)
+            raise
+        finally:
+            del args, kwargs
+        return self._caller.call_with_response(call, declaration.returns)
 
     def __get__(self, instance: object, owner: object = None) -> Self:
         # Being a descriptor makes this a routine in the eyes of help(), which then shows the signature.
@@ -445,7 +460,8 @@ class Undeclared(Operation[P, T]):
 
 
 _PLAIN_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+")
-_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+# Some servers cut parameters after a semicolon off before they resolve dots.
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:;[^/]*)?(?:/|$)", re.IGNORECASE)
 
 
 def undeclared(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:

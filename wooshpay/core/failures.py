@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 import attrs
 
 from wooshpay import errors
 from wooshpay.core.json import Json, is_object, loads
-from wooshpay.core.redaction import excerpt
+from wooshpay.core.redaction import (
+    SENSITIVE_FIELDS,
+    excerpt,
+    one_line,
+    pattern_of,
+    redact_json,
+    sensitive_values,
+    without,
+)
 
 if TYPE_CHECKING:
     from wooshpay.core.request import Request, Response
 
 _LONGEST_MESSAGE: Final = 500
+_LONGEST_BODY: Final = 65_536
 
 _BY_TYPE: Final[dict[str, type[errors.APIError]]] = {
     "card_error": errors.CardError,
@@ -51,7 +62,7 @@ class Failing:
         code: WooshPay's code.
         param: The parameter at fault.
         decline_code: The issuer's reason.
-        body: The parsed JSON, or the text.
+        body: The parsed JSON, or the text, its secrets hidden.
     """
 
     message: str | None
@@ -70,26 +81,31 @@ class Failing:
         return "idempotency" in words and ("in progress" in words or "in use" in words)
 
 
-def read_failing(body: bytes) -> Failing:
-    """Read the body of an error answer."""
+def read_failing(body: bytes, known: re.Pattern[str] | None = None) -> Failing:
+    """Read the body of an error answer.
+
+    Args:
+        body: The bytes received.
+        known: Finds secrets that the answer may repeat.
+    """
     try:
         parsed: Json = loads(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-        return Failing(message=_clean(_without_markup(text)), body=text)
+        return Failing(message=_clean(_without_markup(text), known), body=without(excerpt(text, _LONGEST_BODY), known))
     if not is_object(parsed):
-        return Failing(message=_clean(parsed), body=parsed)
+        return Failing(message=_clean(parsed, known), body=redact_json(parsed, known))
     error: Json = parsed.get("error")
     facts = {**parsed, **error} if is_object(error) else parsed
     message = facts.get("message") or facts.get("error_description")
     message = message or (error if isinstance(error, str) else None) or facts.get("msg") or facts.get("detail")
     return Failing(
-        message=_clean(message),
+        message=_clean(message, known),
         type=_text(facts.get("type")),
         code=_text(facts.get("code")),
         param=_text(facts.get("param")),
         decline_code=_text(facts.get("decline_code")),
-        body=parsed,
+        body=redact_json(parsed, known),
     )
 
 
@@ -101,7 +117,8 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
         response: The answer, with a status of 300 or more.
         retry_after: Seconds that WooshPay asked to wait.
     """
-    failing = read_failing(response.body)
+    known = _sent_secrets(request)
+    failing = read_failing(response.body, known)
     cls = _class_of(response.status, failing)
     said = failing.message or f"WooshPay answered with HTTP {response.status} and no message"
     parts = [said if said.endswith((".", "!", "?")) else f"{said}."]
@@ -112,7 +129,7 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
         parts.append(_HINTS[cls])
     if response.gave_up is not None:
         parts.append(response.gave_up)
-    detail = _clean("/".join(part for part in (failing.type, failing.code, failing.decline_code) if part))
+    detail = _clean("/".join(part for part in (failing.type, failing.code, failing.decline_code) if part), known)
     parts.append(f"(HTTP {response.status}, {detail})" if detail else f"(HTTP {response.status})")
     unclear = response.ambiguous or (request.method != "GET" and (response.status >= 500 or response.status == 408))
     in_use = response.status == 409 and failing.key_in_use
@@ -127,7 +144,7 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
         retry_after=retry_after,
         outcome="unknown" if unclear or in_use else "rejected",
         idempotency_key=request.idempotency_key,
-        request_id=response.request_id,
+        request_id=_clean(response.request_id),
         attempts=response.attempts,
         operation=request.operation,
     )
@@ -151,13 +168,32 @@ def _text(value: Json) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _clean(value: Json) -> str | None:
+def _clean(value: Json, known: re.Pattern[str] | None = None) -> str | None:
     """Give the words of an answer as one line without secrets, or ``None`` where there are none."""
-    if not isinstance(value, str):
-        return None
-    # What is far beyond the end is not even looked at: an answer of megabytes must not hold the caller up.
-    words = " ".join("".join(c if c.isprintable() else " " for c in value[: 8 * _LONGEST_MESSAGE]).split())
-    return excerpt(words, _LONGEST_MESSAGE) or None
+    return (one_line(value, _LONGEST_MESSAGE, known) or None) if isinstance(value, str) else None
+
+
+def _sent_secrets(request: Request) -> re.Pattern[str] | None:
+    """Find what was sent and must not be seen, as an answer may repeat it: an account's number looks like any other."""
+    found = [value for name, value in parse_qsl(request.url.partition("?")[2]) if name in SENSITIVE_FIELDS]
+    if isinstance(request.body, bytes):
+        try:
+            found += sensitive_values(loads(request.body))
+        except (ValueError, RecursionError):
+            pass  # a middleware made it something else than JSON
+    return pattern_of(found)
+
+
+def readable_text(request: Request, body: bytes) -> str:
+    """Give the body of an answer as text for an error to keep, its secrets hidden."""
+    known = _sent_secrets(request)
+    text = body.decode("utf-8", "replace")
+    try:
+        parsed: Json = loads(body)
+        shown = redact_json(parsed, known)
+        return text if shown == parsed else json.dumps(shown, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return without(excerpt(text, _LONGEST_BODY), known)
 
 
 def _without_markup(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from wooshpay.core.redaction import redact
+from wooshpay.core.redaction import one_line, redact
 from wooshpay.errors import APIError
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from wooshpay.errors import TransportError, WooshPayError
 
 logger: Final = logging.getLogger("wooshpay")
+
+# Characters of what an answer adds to a line.
+_LONGEST: Final = 500
 
 
 def calls_are_logged() -> bool:
@@ -44,7 +47,7 @@ def log_call(
         facts.append(f"key {request.idempotency_key}")
     logger.info(
         "%s %s (%s): %s in %.3f s; %s",
-        *(request.method, request.template, request.operation, result, seconds, redact(", ".join(facts))),
+        *(request.method, request.template, request.operation, result, seconds, one_line(", ".join(facts), _LONGEST)),
     )
 
 
@@ -53,7 +56,7 @@ def _said(error: WooshPayError) -> str:
     if not isinstance(error, APIError):
         return f"{kind}, {error.outcome}"
     reasons = " ".join(text for text in (error.code, error.decline_code) if text)
-    return redact(f"HTTP {error.status} {kind}{f' ({reasons})' if reasons else ''}, {error.outcome}")
+    return one_line(f"HTTP {error.status} {kind}{f' ({reasons})' if reasons else ''}, {error.outcome}", _LONGEST)
 
 
 def log_attempt(request: Request, response: Response | None, error: TransportError | None = None) -> None:

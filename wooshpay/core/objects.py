@@ -20,7 +20,7 @@ from typing import (
 import attrs
 
 from wooshpay.core.json import is_array, is_object
-from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, excerpt, redact
+from wooshpay.core.redaction import HIDDEN, LEAST_CARD, SENSITIVE_FIELDS, excerpt, redact
 
 if TYPE_CHECKING:
     from typing import Self
@@ -151,7 +151,8 @@ def _shown(value: object) -> str:
     if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
         return excerpt(repr(value[: 2 * _LONGEST_SHOWN]), _LONGEST_SHOWN)
     try:
-        return redact(repr(value))
+        # Small numbers are amounts, and times in milliseconds, which may look like a card's.
+        return repr(value) if isinstance(value, int) and abs(value) < LEAST_CARD else redact(repr(value))
     except ValueError:  # a number with more digits than Python writes
         return f"<{type(value).__name__}>"
 

@@ -15,10 +15,10 @@ import attrs
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, read, reader
-from wooshpay.core.failures import error_of, read_failing
+from wooshpay.core.failures import error_of, read_failing, readable_text
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
-from wooshpay.core.redaction import Secret
+from wooshpay.core.redaction import Secret, one_line
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
@@ -338,10 +338,10 @@ class Pipeline:
         raise DecodeError(
             problem,
             status=response.status,
-            body=response.body.decode("utf-8", "replace"),
+            body=readable_text(request, response.body),
             outcome="rejected" if request.method == "GET" else "unknown",
             idempotency_key=request.idempotency_key,
-            request_id=response.request_id,
+            request_id=None if response.request_id is None else one_line(response.request_id, 100),
             attempts=response.attempts,
             operation=request.operation,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from wooshpay.core.json import is_array, is_object
@@ -41,6 +42,8 @@ _CLIENT_SECRET = re.compile(r"\b([a-z]+_(?:[A-Za-z0-9]+_)+?secret_)[A-Za-z0-9_\-
 _BASIC = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_\-.]+", re.IGNORECASE)
 # An id such as pi_1693466278934609920 is no card number: the underscore before it says so.
 _DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)", re.ASCII)
+# Of digits: the card number's own five, and what may stand around it.
+_MOST_GROUPS: Final = 8
 _GROUP = re.compile(r"\d+", re.ASCII)
 _IBAN = re.compile(
     r"(?<![A-Za-z0-9_])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9_])", re.ASCII
@@ -49,6 +52,10 @@ _SHORTEST_IBAN: Final = 15
 # What numbers of cards and accounts are written with, and how long that can be.
 _PART_OF_NUMBER: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ -"
 _LONGEST_NUMBER: Final = 48
+# Characters of one text that are kept of JSON.
+_LONGEST_TEXT: Final = 65_536
+# As a number; smaller ones are amounts, and times in milliseconds.
+LEAST_CARD: Final = 10**13
 
 
 class Secret:
@@ -97,6 +104,8 @@ def _hide_card_number(found: re.Match[str]) -> str:
     """Hide the card number among groups of digits; an expiry or a CVC beside it must not save it."""
     text = found.group()
     groups = list(_GROUP.finditer(text))
+    if len(groups) > _MOST_GROUPS:
+        return HIDDEN if _passes_luhn("".join(group.group() for group in groups)) else text
     for first in range(len(groups)):
         for last in reversed(range(first, len(groups))):
             run = [group.group() for group in groups[first : last + 1]]
@@ -145,15 +154,61 @@ def excerpt(text: str, longest: int) -> str:
     return f"{redact(sure + rest.rstrip(_PART_OF_NUMBER))}..."
 
 
-def redact_json(value: object) -> object:
-    """Copy parsed JSON with every sensitive field hidden and every text redacted."""
+def redact_json(value: object, known: re.Pattern[str] | None = None) -> object:
+    """Copy parsed JSON with every sensitive field hidden and every text redacted; very long ones are cut.
+
+    Args:
+        value: The JSON.
+        known: Finds secrets that are known by their values; see `pattern_of`.
+    """
+    try:
+        return _redacted(value, known)
+    except RecursionError:
+        return HIDDEN
+
+
+def _redacted(value: object, known: re.Pattern[str] | None) -> object:
     if is_object(value):
         return {
-            name: HIDDEN if name in _SENSITIVE_NAMES and item is not None else redact_json(item)
+            name: HIDDEN if name in _SENSITIVE_NAMES and item is not None else _redacted(item, known)
             for name, item in value.items()
         }
     if is_array(value):
-        return [redact_json(item) for item in value]
+        return [_redacted(item, known) for item in value]
     if isinstance(value, str):
-        return redact(value)
+        return without(excerpt(value, _LONGEST_TEXT), known)
+    if isinstance(value, int) and value >= LEAST_CARD and redact(text := str(value)) != text:
+        return HIDDEN
     return value
+
+
+def sensitive_values(value: object) -> Iterator[str]:
+    """Go through the values of all sensitive fields in parsed JSON, as text."""
+    if is_object(value):
+        for name, item in value.items():
+            if name in _SENSITIVE_NAMES and isinstance(item, (str, int)) and not isinstance(item, bool):
+                yield str(item)
+            else:
+                yield from sensitive_values(item)
+    elif is_array(value):
+        for item in value:
+            yield from sensitive_values(item)
+
+
+def pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """Make a pattern that finds these very secrets as whole words; ``None`` where there is none to find."""
+    # A shorter one would be found in half of all texts.
+    parts = sorted({re.escape(secret) for secret in secrets if len(secret) >= 3}, key=len, reverse=True)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(parts)})(?![A-Za-z0-9])") if parts else None
+
+
+def without(text: str, known: re.Pattern[str] | None) -> str:
+    """Take secrets that are known by their values out of a text."""
+    return text if known is None else known.sub(HIDDEN, text)
+
+
+def one_line(text: str, longest: int, known: re.Pattern[str] | None = None) -> str:
+    """Make a text of others safe for a message or a line of a log: printable, on one line, short, without secrets."""
+    # What is far beyond the end is not even looked at: an answer of megabytes must not hold the caller up.
+    words = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * longest]).split())
+    return excerpt(without(words, known), longest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 import attrs
 
-from wooshpay.core.redaction import Secret
+from wooshpay.core.redaction import Secret, redact_json
 
 if TYPE_CHECKING:
     from wooshpay.config import RequestOptions
@@ -118,7 +118,7 @@ class ApiResponse(Generic[T]):
         body: The bytes received.
     """
 
-    data: T
+    data: T = attrs.field(repr=lambda data: repr(redact_json(data)))
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     request_id: str | None

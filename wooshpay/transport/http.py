@@ -20,6 +20,7 @@ from yarl import URL
 from wooshpay import errors
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request, Response
+from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.fork import abandon
 
@@ -94,13 +95,14 @@ class HttpTransport:
             timeout = _usual_timeout(request.attempt_timeout, request.connect_timeout)
         else:
             timeout = _timeout(left, request.connect_timeout)
-        url = request.url
+        url: Any = request.url
         data: Any = request.body
-        headers = {**request.headers, "Authorization": request.authorization.reveal()}
+        headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
         if isinstance(data, Upload):
             if data.length is not None:
                 headers["Content-Length"] = str(data.length)
             data = data.chunks()
+        answer: Any = None
         try:
             answer = await session.request(
                 request.method,
@@ -112,10 +114,13 @@ class HttpTransport:
                 proxy=self._proxy_for(url),
             )
             body = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _named(error, request, timeout) from _without_secrets(error)
-        except RuntimeError as error:
-            problem = _misused(session, error)
+        except BaseException as error:
+            # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
+            answer = data = headers = url = None
+            forget_locals(error)
+            if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
+                raise _named(error, request, timeout) from _without_secrets(error)
+            problem = _misused(session, error) if isinstance(error, RuntimeError) else None
             if problem is None:
                 raise
             raise problem from error
@@ -307,8 +312,9 @@ def _reason(error: Exception) -> str:
 
 
 def _without_secrets(error: Exception) -> Exception | None:
-    """Keep a cause only where its own text shows no secret: aiohttp puts whole URLs into some."""
-    return error if redact(str(error)) == str(error) else None
+    """Keep a cause only where it shows no secret: aiohttp puts whole URLs into some, and the headers into others."""
+    shown = f"{error} {error!r}"
+    return error if redact(shown) == shown and not isinstance(error, aiohttp.ClientResponseError) else None
 
 
 def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> errors.ConfigurationError | None:

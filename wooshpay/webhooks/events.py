@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import PayloadError
 from wooshpay.webhooks.signature import Body, Headers, Secrets, raw_body, verify
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from wooshpay.api.events import Event
 
 
+@discreet
 def construct(
     body: Body,
     headers: Headers,
@@ -47,6 +49,7 @@ def construct(
     return parse_unverified(raw)
 
 
+@discreet
 def parse_unverified(body: Body) -> Event:
     """Read the event in a body without looking at its signature.
 

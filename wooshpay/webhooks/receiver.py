@@ -112,7 +112,10 @@ class WebhookReceiver(Handlers):
         Returns:
             What to answer.
         """
-        found = self._open(body, headers)
+        try:
+            found = self._open(body, headers)
+        finally:
+            del body, headers  # a report of the handler's error would keep them
         if isinstance(found, Reply):
             return found
         event, handler = found
@@ -134,7 +137,10 @@ class WebhookReceiver(Handlers):
         Returns:
             What to answer.
         """
-        found = self._open(body, headers)
+        try:
+            found = self._open(body, headers)
+        finally:
+            del body, headers  # a report of the handler's error would keep them
         if isinstance(found, Reply):
             return found
         event, handler = found

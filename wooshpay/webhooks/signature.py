@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
+from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ConfigurationError, PayloadError, SignatureError, TimestampError
 
 HEADER: Final = "Wooshpay-Signature"
@@ -70,6 +71,7 @@ class Verified(NamedTuple):
     timestamp: float
 
 
+@discreet
 def verify(
     body: Body,
     headers: Headers,
@@ -123,6 +125,7 @@ def verify(
     return Verified(found, t, timestamp)
 
 
+@discreet
 def sign(body: Body, secret: str, *, t: int | None = None) -> str:
     """Make the value of the signature header, as WooshPay would.
 
@@ -146,6 +149,7 @@ def sign(body: Body, secret: str, *, t: int | None = None) -> str:
     return f"t={t},v1={hmac.digest(_key(secret), message, 'sha256').hex()}"
 
 
+@discreet
 def check_secrets(secrets: Secrets) -> None:
     """Refuse secrets that cannot work, before there is a delivery.
 
