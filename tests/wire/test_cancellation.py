@@ -52,7 +52,7 @@ async def test_a_cancelled_call_ends_and_the_next_ones_get_their_own_answers(pha
             call.cancel()
             with pytest.raises(asyncio.CancelledError) as caught:
                 await call
-            assert "idempotency key auto_" in caught.value.__notes__[0]
+            assert any("idempotency key auto_" in note for note in caught.value.__notes__)
             assert asyncio.all_tasks() <= before - {call}, "no task goes on behind it"
             if phase == "connecting":
                 await wait_for(lambda: stuck.standing_still() == 0)

@@ -38,6 +38,12 @@ class _Pool:
     slots: asyncio.Semaphore | None
     lifetime: AsyncGenerator[None, None] | None
 
+    def leave(self) -> None:
+        """Let go of connections whose loop was closed under them: nothing can end them in order any more."""
+        if isinstance(self.session.connector, _Connector):
+            self.session.connector.process = None
+        self.session.detach()
+
 
 class HttpTransport:
     """Sends requests with aiohttp, over one session per running event loop.
@@ -144,8 +150,8 @@ class HttpTransport:
             raise _closed()
         loop = asyncio.get_running_loop()
         for other in list(self._pools):
-            if other.is_closed():
-                self.forget(other)
+            if other.is_closed() and (pool := self._pools.pop(other, None)) is not None:
+                pool.leave()
         connector = _Connector(limit=0)
         connector.process = os.getpid()
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
