@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+from support.cli import run as cli
 
 from wooshpay import __version__
+from wooshpay.api import SECTIONS
 
 MAIN = "from wooshpay.cli import main; main()"
 
@@ -21,11 +24,29 @@ def test_the_version() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, f"wooshpay {__version__}\n", "")
 
 
-def test_help_names_every_command() -> None:
+def test_help_names_every_command_and_every_section() -> None:
     run = wooshpay("--help")
     assert run.returncode == 0
-    for command in ("api", "demo", "listen", "openapi", "sandbox", "trigger"):
-        assert f"\n  {command} " in run.stdout
+    tools, _, sections = run.stdout.partition("\nSections of the API:\n")
+    for command in ("api", "completion", "demo", "doctor", "listen", "openapi", "sandbox", "trigger"):
+        assert f"\n  {command} " in tools
+    for section in SECTIONS:
+        assert f"  {section.partition('.')[0].replace('_', '-')} " in sections
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_every_command_of_the_map_is_there() -> None:
+    for command in re.findall(r"(?m)^  ([a-z][a-z-]+) ", cli("--help").out):
+        done = cli(command, "--help")
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(f"Usage: wooshpay {command} ")
+
+
+def test_ctrl_c_before_a_command_runs_is_no_traceback() -> None:
+    """A shell that waits for what can come next is often told to stop."""
+    early = "import sys\nclass Early:\n    def find_spec(self, name, *_):\n        if name == 'wooshpay.cli.root':"
+    run = wooshpay("--help", before=f"{early} raise KeyboardInterrupt\nsys.meta_path.insert(0, Early())\n")
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
 
 
 def test_an_unknown_command_is_refused() -> None:

@@ -18,6 +18,9 @@ def main() -> None:
             " Install with: pip install 'wooshpay[cli]'\n"
         )
         sys.exit(2)
-    from wooshpay.cli.root import root
+    try:
+        from wooshpay.cli.root import root
 
-    root(prog_name="wooshpay")
+        root(prog_name="wooshpay")
+    except KeyboardInterrupt:  # before any command runs, such as while a shell waits for what can come next
+        sys.exit(130)

@@ -88,4 +88,7 @@ def _hyphenated(name: str) -> str:
 )
 @click.version_option(__version__, message="wooshpay %(version)s")
 def root() -> None:
-    """WooshPay from the command line."""
+    """WooshPay from the command line.
+
+    The API key comes from WOOSHPAY_API_KEY; wooshpay doctor says whether it works.
+    """

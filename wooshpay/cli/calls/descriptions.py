@@ -21,8 +21,8 @@ _HOW: Final = {
     "object": "Objects are JSON, or key by key: {option}.{key} ...; both may be joined.",
     "list": "Lists are JSON, or the option repeated for each entry, or key by key: {option}.0{key} ...",
     "pairs": "Free pairs are KEY=VALUE, the option repeated for each, or JSON.",
-    "files": "Instead of JSON, @FILE reads a file and @- standard input: what is secret, such as a card number, "
-    "then stands neither in the shell's history nor in the list of processes.",
+    "files": "Instead of JSON, @FILE reads a file and @- standard input, so that what is secret stands neither in the "
+    "shell's history nor in the list of processes.",
 }
 
 
