@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import benchmarks
+from benchmarks.plot import draw
 from benchmarks.report import Benchmark, Figure, as_json, as_markdown
 
 # What is measured when nothing is named, in the order of the table.
-GOALS: Final = ("create", "lists", "decode", "sync", "webhooks", "memory", "imports")
+GOALS: Final = ("create", "lists", "decode", "sync", "webhooks", "memory", "imports", "growth")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -71,6 +72,7 @@ def _parser(alone: Benchmark | None) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="measure less: rough figures, soon")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print JSON, or write it to a file")
     parser.add_argument("--markdown", metavar="FILE", help="write the table to a file")
+    parser.add_argument("--svg", metavar="FILE", help="draw how near each goal was: .svg, .png or .pdf")
     if alone:
         alone.add_arguments(parser)
     return parser
@@ -81,6 +83,8 @@ def _show(figures: Sequence[Figure], options: argparse.Namespace) -> None:
         Path(options.json).write_text(as_json(figures) + "\n")
     if options.markdown:
         Path(options.markdown).write_text(as_markdown(figures) + "\n")
+    if options.svg:
+        draw(figures, Path(options.svg))
     print(as_json(figures) if options.json == "-" else as_markdown(figures))
 
 

@@ -9,7 +9,7 @@ from benchmarks.over_http import Beside, awaited, throughput
 from benchmarks.report import Figure
 from benchmarks.rounds import Effort
 
-CONCURRENCY: Final = 16
+CONCURRENCY: Final = 4
 _WHAT: Final = "List of 100"
 
 BENCHMARK: Final = Goals(

@@ -34,6 +34,7 @@ class Figure:
         pairs: The ratio of the first to the second in each pair of samples, where they were taken in pairs.
         cpu: Microseconds of CPU that a call takes, by participant.
         note: What explains it.
+        by_size: Whether the values are one participant's at sizes that grow; they have no ratio.
     """
 
     what: str
@@ -45,6 +46,7 @@ class Figure:
     pairs: Sequence[float] = ()
     cpu: Mapping[str, float] = attrs.field(factory=dict[str, float])
     note: str = ""
+    by_size: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -52,6 +54,8 @@ class Figure:
         if self.pairs:
             return statistics.median(self.pairs)
         first, second = [*self.values.values(), None, None][:2]
+        if self.by_size:
+            return None
         return first / second if first is not None and second else None
 
     @property
@@ -82,13 +86,18 @@ class Figure:
         return self.judged <= self.bound if self.less_is_better else self.judged >= self.bound
 
     @property
+    def sign(self) -> str:
+        """How the figure is to stand to its goal."""
+        return "<=" if self.less_is_better else ">="
+
+    @property
     def verdict(self) -> str:
         """The goal, and whether it is met."""
         if self.bound is None:
             return ""
-        sign = "<=" if self.less_is_better else ">="
         unit = "" if self.limit is None else f" {self.unit}"
-        return f"{sign} {self.bound:.3g}{unit}: {'met' if self.met else 'missed' if self.met is False else 'unknown'}"
+        found = {True: "met", False: "missed", None: "unknown"}[self.met]
+        return f"{self.sign} {self.bound:.3g}{unit}: {found}"
 
 
 class Benchmark(Protocol):
@@ -124,7 +133,7 @@ def as_markdown(figures: Sequence[Figure]) -> str:
     parts = [_goals(goals)] if goals else []
     parts += [_table(names, rows) for names, rows in tables.items()]
     notes = [f"- {figure.what}: {figure.note}" for figure in figures if figure.note]
-    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else []), _machine()])
+    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else []), machine()])
 
 
 def as_json(figures: Sequence[Figure]) -> str:
@@ -133,7 +142,7 @@ def as_json(figures: Sequence[Figure]) -> str:
         {**attrs.asdict(figure), "ratio": figure.ratio, "spread": figure.spread, "met": figure.met}
         for figure in figures
     ]
-    return json.dumps({"machine": _machine(), "figures": rows}, indent=2)
+    return json.dumps({"machine": machine(), "figures": rows}, indent=2)
 
 
 def _is_goal(figure: Figure) -> bool:
@@ -171,7 +180,7 @@ def _table(names: Sequence[str], rows: Sequence[Figure]) -> str:
         values = ["-" if value is None else _short(value) for value in figure.values.values()]
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         lines.append([f"{figure.what}, {figure.unit}", *values, ratio, figure.verdict])
-    if not any(row[-1] for row in lines[2:]):
+    while not any(row[-1] for row in lines[2:]):  # neither goals nor ratios
         lines = [row[:-1] for row in lines]
     return _rows(lines)
 
@@ -184,7 +193,8 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What it was measured on."""
     versions = [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
     where = f"Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}"
     return f"{where}, {os.cpu_count()} x {_processor()}; {', '.join(versions)}."

@@ -97,7 +97,7 @@ def compare(ours: Subject, others: Sequence[Subject], effort: Effort) -> dict[st
     Returns:
         The pairs by the other's name.
     """
-    calls = {subject.name: _calibrated(subject, effort.seconds) for subject in (ours, *others)}
+    calls = {subject.name: calibrated(subject, effort.seconds) for subject in (ours, *others)}
     pairs: dict[str, list[tuple[Sample, Sample]]] = {other.name: [] for other in others}
     spent = dict.fromkeys(pairs, 0.0)
     for number in range(effort.rounds):
@@ -176,18 +176,21 @@ def _median(samples: Sequence[Sample], *, cpu: bool) -> float:
     return statistics.median(one.cpu if cpu else one.seconds for one in samples)
 
 
-def _calibrated(subject: Subject, seconds: float) -> int:
+def calibrated(subject: Subject, seconds: float) -> int:
     """Warm a subject up, and find out how many calls fill a sample."""
     calls = subject.at_once
     subject.run(calls)
-    while True:
-        started = time.perf_counter()
-        subject.run(calls)
-        took = time.perf_counter() - started
-        if took >= seconds / 4:
-            turns = max(1, round(calls * seconds / took / subject.at_once))
-            return turns * subject.at_once
+    took = _took(subject, calls)
+    while took < seconds / 4:
         calls *= 4 if took < seconds / 16 else 2
+        took = _took(subject, calls)
+    return max(1, round(calls * seconds / took / subject.at_once)) * subject.at_once
+
+
+def _took(subject: Subject, calls: int) -> float:
+    started = time.perf_counter()
+    subject.run(calls)
+    return time.perf_counter() - started
 
 
 def _cpu() -> float:

@@ -16,8 +16,13 @@ THREADS: Final = 8
 
 BENCHMARK: Final = Goals(
     "The synchronous client beside requests, httpx and other SDKs: one thread, eight threads, and the handoff.",
-    functions=["benchmarks.sync:one_thread", "benchmarks.sync:many_threads", "benchmarks.sync:handoff"],
+    functions=["benchmarks.sync:with_stdlib"],
 )
+
+
+def with_stdlib(effort: Effort) -> list[Figure]:
+    """With the standard library's JSON."""
+    return [*one_thread(effort), *many_threads(effort), *handoff(effort)]
 
 
 def one_thread(effort: Effort) -> list[Figure]:
