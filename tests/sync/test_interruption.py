@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from textwrap import dedent
 
 import pytest
@@ -211,48 +213,51 @@ def test_a_second_ctrl_c_while_the_call_is_being_cancelled_still_shows_the_key(p
     assert output.endswith(f"call it again with idempotency key {ORDER}\n"), errors
 
 
+@contextmanager
+def alarm(error: BaseException, when: Callable[[], bool]) -> Generator[None]:
+    """Have a signal handler raise an exception in this thread, once something is the case."""
+
+    def ring(*_: object) -> None:
+        raise error
+
+    def watch() -> None:
+        wait_for(when)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.join()
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("kind", [RuntimeError, NotImplementedError, ValueError, SystemExit, BaseException])
 def test_whatever_a_signal_handler_raises_cancels_the_call(kind: type[BaseException]) -> None:
     """A job queue's own time limit may be any exception, one that the event loop also knows among them."""
-
-    def ring(*_: object) -> None:
-        raise kind("the time for this job is over")
-
+    error = kind("the time for this job is over")
     with ThreadedPeer(stall()) as peer, WooshPay(KEY, base_url=peer.url) as client:
-        before = signal.signal(signal.SIGALRM, ring)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
-            with pytest.raises(kind, match="the time for this job is over") as caught:
+        with alarm(error, lambda: len(peer.requests) == 1):
+            with pytest.raises(kind) as caught:
                 client.refunds.create(payment_intent="pi_1")
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        assert caught.value is error
         wait_for(lambda: peer.open_connections == 0)
         assert str(peer.keys[0]) in caught.value.__notes__[0]
 
 
-def test_ctrl_c_in_the_main_thread_leaves_other_threads_calls_alone() -> None:
+def test_an_interrupted_call_leaves_those_of_other_threads_alone() -> None:
     """They share the client, not the fate."""
-
-    class Alarm(Exception):
-        pass
-
-    def ring(*_: object) -> None:
-        raise Alarm
-
     results: list[str] = []
     with StuckReading() as stuck, WooshPay(KEY, base_url=stuck.url) as client:
         other = threading.Thread(target=lambda: results.append(client.refunds.retrieve("re_other").id))
         other.start()
         wait_for(lambda: stuck.standing_still() == 1)
-        before = signal.signal(signal.SIGALRM, ring)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
-            with pytest.raises(Alarm):
+        with alarm(LookupError("rang"), lambda: stuck.standing_still() == 2):
+            with pytest.raises(LookupError, match="rang"):
                 client.refunds.create(payment_intent="pi_1")
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        wait_for(lambda: stuck.open == 1)
         stuck.callers[0].answer(200, {"id": "re_other", "object": "refund"})
         other.join(10)
     assert results == ["re_other"]
