@@ -111,11 +111,12 @@ def bulk_task(
 
     def send(task: Any, run: str, row_id: str, arguments: Mapping[str, Any]) -> JsonObject:
         again: int = task.request.retries
+        row = Row(row_id, arguments)
         which = Run(name=run, operation=operation, host=host)
         engine = Engine(declaration, awaited, journal, which, policy=policy)
         countdown = _gap(again, first_gap, longest_gap)
         try:
-            result = caller.run(lambda: engine.do(Row(row_id, arguments)))
+            result = caller.run(lambda: engine.do(row))
         except JournalError as error:
             # If the row was sent, its key makes sure that it is not done twice.
             raise task.retry(exc=error, countdown=countdown) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, assert_type
 
 from wooshpay import (
@@ -20,6 +22,8 @@ from wooshpay import (
     WaitResult,
     WooshPay,
     WooshPayError,
+    bulk,
+    money,
 )
 from wooshpay.api.charges import Charge
 from wooshpay.api.checkout.sessions import CheckoutSession, SessionOutcome
@@ -144,3 +148,23 @@ def failing() -> None:
         assert_type(error.status, int)
     except WooshPayError as error:
         assert_type(error.outcome, Outcome)
+
+
+def counted(report: bulk.Report) -> None:
+    assert_type(report.succeeded, int)
+
+
+def refunding(client: WooshPay, rows: Iterable[bulk.Row]) -> None:
+    journal = bulk.SqliteJournal("refunds.db")
+    report = bulk.run(client, "refunds.create", rows, name="recall", journal=journal, on_progress=counted)
+    assert_type(report, bulk.Report)
+    results: list[bulk.RowResult] = []
+    bulk.run(client, "refunds.create", rows, name="recall", journal="refunds.db", on_result=results.append)
+    assert_type(results[0].state, Literal["succeeded", "rejected", "not_sent", "unknown", "refused"])
+
+
+def counting() -> None:
+    assert_type(money.to_minor("19.99", "USD"), int)
+    assert_type(money.from_minor(1999, "USD"), Decimal)
+    assert_type(money.split(1000, [1, Decimal("0.5")]), list[int])
+    assert_type(money.format(1999, "USD", locale="de_DE"), str)
