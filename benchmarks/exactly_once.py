@@ -115,7 +115,7 @@ class Inquest:
             for ending in endings
             if ending.error is not None and ending.error.idempotency_key is not None
         }
-        self._resume([ending.call for ending in endings if ending.call.name in keys], keys)
+        self._resume([ending.call for ending in endings if ending.call.name in keys], keys, kind)
         there = self._there(kind)
         for call in calls:
             self._expect_once(call, len(there.get(call.name, [])))
@@ -164,17 +164,17 @@ class Inquest:
         if len(keys) > 1:
             self._accuse(f"{call.name} was sent with {len(keys)} keys")
 
-    def _resume(self, calls: Sequence[LogicalCall], keys: dict[str, str]) -> None:
+    def _resume(self, calls: Sequence[LogicalCall], keys: dict[str, str], kind: str) -> None:
         """Go on in the same weather until nobody is in doubt any more."""
         calls = [attrs.evolve(call, max_retries=5) for call in calls]
         for _ in range(50):
             self.findings.attempts += len(calls)
             endings = self.crowd.make_all(calls, keys)
-            there = {ending.call.operation: self._there(_KINDS[ending.call.operation]) for ending in endings}
+            there = self._there(kind)
             for ending in endings:
                 if ending.error is None:
                     self.findings.resumed += 1
-                    self._check_own(ending, there[ending.call.operation].get(ending.call.name, []))
+                    self._check_own(ending, there.get(ending.call.name, []))
             calls = [ending.call for ending in endings if not _settled(ending)]
             if not calls:
                 return
@@ -182,9 +182,6 @@ class Inquest:
 
     def _accuse(self, sentence: str) -> None:
         self.findings.untrue.append(sentence)
-
-
-_KINDS: Final = {"payment_intents.create": "payment_intent", "refunds.create": "refund"}
 
 
 def _settled(ending: Ending) -> bool:
