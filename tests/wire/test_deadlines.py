@@ -16,7 +16,7 @@ import pytest
 from support.peer import Step, ThreadedPeer, after, drip, reply, stall
 
 import wooshpay
-from wooshpay import AsyncWooshPay, RetryPolicy, WooshPay, WooshPayError
+from wooshpay import AsyncWooshPay, RequestOptions, RetryPolicy, WooshPay, WooshPayError
 from wooshpay.errors import Outcome
 
 World: TypeAlias = Literal["async", "sync"]
@@ -27,7 +27,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10
 
 # Seconds. What a call may be late by; what it may last; how many are made at the same time.
 LATE = 0.25
-TIMEOUT = 0.8
+TIMEOUT = 0.7
 CALLS = 64
 
 
@@ -48,24 +48,32 @@ def together(world: World, count: int, **settings: Any) -> list[Ending]:
 
         def call(_: int) -> Ending:
             ready.wait()
-            started = time.monotonic()
-            with pytest.raises(WooshPayError) as caught:
-                client.refunds.create(payment_intent="pi_1")
-            return Ending(time.monotonic() - started, caught.value)
+            return _ending_of(client)
 
         return list(threads.map(call, range(count)))
 
 
+def _ending_of(client: WooshPay) -> Ending:
+    started = time.monotonic()
+    with pytest.raises(WooshPayError) as caught:
+        client.refunds.create(payment_intent="pi_1")
+    return Ending(time.monotonic() - started, caught.value)
+
+
 async def _awaited(count: int, settings: Any) -> list[Ending]:
     async with AsyncWooshPay(KEY, **settings) as client:
+        return await asyncio.gather(*(_ending(client) for _ in range(count)))
 
-        async def call() -> Ending:
-            started = time.monotonic()
-            with pytest.raises(WooshPayError) as caught:
-                await client.refunds.create(payment_intent="pi_1")
-            return Ending(time.monotonic() - started, caught.value)
 
-        return await asyncio.gather(*(call() for _ in range(count)))
+async def _ending(client: AsyncWooshPay) -> Ending:
+    started = time.monotonic()
+    with pytest.raises(WooshPayError) as caught:
+        await client.refunds.create(payment_intent="pi_1")
+    return Ending(time.monotonic() - started, caught.value)
+
+
+def of(outcome: Outcome, endings: Sequence[Ending]) -> list[Ending]:
+    return [ending for ending in endings if ending.error.outcome == outcome]
 
 
 def in_time(attempt: Callable[[], Sequence[Ending]], timeout: float = TIMEOUT) -> Sequence[Ending]:
@@ -105,22 +113,24 @@ def deaf() -> Iterator[str]:
 
 @pytest.mark.parametrize("world", ["async", "sync"])
 @pytest.mark.parametrize(
-    ("step", "outcome"),
+    "step",
     [
-        (stall(), "unknown"),
-        (stall(HEAD[:20]), "unknown"),
-        (stall(HEAD), "unknown"),
-        (stall(HEAD + b'{"id": "re_1", "obj'), "unknown"),
-        (drip(0.05), "unknown"),
-        (after(TIMEOUT / 2, stall(HEAD)), "unknown"),
+        stall(),
+        stall(HEAD[:20]),
+        stall(HEAD),
+        stall(HEAD + b'{"id": "re_1", "obj'),
+        drip(0.05),
     ],
-    ids=["the request", "half a head", "the head", "half a body", "a byte now and then", "a slow head"],
+    ids=["the request", "half a head", "the head", "half a body", "a byte now and then"],
 )
-def test_no_call_outlives_its_deadline_when_the_server_stalls_after(step: Step, outcome: Outcome, world: World) -> None:
+def test_no_call_outlives_its_deadline_when_the_server_stalls_after(step: Step, world: World) -> None:
     with ThreadedPeer(step) as peer:
         endings = in_time(lambda: together(world, CALLS, base_url=peer.url, timeout=TIMEOUT))
-    assert {(type(ending.error), ending.error.outcome) for ending in endings} == {(wooshpay.TimeoutError, outcome)}
-    assert min(ending.seconds for ending in endings) > 0.9 * TIMEOUT, "nor is it given up before"
+    assert {type(ending.error) for ending in endings} == {wooshpay.TimeoutError}
+    in_doubt = of("unknown", endings)
+    assert len(in_doubt) > CALLS / 2, "only on a busy machine some come too late to be sent at all"
+    assert len(in_doubt) + len(of("not_sent", endings)) == CALLS
+    assert min(ending.seconds for ending in in_doubt) > 0.9 * TIMEOUT, "nor is one given up before"
 
 
 @pytest.mark.parametrize("world", ["async", "sync"])
@@ -134,7 +144,11 @@ def test_no_call_outlives_its_deadline_when_the_server_stalls_at(
 ) -> None:
     url = f"{scheme}://{request.getfixturevalue(host)}"
     endings = in_time(lambda: together(world, CALLS, base_url=url, timeout=TIMEOUT, max_retries=0))
-    assert {(type(ending.error), ending.error.outcome) for ending in endings} == {(wooshpay.TimeoutError, outcome)}
+    assert {type(ending.error) for ending in endings} == {wooshpay.TimeoutError}
+    if outcome == "not_sent":
+        assert len(of("not_sent", endings)) == CALLS
+    else:
+        assert len(of("unknown", endings)) > CALLS / 2
 
 
 def test_no_upload_outlives_its_deadline_when_the_server_stops_reading(silent: str) -> None:
@@ -152,10 +166,35 @@ def test_no_upload_outlives_its_deadline_when_the_server_stops_reading(silent: s
 @pytest.mark.parametrize("world", ["async", "sync"])
 def test_waiting_for_a_connection_counts(world: World) -> None:
     with ThreadedPeer(stall()) as peer:
-        endings = in_time(lambda: together(world, CALLS, base_url=peer.url, timeout=TIMEOUT, max_connections=8))
-        assert peer.connections % 8 == 0
-    outcomes = [ending.error.outcome for ending in endings]
-    assert (outcomes.count("unknown"), outcomes.count("not_sent")) == (8, CALLS - 8)
+        endings = in_time(lambda: together_while_busy(world, peer))
+    assert {(type(ending.error), ending.error.outcome) for ending in endings} == {(wooshpay.TimeoutError, "not_sent")}
+    assert {request.json()["payment_intent"] for request in peer.requests} == {"pi_busy"}, "nor was anything sent"
+
+
+def together_while_busy(world: World, peer: ThreadedPeer) -> list[Ending]:
+    """Make calls while all eight connections of their client are held by others, which have more time."""
+    settings: Any = {"base_url": peer.url, "max_connections": 8, "timeout": TIMEOUT, "max_retries": 0}
+    options = RequestOptions(timeout=2.5 * TIMEOUT)
+    sent = len(peer.requests)
+    if world == "async":
+
+        async def main() -> list[Ending]:
+            async with AsyncWooshPay(KEY, **settings) as client:
+                holders = [client.refunds.create(payment_intent="pi_busy", options=options) for _ in range(8)]
+                holding = asyncio.gather(*holders, return_exceptions=True)
+                while len(peer.requests) < sent + 8:
+                    await asyncio.sleep(0.01)
+                endings = await asyncio.gather(*(_ending(client) for _ in range(CALLS)))
+                await holding
+            return endings
+
+        return asyncio.run(main())
+    with WooshPay(KEY, **settings) as client, ThreadPoolExecutor(CALLS + 8) as threads:
+        for _ in range(8):
+            threads.submit(client.refunds.create, payment_intent="pi_busy", options=options)
+        while len(peer.requests) < sent + 8:
+            time.sleep(0.01)
+        return list(threads.map(_ending_of, [client] * CALLS))
 
 
 @pytest.mark.parametrize("world", ["async", "sync"])
@@ -173,7 +212,7 @@ def test_all_attempts_and_the_waiting_between_them_share_one_deadline(step: Step
 
 @pytest.mark.parametrize("world", ["async", "sync"])
 def test_no_attempt_starts_that_cannot_finish(world: World) -> None:
-    """Two attempts of 0.3 s fit into 0.8 s. What a third would leave behind is doubt, not an answer."""
+    """Two attempts of 0.3 s fit into 0.7 s. What a third would leave behind is doubt, not an answer."""
     with ThreadedPeer(stall()) as peer:
         endings = together(
             world,
