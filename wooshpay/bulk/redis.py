@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from wooshpay.bulk.journal import KEY_LIFETIME, Change, Entry, Run
-from wooshpay.core.loops import PerLoop
+from wooshpay.core.redis import RedisStore
 from wooshpay.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 RETENTION: Final = 30 * 86_400.0
-_CONNECTIONS: Final = 32
 
 # Writes the new entry where the old one is still what the change was made of: otherwise another worker came between.
 _SWAP: Final = """
@@ -54,16 +51,14 @@ class RedisJournal:
                 f"retention must be at least {KEY_LIFETIME:g} seconds: a row that is forgotten earlier would be sent"
                 " again as a new one."
             )
-        self._redis = redis
         self._prefix = prefix
         self._retention = max(1, round(retention * 1000))
-        self._timeout = timeout
-        self._clients: PerLoop[Redis] = PerLoop(self._connect, self._disconnect)
+        self._redis = RedisStore(redis, timeout=timeout, name="journal", error=JournalError)
 
     async def begin(self, run: Run, /) -> int:
         """Begin another pass of a run."""
-        with _as_journal_error():
-            client = await self._clients.get()
+        with self._redis.errors():
+            client = await self._redis.client()
             key = f"{self._prefix}passes:{run.id}"
             count: Any = await client.incr(key)
             await client.pexpire(key, self._retention)
@@ -72,8 +67,8 @@ class RedisJournal:
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         """Change the entry of a row."""
         key = f"{self._prefix}row:{run.id}:{row_id}"
-        with _as_journal_error():
-            client = await self._clients.get()
+        with self._redis.errors():
+            client = await self._redis.client()
             while True:
                 found: Any = await client.get(key)
                 kept = found.decode() if isinstance(found, bytes) else found or ""
@@ -87,46 +82,4 @@ class RedisJournal:
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        await self._clients.close()
-
-    async def _connect(self) -> Redis:
-        if not isinstance(self._redis, str):
-            return self._redis
-        try:
-            from redis.asyncio import BlockingConnectionPool, Redis
-        except ImportError:
-            raise ModuleNotFoundError(
-                "RedisJournal needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
-            ) from None
-        # Of the plain pool, calls beyond its size fail; here they wait for a connection.
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
-            self._redis,
-            max_connections=_CONNECTIONS,
-            timeout=None,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-        )
-        return Redis.from_pool(pool)
-
-    async def _disconnect(self, client: Redis) -> None:
-        if isinstance(self._redis, str):
-            await client.aclose()
-
-
-@contextmanager
-def _as_journal_error() -> Generator[None]:
-    try:
-        yield
-    except (OSError, TimeoutError) as error:
-        raise _failed(error) from error
-    except Exception as error:
-        from redis.exceptions import RedisError
-
-        if isinstance(error, RedisError):
-            raise _failed(error) from error
-        raise
-
-
-def _failed(error: Exception) -> JournalError:
-    # The text of redis-py's errors may show the address, and an address may hold a password.
-    return JournalError(f"The Redis journal does not work ({type(error).__name__}). Check that Redis runs and answers.")
+        await self._redis.close()

@@ -133,6 +133,13 @@ async def test_of_many_at_once_one_gets_the_event(open_inbox: Open) -> None:
         assert taken.count("held") == 15
 
 
+async def test_hundreds_of_deliveries_at_once_wait_for_their_turn(open_inbox: Open) -> None:
+    """A store that ran out of connections would turn them away, and WooshPay would come again hours later."""
+    inbox = open_inbox()
+    taken = await asyncio.gather(*(inbox.claim(f"evt_{number}") for number in range(300)))
+    assert all(isinstance(claim, Claim) for claim in taken)
+
+
 async def test_many_workers_that_start_at_once_on_an_empty_file_all_get_in(tmp_path: Path) -> None:
     """SQLite switches to WAL without waiting for others: some would be told that the database is locked."""
     for number in range(10):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from wooshpay.core.loops import PerLoop
+from wooshpay.core.redis import RedisStore
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 
@@ -57,17 +55,15 @@ class RedisInbox:
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
-        self._redis = redis
         self._prefix = prefix
         self._retention = retention
-        self._timeout = timeout
-        self._clients: PerLoop[Redis] = PerLoop(self._connect, self._disconnect)
+        self._redis = RedisStore(redis, timeout=timeout, name="inbox", error=InboxError)
 
     async def claim(self, event_id: str) -> Claim | Taken:
         """Take an event."""
         key, claim = self._key(event_id), new_claim(event_id)
-        with _as_inbox_error():
-            client = await self._clients.get()
+        with self._redis.errors():
+            client = await self._redis.client()
             while True:
                 if await client.set(key, f"h:{claim.token}", nx=True, px=_milliseconds(self.lease)):
                     return claim
@@ -91,8 +87,8 @@ class RedisInbox:
     async def counts(self) -> Counts:
         """How many events there are. It walks through the keys, in steps that do not hold Redis up."""
         held = done = 0
-        with _as_inbox_error():
-            client = await self._clients.get()
+        with self._redis.errors():
+            client = await self._redis.client()
             cursor = 0
             while True:
                 found = client.scan(cursor, match=f"{_quoted(self._prefix)}*", count=1000)  # pyright: ignore[reportUnknownMemberType]  # so typed there
@@ -110,53 +106,16 @@ class RedisInbox:
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        await self._clients.close()
+        await self._redis.close()
 
     async def _script(self, script: str, claim: Claim, seconds: float) -> bool:
-        with _as_inbox_error():
-            client = await self._clients.get()
+        with self._redis.errors():
+            client = await self._redis.client()
             answer: Any = client.eval(script, 1, self._key(claim.event_id), claim.token, str(_milliseconds(seconds)))
             return bool(await answer)
 
     def _key(self, event_id: str) -> str:
         return f"{self._prefix}{event_id}"
-
-    async def _connect(self) -> Redis:
-        if not isinstance(self._redis, str):
-            return self._redis
-        try:
-            from redis.asyncio import Redis
-        except ImportError:
-            raise ModuleNotFoundError(
-                "RedisInbox needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
-            ) from None
-        client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
-            self._redis, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
-        )
-        return client
-
-    async def _disconnect(self, client: Redis) -> None:
-        if isinstance(self._redis, str):
-            await client.aclose()
-
-
-@contextmanager
-def _as_inbox_error() -> Generator[None]:
-    try:
-        yield
-    except (OSError, TimeoutError) as error:
-        raise _failed(error) from error
-    except Exception as error:
-        from redis.exceptions import RedisError
-
-        if isinstance(error, RedisError):
-            raise _failed(error) from error
-        raise
-
-
-def _failed(error: Exception) -> InboxError:
-    # The text of redis-py's errors may show the address, and an address may hold a password.
-    return InboxError(f"The Redis inbox does not work ({type(error).__name__}). Check that Redis runs and answers.")
 
 
 def _milliseconds(seconds: float) -> int:
