@@ -36,7 +36,8 @@ FETCHED: Final = re.compile(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site. A broken link or an unknown name is an error."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", ROOT / ".docs" / "mkdocs.yml", "-d", folder]
+    command: list[str | Path] = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    command += ["-f", ROOT / ".docs" / "mkdocs.yml", "-d", folder]
     run = subprocess.run(
         command,
         env=environment(NO_MKDOCS_2_WARNING="1"),
