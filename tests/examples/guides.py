@@ -83,6 +83,8 @@ def guides() -> list[Guide]:
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Whether an output is the expected one; ``...`` stands for anything within a line."""
-    pattern = ".*".join(re.escape(part) for part in expected.split("..."))
+    """Whether an output is the expected one; ``...`` stands for anything within a line, on a line alone for lines."""
+    pattern = ""
+    for line in expected.splitlines(keepends=True):
+        pattern += r"(?:.*\n)*" if line == "...\n" else ".*".join(re.escape(part) for part in line.split("..."))
     return re.fullmatch(pattern, printed) is not None
