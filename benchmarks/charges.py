@@ -26,6 +26,7 @@ class ChargesBenchmark:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options of the benchmark."""
         parser.add_argument("--calls", type=int, help=f"logical calls of each client (default: {CALLS:,})")
+        parser.add_argument("--patience", type=float, default=1.0, help="seconds that an attempt may take")
         parser.add_argument("--seed", type=int, default=1, help="makes the faults repeatable")
 
     def run(self, options: argparse.Namespace) -> list[Figure]:
@@ -35,7 +36,10 @@ class ChargesBenchmark:
             SystemExit: Something was made twice or lost, or an error said what is not so.
         """
         calls = options.calls or (CALLS_QUICK if options.quick else CALLS)
-        found = {_NAMES[world]: investigate(world, calls, seed=options.seed) for world in CONCURRENCY}
+        found = {
+            name: investigate(world, calls, seed=options.seed, patience=options.patience)
+            for world, name in _NAMES.items()
+        }
         wrong = [f"{name}: {sentence}" for name, findings in found.items() for sentence in findings.wrong]
         if wrong:
             print("\n".join(wrong), file=sys.stderr)

@@ -167,7 +167,7 @@ class Inquest:
     def _resume(self, calls: Sequence[LogicalCall], keys: dict[str, str], kind: str) -> None:
         """Go on in the same weather until nobody is in doubt any more."""
         calls = [attrs.evolve(call, max_retries=5) for call in calls]
-        for _ in range(50):
+        for _ in range(10):
             self.findings.attempts += len(calls)
             endings = self.crowd.make_all(calls, keys)
             there = self._there(kind)
