@@ -11,7 +11,7 @@ KEY = "sk_test_benchmark"
 
 def awaited(url: str) -> AsyncPeer:
     """The asynchronous client."""
-    client = AsyncWooshPay(KEY, base_url=url, max_connections=2048)
+    client = AsyncWooshPay(KEY, base_url=url)
     return AsyncPeer(
         "wooshpay",
         lambda: client.payment_intents.create(**CREATE),
