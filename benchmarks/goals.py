@@ -33,7 +33,7 @@ class Goals:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options that all of them take."""
         parser.add_argument("--rounds", type=int, help="rounds, in which the participants take turns")
-        parser.add_argument("--seconds", type=float, help="how long a sample is to take")
+        parser.add_argument("--seconds", type=float, help="how much CPU a sample is to take")
         parser.add_argument("--part", type=float, help="which part of the objects is made, 1 for all")
 
     def run(self, options: argparse.Namespace) -> list[Figure]:

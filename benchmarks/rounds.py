@@ -24,7 +24,7 @@ class Effort:
 
     Attributes:
         rounds: How often the participants take turns.
-        seconds: How long a sample is to take.
+        seconds: How much CPU a sample is to take.
         part: Of what is counted rather than timed, such as objects in memory, which part is made.
     """
 
@@ -181,16 +181,17 @@ def calibrated(subject: Subject, seconds: float) -> int:
     calls = subject.at_once
     subject.run(calls)
     took = _took(subject, calls)
-    while took < seconds / 4:
+    while took < seconds / 4 or took <= 0:
         calls *= 4 if took < seconds / 16 else 2
         took = _took(subject, calls)
     return max(1, round(calls * seconds / took / subject.at_once)) * subject.at_once
 
 
 def _took(subject: Subject, calls: int) -> float:
-    started = time.perf_counter()
+    """The CPU that calls take, so that a sample holds as many of them on a busy machine as on a quiet one."""
+    started = _cpu()
     subject.run(calls)
-    return time.perf_counter() - started
+    return _cpu() - started
 
 
 def _cpu() -> float:
