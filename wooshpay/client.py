@@ -152,8 +152,10 @@ class Client(Sections[W]):
         return copy
 
     def __repr__(self) -> str:
-        config = self._pipeline.config
-        return f"<{type(self).__name__} {config.api_key} at {config.base_url}>"
+        pipeline: Pipeline | None = getattr(self, "_pipeline", None)
+        if pipeline is None:  # its settings were refused
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {pipeline.config.api_key} at {pipeline.config.base_url}>"
 
     @undeclared
     def request(

@@ -59,7 +59,7 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Refuse headers that HTTP does not allow, or that the SDK sets by itself."""
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-            raise ConfigurationError(f"{name!r} is no valid header name.")
+            raise ConfigurationError(f"{redact(repr(name))} is no valid header name.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the SDK and cannot be replaced.")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed

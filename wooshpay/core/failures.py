@@ -12,6 +12,7 @@ import attrs
 from wooshpay import errors
 from wooshpay.core.json import Json, is_object, loads
 from wooshpay.core.redaction import (
+    LEAST_CARD,
     SENSITIVE_FIELDS,
     excerpt,
     one_line,
@@ -101,10 +102,10 @@ def read_failing(body: bytes, known: re.Pattern[str] | None = None) -> Failing:
     message = message or (error if isinstance(error, str) else None) or facts.get("msg") or facts.get("detail")
     return Failing(
         message=_clean(message, known),
-        type=_text(facts.get("type")),
-        code=_text(facts.get("code")),
-        param=_text(facts.get("param")),
-        decline_code=_text(facts.get("decline_code")),
+        type=_text(facts.get("type"), known),
+        code=_text(facts.get("code"), known),
+        param=_text(facts.get("param"), known),
+        decline_code=_text(facts.get("decline_code"), known),
         body=redact_json(parsed, known),
     )
 
@@ -162,10 +163,10 @@ def _class_of(status: int, failing: Failing) -> type[errors.APIError]:
     return _BY_STATUS.get(status, errors.APIError)
 
 
-def _text(value: Json) -> str | None:
+def _text(value: Json, known: re.Pattern[str] | None) -> str | None:
     if isinstance(value, str) and value:
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+        return excerpt(without(value[:_LONGEST_BODY], known), _LONGEST_MESSAGE)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and value < LEAST_CARD else None
 
 
 def _clean(value: Json, known: re.Pattern[str] | None = None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 import attrs
 
-from wooshpay.core.redaction import Secret, redact_json
+from wooshpay.core.redaction import Secret, redact, redact_json
 
 if TYPE_CHECKING:
     from wooshpay.config import RequestOptions
@@ -121,7 +121,7 @@ class ApiResponse(Generic[T]):
     data: T = attrs.field(repr=lambda data: repr(redact_json(data)))
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
-    request_id: str | None
+    request_id: str | None = attrs.field(repr=lambda text: repr(text and redact(text)))
     attempts: int
     idempotency_key: str | None
     body: bytes = attrs.field(repr=False)
