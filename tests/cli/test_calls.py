@@ -306,7 +306,7 @@ def test_an_error_of_wooshpay_is_sentences_on_standard_error(sandbox: SyncSandbo
     assert (done.code, done.out) == (1, "")
     first, second = done.err.splitlines()
     assert first.startswith("Error: No such payment intent: 'pi_nope'. (HTTP 404,")
-    assert second.startswith("Nothing was changed. (request req_")
+    assert second.startswith("No money moved. (request req_")
 
 
 def test_where_the_answer_is_lost_the_key_to_go_on_with_is_named() -> None:
