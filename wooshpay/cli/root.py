@@ -22,6 +22,8 @@ _TOOLS: Final[dict[str, tuple[str, str]]] = {
     "sandbox": ("wooshpay.cli.sandbox", "Run an offline WooshPay for your own program."),
     "listen": ("wooshpay.cli.listen", "Run a sandbox, and forward its events to your endpoint."),
     "trigger": ("wooshpay.cli.trigger", "Send a signed test event to your endpoint."),
+    "export": ("wooshpay.cli.export", "Write a section's objects to a CSV, JSON or Parquet file."),
+    "report": ("wooshpay.cli.report", "Plot volume, success rates and refunds over time."),
     "doctor": ("wooshpay.cli.doctor", "Check key, host, connection, clock and versions."),
     "bulk": ("wooshpay.cli.bulk", "Make one call for each row of a file; go on after an interruption."),
     "api": ("wooshpay.cli.api", "Show all operations: verb, path, parameters."),

@@ -1,0 +1,54 @@
+"""The command: charges are read page by page, and only their sums are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from wooshpay.cli.connection import Connection, with_connection
+from wooshpay.cli.periods import Instant, period_options, read_period
+from wooshpay.cli.report.figures import Figures
+
+_PAGE = 100
+
+
+@click.command("report")
+@period_options(since="30d")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page, too: one file."
+)
+@with_connection
+def command(since: Instant, until: Instant | None, html: Path | None, connection: Connection) -> None:
+    """Plot what was taken and given back over time, and how many charges of each method succeeded.
+
+    Volume is what was captured of charges that succeeded, on the day of the charge; refunds stand on their own day
+    where WooshPay gives it with the charge. Days, weeks and months are those of UTC.
+    """
+    if html is not None and not html.parent.is_dir():
+        raise click.UsageError(f"There is no directory {html.parent}.")
+    period = read_period(since, until)
+    figures = Figures.of(period)
+    notes = Console(stderr=True, highlight=False)
+    bar = Bar(
+        *(SpinnerColumn(), TextColumn("{task.completed:,.0f} charges"), TimeElapsedColumn()),
+        console=notes,
+        transient=True,
+        disable=not notes.is_terminal,
+    )
+    with connection.client() as client, bar:
+        task = bar.add_task("", total=None)
+        for charge in client.charges.list(limit=_PAGE, created={"gte": period.since or 0, "lt": period.until}):
+            figures.add(charge)
+            bar.advance(task)
+    from wooshpay.cli.report.terminal import print_report
+
+    print_report(figures, Console(highlight=False))
+    if html is not None:
+        from wooshpay.cli.report.page import make_page
+
+        html.write_text(make_page(figures), encoding="utf-8")
+        notes.print(f"The page is {html}")

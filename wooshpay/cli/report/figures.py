@@ -1,0 +1,171 @@
+"""The sums of a report: charges go in one by one, and only the sums are kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from wooshpay.api.charges import Charge
+from wooshpay.cli.periods import Period
+
+Step: TypeAlias = Literal["day", "week", "month"]
+
+_DAY: Final = 86_400_000
+_UNKNOWN: Final = "other"
+
+
+@attrs.define
+class Money:
+    """Amounts in minor units, one for each step of time.
+
+    Attributes:
+        taken: Of charges that succeeded.
+        refunded: Given back of them, at the time when it was given back.
+    """
+
+    taken: list[int]
+    refunded: list[int]
+
+
+@attrs.define
+class Tries:
+    """How the charges of one method of payment ended."""
+
+    succeeded: int = 0
+    failed: int = 0
+    pending: int = 0
+
+    @property
+    def all(self) -> int:
+        """How many there were."""
+        return self.succeeded + self.failed + self.pending
+
+    @property
+    def rate(self) -> float | None:
+        """The part that succeeded of those that ended, from 0 to 1; ``None`` where none ended."""
+        ended = self.succeeded + self.failed
+        return self.succeeded / ended if ended else None
+
+
+def choose_step(period: Period) -> Step:
+    """Steps that give a picture with enough and not too many of them."""
+    days = (period.until - (period.since or 0)) / _DAY
+    return "day" if days <= 32 else "week" if days <= 224 else "month"
+
+
+def starts(period: Period, step: Step) -> list[datetime]:
+    """Where each step of a span begins, in UTC; weeks begin on Monday."""
+    start = _floor(_utc(period.since or 0), step)
+    end = _utc(period.until)
+    found: list[datetime] = []
+    while start < end:
+        found.append(start)
+        start = _next(start, step)
+    return found
+
+
+@attrs.define
+class Figures:
+    """The sums.
+
+    Attributes:
+        period: The span of time.
+        step: The steps of its pictures.
+        starts: Where each of them begins.
+        money: By currency.
+        methods: By method of payment; of cards by brand.
+        charges: How many charges there were.
+    """
+
+    period: Period
+    step: Step
+    starts: list[datetime]
+    money: dict[str, Money] = attrs.field(factory=dict[str, Money])
+    methods: dict[str, Tries] = attrs.field(factory=lambda: defaultdict[str, Tries](Tries))
+    charges: int = 0
+
+    @classmethod
+    def of(cls, period: Period) -> Figures:
+        """Begin with nothing."""
+        step = choose_step(period)
+        return cls(period, step, starts(period, step))
+
+    def add(self, charge: Charge) -> None:
+        """Count a charge."""
+        place = self._place(charge.created_at)
+        if place is None:
+            return
+        self.charges += 1
+        tries = self.methods[_method(charge)]
+        if charge.status == "succeeded":
+            tries.succeeded += 1
+        elif charge.status == "failed":
+            tries.failed += 1
+        else:
+            tries.pending += 1
+        if charge.status != "succeeded":
+            return
+        money = self._money(charge.currency)
+        money.taken[place] += _whole(charge.amount_captured if charge.amount_captured is not None else charge.amount)
+        self._add_refunds(money, charge, place)
+
+    def _add_refunds(self, money: Money, charge: Charge, place: int) -> None:
+        left = _whole(charge.amount_refunded)
+        for refund in charge.refunds or ():
+            when = self._place(refund.created_at)
+            amount = min(_whole(refund.amount), left)
+            if refund.status in {"failed", "canceled"} or amount <= 0:
+                continue
+            left -= amount
+            if when is not None:
+                money.refunded[when] += amount
+        # Those that did not come along with the charge have no time of their own here.
+        money.refunded[place] += left
+
+    def _money(self, currency: str) -> Money:
+        code = currency.upper()
+        if code not in self.money:
+            self.money[code] = Money([0] * len(self.starts), [0] * len(self.starts))
+        return self.money[code]
+
+    def _place(self, moment: datetime | None) -> int | None:
+        if moment is None or not self.period.holds(moment):
+            return None
+        first = self.starts[0]
+        start = _floor(moment, self.step)
+        if self.step == "month":
+            return (start.year - first.year) * 12 + start.month - first.month
+        return (start - first).days // (1 if self.step == "day" else 7)
+
+
+def _method(charge: Charge) -> str:
+    details = charge.payment_method_details
+    kind = getattr(details, "type", None)
+    if not isinstance(kind, str) or not kind:
+        return _UNKNOWN
+    brand = getattr(getattr(details, kind, None), "brand", None)
+    return f"{kind} {brand}" if isinstance(brand, str) and brand else kind
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _utc(moment: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+
+
+def _floor(moment: datetime, step: Step) -> datetime:
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if step == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if step == "month" else day
+
+
+def _next(start: datetime, step: Step) -> datetime:
+    if step == "month":
+        return (start.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return start + timedelta(days=1 if step == "day" else 7)
