@@ -14,6 +14,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 _AGO: Final = re.compile(r"(\d{1,6})([hdw])")
+_DAY: Final = 86_400_000
 _HOURS: Final = {"h": 1, "d": 24, "w": 168}
 
 
@@ -111,7 +112,9 @@ def period_options(since: str | None = None) -> Callable[[F], F]:
             metavar="TIME",
             help=f"Created at or after: 2026-11-24, 2026-11-24T09:00+07:00, 12h, 30d or 4w. In UTC.{beginning}",
         )
-        late = click.option("--until", type=Moment(), metavar="TIME", help="Created before; now when left out.")
+        late = click.option(
+            "--until", type=Moment(), metavar="TIME", help="Created before; the end of today when left out."
+        )
         return early(late(command))
 
     return decorate
@@ -123,7 +126,8 @@ def read_period(since: Instant | None, until: Instant | None, now: Callable[[], 
     Raises:
         click.UsageError: It ends before it begins.
     """
-    end = until.at if until is not None else round(now() * 1000)
+    # Not now: WooshPay's clock may be ahead of ours, and what has just happened belongs in.
+    end = until.at if until is not None else (round(now() * 1000) // _DAY + 1) * _DAY
     if since is not None and since.at >= end:
         raise click.UsageError("--since must lie before --until.")
     return Period(since.at if since is not None else None, end)

@@ -67,7 +67,7 @@ def choose_columns(cls: type, names: Iterable[str] = ()) -> list[Column]:
         UnknownColumn: The class has no such field.
     """
     types = hints(cls)
-    known = {wire: _kind(types[attribute]) for attribute, wire in wire_names(cls)}
+    known: dict[str, Kind] = {wire: _kind(types[attribute]) for attribute, wire in wire_names(cls)}
     chosen = list(names)
     if not chosen:
         first = [name for name in _FIRST if name in known]

@@ -10,6 +10,7 @@ import attrs
 
 from wooshpay.api.charges import Charge
 from wooshpay.cli.periods import Period
+from wooshpay.core.listing import ListObject
 
 Step: TypeAlias = Literal["day", "week", "month"]
 
@@ -114,7 +115,7 @@ class Figures:
 
     def _add_refunds(self, money: Money, charge: Charge, place: int) -> None:
         left = _whole(charge.amount_refunded)
-        for refund in charge.refunds or ():
+        for refund in charge.refunds if isinstance(charge.refunds, ListObject) else ():
             when = self._place(refund.created_at)
             amount = min(_whole(refund.amount), left)
             if refund.status in {"failed", "canceled"} or amount <= 0:
