@@ -5,9 +5,10 @@ lossless one is converted, an unknown field goes to ``extra``. The strict conver
 
 How a generated hook works: it sets every documented field straight from the dict and counts the fields
 that held something; a value that would be kept whatever its type is not looked at. Where the count is the
-number of keys received, nothing is left to explain. Otherwise `_leftovers` sorts the rest into unknown fields
-and nulls. Nulls and converted values are noted in ``_received``, so that `unstructure` gives back exactly what
-came.
+number of keys received, nothing is left to explain. Where it is not, and from the first value on that is not
+as documented, `_read_rest` goes on in plain steps: it tells unknown fields from nulls, converts, and notes
+nulls and converted values in ``_received``, so that `unstructure` gives back exactly what came. The hook itself
+stays short: the time it takes is the time to get it through the processor's cache.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -147,6 +148,11 @@ class Plan:
     other: Read = _same
     expandable: bool = False
 
+    @property
+    def convertible(self) -> type | None:
+        """The class of the values that ``convert`` is for."""
+        return dict if self.expandable else self.expected
+
 
 class _Planner:
     """Makes the plans for the fields of one class."""
@@ -164,7 +170,7 @@ class _Planner:
         if objects:
             read = self._object(objects)
             if str in options:
-                return Plan(str, read, self._refusing(_same, hint), expandable=True)
+                return Plan(str, read, _blank_or(self._refusing(_same, hint, (str,))), expandable=True)
             return Plan(dict, read, self._refusing(_other_than_object(read, objects[0]), hint))
         if options and all(_is_text(option) for option in options):
             return Plan(str, None, self._refusing(_same, hint))
@@ -261,18 +267,18 @@ def _is_text(option: Any) -> bool:
 
 def _items(entry: Plan, *, strict: bool) -> Read | None:
     convert, expected = entry.convert, entry.expected
-    converted = dict if entry.expandable else expected
+    convertible = entry.convertible
     if strict and expected is not None:
 
         def item(value: Json) -> Any:
-            if convert is not None and value.__class__ is converted:
+            if convert is not None and value.__class__ is convertible:
                 return convert(value)
             return value if value.__class__ is expected else entry.other(value)
 
         return lambda values: [item(value) for value in values]
     if convert is None:
         return None
-    return lambda values: [convert(value) if value.__class__ is converted else value for value in values]
+    return lambda values: [convert(value) if value.__class__ is convertible else value for value in values]
 
 
 def _other_than_object(read: Read, option: Any) -> Read:
@@ -336,36 +342,31 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
     arguments = typing.get_args(hint)
     parameters = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=True)) if arguments else {}
     planner = _Planner(converter, strict=strict, parameters=parameters)
-    names = wire_names(cls)
     types_of = hints(cls)
-    scope: dict[str, Any] = {
-        "cls": cls,
-        "new": cls.__new__,
-        "nothing": NOTHING_EXTRA,
-        "odd": _odd,
-        "leftovers": _leftovers,
-        "known": frozenset(wire for _, wire in names),
-    }
+    fields = [(name, wire, planner.plan(types_of[name])) for name, wire in wire_names(cls)]
+    known = frozenset(wire for _, wire, _ in fields)
+
+    def rest(made: Any, data: JsonObject, place: int) -> Any:
+        return _read_rest(made, data, fields[place:], known)
+
+    scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "nothing": NOTHING_EXTRA, "odd": _odd, "rest": rest}
     lines = [
         "def structure(data, _=None):",
         "    if data.__class__ is not dict:",
         "        return odd(cls, data)",
         "    made = new(cls)",
-        "    received = None",
-        f"    found = {len(names)}",
+        f"    found = {len(fields)}",
     ]
-    for place, (name, wire) in enumerate(names):
-        plan = planner.plan(types_of[name])
-        scope |= {f"type{place}": plan.expected, f"convert{place}": plan.convert, f"other{place}": plan.other}
-        lines += (f"    {line}" for line in _field_code(plan, place, wire))
+    for place, (name, wire, plan) in enumerate(fields):
+        scope[f"convert{place}"] = plan.convert
+        lines.append(f"    value = data.get({wire!r})")
+        lines += (f"    {line}" for line in _field_code(plan, place))
         lines.append(f"    made.{name} = value")
     lines += [
-        "    if found == len(data):",
-        "        made.extra = nothing",
-        "    else:",
-        "        received = received or {}",
-        "        made.extra = leftovers(data, known, received)",
-        "    made._received = received",
+        "    if found != len(data):",
+        f"        return rest(made, data, {len(fields)})",
+        "    made.extra = nothing",
+        "    made._received = None",
         "    return made",
     ]
     # The text is made of field names of our own classes only; nothing received gets into it.
@@ -374,36 +375,46 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
     return hook
 
 
-def _field_code(plan: Plan, place: int, wire: str) -> list[str]:
-    get, missing = f"value = data.get({wire!r})", ["value is None:", "    found -= 1"]
+def _field_code(plan: Plan, place: int) -> list[str]:
+    missing, rest = "    found -= 1", f"    return rest(made, data, {place})"
     if plan.expected is None or (plan.convert is None and plan.other is _same):
-        return [get, f"if {missing[0]}", missing[1]]
-    note = ["if received is None:", "    received = {}", f"received[{wire!r}] = value"]
-    convert = f"value = convert{place}(value)"
-    other = ["else:", f"    other = other{place}(value)", "    if other is not value:"]
-    other += [*_indented(_indented(note)), "        value = other"]
+        return ["if value is None:", missing]
+    convert = f"    value = convert{place}(value)"
     if plan.expandable:
-        blank = ["if not value:", *_indented(note), "    value = None"]
-        whole = ["elif value.__class__ is dict:", f"    {convert}"]
-        return [get, "if value.__class__ is str:", *_indented(blank), f"elif {missing[0]}", missing[1], *whole, *other]
-    documented = [f"value.__class__ is type{place}:", f"    {convert}" if plan.convert else "    pass"]
-    # The usual case comes first: objects are mostly absent, all else is mostly there.
-    first, second = (missing, documented) if plan.expected is dict else (documented, missing)
-    return [get, f"if {first[0]}", first[1], f"elif {second[0]}", second[1], *other]
+        whole = ["elif value.__class__ is dict:", convert]
+        lines = ["if value is None:", missing, *whole, "else:", rest]
+        return ["if value.__class__ is not str or not value:", *(f"    {line}" for line in lines)]
+    if plan.expected is dict:
+        # Objects are mostly absent, all else is mostly there: the usual case comes first.
+        documented = [convert] if plan.convert else ["    pass"]
+        return ["if value is None:", missing, "elif value.__class__ is dict:", *documented, "else:", rest]
+    documented = ["else:", convert] if plan.convert else []
+    unusual = ["    if value is not None:", f"    {rest}", missing]
+    return [f"if value.__class__ is not {plan.expected.__name__}:", *unusual, *documented]
 
 
-def _indented(lines: list[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
-
-
-def _leftovers(data: JsonObject, known: frozenset[str], received: JsonObject) -> Mapping[str, Any]:
+def _read_rest(made: Any, data: JsonObject, fields: Sequence[tuple[str, str, Plan]], known: frozenset[str]) -> Any:
+    """Read the fields from the first unusual one on, and note what `unstructure` must know besides them."""
+    received: JsonObject = {}
+    for name, wire, plan in fields:
+        value = data.get(wire)
+        if value is not None and value.__class__ is not plan.convertible:
+            other = plan.other(value)
+            if other is not value:
+                received[wire] = value
+            value = other
+        elif value is not None and plan.convert is not None:
+            value = plan.convert(value)
+        setattr(made, name, value)
     extra: JsonObject = {}
     for key, value in data.items():
         if key not in known:
             extra[key] = value
         elif value is None:
             received[key] = None
-    return extra or NOTHING_EXTRA
+    made.extra = extra or NOTHING_EXTRA
+    made._received = received or None
+    return made
 
 
 def _odd(cls: Any, data: Json) -> Any:
