@@ -19,6 +19,7 @@ from support.cli import KEY, Run, process, run
 from support.peer import Peer, Step, ThreadedPeer, reply
 
 from wooshpay import APIError, AuthenticationError, PermissionError, ServerError
+from wooshpay.cli.doctor import probes
 from wooshpay.cli.doctor.findings import (
     Finding,
     Reached,
@@ -193,16 +194,22 @@ def test_an_answer_that_is_no_balance(status: int, finding: str, says: str) -> N
 # ---- TLS ------------------------------------------------------------------------------------------------------
 
 
+def server_context(tmp_path: Path, days: float) -> ssl.SSLContext:
+    """A certificate for this machine; who signed it is in ``ca.pem``."""
+    authority = trustme.CA()
+    (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate: Any = authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=days))
+    certificate.configure_cert(context)
+    return context
+
+
 async def tls_checks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, trusted: bool, days: float
 ) -> dict[str, dict[str, Any]]:
-    authority = trustme.CA()
-    (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
+    context = server_context(tmp_path, days)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ends = datetime.now(UTC) + timedelta(days=days)
-    authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL's half of it
     async with Peer(dated(timedelta(0)), tls=context) as peer:
         done = await asyncio.to_thread(process, "doctor", "--json", WOOSHPAY_BASE_URL=peer.url)
     return {one["check"]: one for one in json.loads(done.stdout)["checks"]}
@@ -219,6 +226,40 @@ async def test_a_certificate_that_cannot_be_verified(monkeypatch: pytest.MonkeyP
     found = await tls_checks(monkeypatch, tmp_path, trusted=False, days=300)
     assert "its certificate could not be verified" in found["connection"]["says"]
     assert "SSL_CERT_FILE" in found["connection"]["do"]
+
+
+async def test_the_host_is_looked_at_through_the_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            writer.write(data)
+        writer.close()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        if b"Proxy-Authorization: Basic bWU6cHc=" not in heads[-1]:
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            writer.close()
+            return
+        host, port = heads[-1].split()[1].decode().split(":")
+        there, back = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with (
+        Peer(dated(timedelta(0)), tls=server_context(tmp_path, 300)) as peer,
+        await asyncio.start_server(proxy, "127.0.0.1", 0) as server,
+    ):
+        at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        found = await asyncio.to_thread(probes.connect, peer.url, f"http://me:pw@{at}", 10, probes.Clock())
+        refused = await asyncio.to_thread(probes.connect, peer.url, at, 10, probes.Clock())
+    assert [one.status for one in found] == ["ok", "ok", "ok"]
+    assert "through the proxy" in found[0].says
+    assert heads[0].startswith(b"CONNECT 127.0.0.1:")
+    assert refused[0].status == "fail"
+    assert "407 Proxy Authentication Required" in refused[0].says
 
 
 def test_https_where_only_http_is_spoken() -> None:
