@@ -45,7 +45,7 @@ SHOWN_IN_ANSWERS = f"{CARD} {IBAN} {API_KEY} {CLIENT_SECRET} Basic {ENCODED_KEY}
 
 def declined(received: Received) -> tuple[int, Any]:
     """An error that repeats all that was sent and must not be seen."""
-    sent = json.loads(received.body) if received.body[:1] == b"{" else {}
+    sent: Any = json.loads(received.body) if received.body[:1] == b"{" else {}
     words = f"{sensitive_part(sent)} {SHOWN_IN_ANSWERS}"
     error = {"type": "card_error", "code": "card_declined", "message": words, "payment_intent": answer_with_secrets()}
     return 402, {"error": {**error, "param": words, "decline_code": words}}
@@ -205,10 +205,9 @@ async def test_a_call_that_is_stopped_shows_none(name: str, log: Everything) -> 
     """By its time limit, by the user's, or by the end of its task."""
     shown: list[str | bytes] = []
     collected = Collected()
-    settings: dict[str, Any] = {**collected.settings(""), "attempt_timeout": 0.2, "max_retries": 0}
     ids, arguments = arguments_of(DECLARED[name])
-    async with Peer(stall()) as peer, AsyncWooshPay(API_KEY, **{**settings, "base_url": peer.url}) as client:
-        operation = operation_of(client, name)
+    async with Peer(stall()) as peer, AsyncWooshPay(API_KEY, **collected.settings(peer.url)) as client:
+        operation = operation_of(client.with_options(attempt_timeout=0.2, max_retries=0), name)
         with pytest.raises(WooshPayError) as late:
             await operation(*ids, **arguments)
         slow = client.with_options(attempt_timeout=30.0)

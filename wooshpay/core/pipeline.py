@@ -93,10 +93,10 @@ class Pipeline:
         }
         self._headers = _merged(own, config.headers)
         self._call = _chain(config.call_middlewares, self._attempts)
-        if config.attempt_middlewares:
-            self._attempt: Next = self._within_deadline
-        else:
-            self._attempt = transport.send
+        self._send: Next = transport.send
+        if config.live and (config.call_middlewares or config.attempt_middlewares):
+            self._send = self._send_encrypted
+        self._attempt: Next = self._within_deadline if config.attempt_middlewares else self._send
 
     # ---- the request, made once ----
 
@@ -239,6 +239,14 @@ class Pipeline:
             await self.config.effects.sleep(wait)
             request = attrs.evolve(request, attempt=request.attempt + 1)
 
+    async def _send_encrypted(self, request: Request) -> Response:
+        """Hold middlewares, which may change the URL, to the rule that a live key never travels in the clear."""
+        if not request.url.startswith("https://"):
+            raise ConfigurationError(
+                "A live key is never sent over plain http, but a middleware changed the URL to it: use https there."
+            )
+        return await self.transport.send(request)
+
     async def _within_deadline(self, request: Request) -> Response:
         """Make an attempt through its middlewares, and hold one that waits, such as a rate limiter, to the deadline."""
         sent = False
@@ -246,7 +254,7 @@ class Pipeline:
         async def send(request: Request) -> Response:
             nonlocal sent
             sent = True
-            return await self.transport.send(request)
+            return await self._send(request)
 
         left = request.deadline - self.config.effects.monotonic()
         scope = asyncio.timeout(max(left, 0.0))

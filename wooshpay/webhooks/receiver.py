@@ -21,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ClaimLost, InboxError, WebhookError
 from wooshpay.webhooks.events import construct
 from wooshpay.webhooks.handlers import Handler, Handlers
@@ -76,6 +77,7 @@ class WebhookReceiver(Handlers):
         ConfigurationError: There is no secret, or it cannot be one.
     """
 
+    @discreet
     def __init__(
         self,
         secrets: Secrets,

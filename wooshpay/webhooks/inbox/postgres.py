@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from wooshpay.core.loops import PerLoop
+from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ClaimLost, InboxError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
@@ -63,6 +64,7 @@ class PostgresInbox:
         timeout: Seconds to wait for a connection.
     """
 
+    @discreet
     def __init__(
         self,
         url: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wooshpay.core.redis import RedisStore
+from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 
@@ -44,6 +45,7 @@ class RedisInbox:
         timeout: Seconds to wait for an answer of Redis; for an address only.
     """
 
+    @discreet
     def __init__(
         self,
         redis: str | Redis,
