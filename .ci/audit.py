@@ -1,4 +1,4 @@
-"""Says what pip-audit knows of the installed packages. Fails for a known weakness; where nothing can be asked, it says so.
+"""Says what pip-audit knows of the installed packages. Fails for a known weakness, not for having no answer.
 
 Reads pip-audit's JSON from standard input.
 """
