@@ -174,6 +174,29 @@ def test_ctrl_c_lets_calls_end_and_says_how_to_go_on(shell: Shell) -> None:
     assert shell.sandbox.store.count("refund") == 400
 
 
+def test_a_second_ctrl_c_does_not_wait(shell: Shell) -> None:
+    """A server that answers nothing would otherwise hold the terminal for the 80 seconds of a call."""
+    file = shell.refunds(10)
+    shell.sandbox.faults.add("stall", operation="refunds.create", times=None)
+    child = shell.start("refunds.create", file, "--concurrency", "3")
+    for _ in range(3000):
+        if len(shell.sandbox.requests.of("refunds.create")) >= 3:
+            break
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert child.poll() is None
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert time.monotonic() - began < 20
+    assert child.returncode == 130
+    assert "Traceback" not in errors
+    shell.sandbox.faults.clear()
+    assert shell.run("refunds.create", file).returncode == 0
+    assert shell.sandbox.store.count("refund") == 10
+
+
 def test_a_bar_is_drawn_on_a_terminal_only(shell: Shell) -> None:
     file = shell.refunds(30)
     ours, theirs = pty.openpty()
