@@ -126,7 +126,7 @@ def test_help_tells_every_parameter_and_fits_80_columns(name: str) -> None:
     for parameter in facts.parameters:
         shown = parameter.name.upper() if parameter.place == "path" else option(parameter.name)
         assert f"\n  {shown}" in done.out
-    assert "``" not in done.out
+    assert not any(python in done.out for python in ("``", "=True", "ListObject", "bytes, a file opened"))
     assert max(map(len, done.out.splitlines())) <= 80
 
 

@@ -15,6 +15,7 @@ from wooshpay.describe.shapes import Shape, shape_of
 _MANY: Final = 10
 _WIDEST_NAME: Final = 26
 
+_LIST: Final = re.compile(r"ListObject\[(\w+)\]")
 _FLAG: Final = re.compile(r"\b([a-z_]+)=True\b")
 
 _HOW: Final = {
@@ -32,7 +33,7 @@ def write_text(facts: Facts, formatter: click.HelpFormatter) -> None:
     paragraphs = [text.summary, *text.body, *(f"Note: {note}" for note in text.notes)]
     if text.inferred is not None:
         paragraphs.append(f"Not all of this stands in WooshPay's own pages. Inferred: {text.inferred}")
-    result = "" if facts.result == "Json" else f" -> {facts.result}"
+    result = "" if facts.result == "Json" else " -> " + _LIST.sub(r"list of \1", facts.result)
     with formatter.indentation():
         for paragraph in paragraphs:
             formatter.write_paragraph()
@@ -95,6 +96,9 @@ def _name(parameter: Parameter) -> str:
 def _meaning(parameter: Parameter) -> str:
     shape = shape_of(parameter.type)
     inner = shape_of(shape.inner) if shape.kind == "list" else shape
+    if shape.kind == "file":
+        # In Python there are more ways to name one.
+        return "Its path, or - for standard input."
     parts = [plain(parameter.description)]
     if inner.values:
         parts.append(f"{'Values' if inner.kind == 'choice' else 'Usual values'}: {_some(inner.values)}.")
