@@ -133,7 +133,7 @@ def test_each_set_up_is_one_line_that_ends_in_what_it_promises() -> None:
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert "\n" not in command
     assert demo.endswith(" && .venv/bin/wooshpay demo")
-    assert tests.endswith(" && .venv/bin/python -m pytest")
+    assert tests.endswith(" && .venv/bin/python -m pytest -n auto --dist worksteal")
 
 
 def test_every_file_that_is_linked_exists() -> None:
