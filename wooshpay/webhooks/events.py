@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import PayloadError
@@ -65,33 +67,42 @@ def parse_unverified(body: Body) -> Event:
     Raises:
         PayloadError: The body is not raw bytes, or no event.
     """
-    from wooshpay.api.events import Event
-    from wooshpay.core.json import is_object, loads_shallow
-
     body = raw_body(body)
-    data = _parse(body)
-    if data is _NOT_JSON:
-        raise PayloadError("The body is not JSON, so it is no event of WooshPay.")
-    if not is_object(data):
-        raise PayloadError("The body is JSON but not an object, so it is no event of WooshPay.")
+    reading = _reading()
+    # The parser's own error holds the whole body, so it must not be chained to ours.
+    try:
+        data = reading.loads(body)
+    except (ValueError, RecursionError):
+        data = _NOT_JSON
+    if data.__class__ is not dict:
+        kind = "not JSON" if data is _NOT_JSON else "JSON but not an object"
+        raise PayloadError(f"The body is {kind}, so it is no event of WooshPay.")
     for name in ("id", "type"):
         value = data.get(name)
         if not isinstance(value, str) or not value:
             raise PayloadError(f"The body is an object without a `{name}`, so it is no event of WooshPay.")
     try:
-        return Event.from_dict(data)
+        return reading.make(data)
     except RecursionError:
-        return Event.from_dict(loads_shallow(body))
+        return reading.make(reading.loads_shallow(body))
 
 
 _NOT_JSON = object()
 
 
-def _parse(raw: bytes) -> Any:
-    from wooshpay.core.json import loads
+class _Reading(NamedTuple):
+    """What makes events of bodies."""
 
-    # The parser's own error holds the whole body, so it must not be chained to ours.
-    try:
-        return loads(raw)
-    except (ValueError, RecursionError):
-        return _NOT_JSON
+    loads: Callable[[bytes], Any]
+    loads_shallow: Callable[[bytes], Any]
+    make: Callable[[Any], Event]
+
+
+@cache
+def _reading() -> _Reading:
+    # Imported with the first event, since verifying needs the standard library alone.
+    from wooshpay.api.events import Event
+    from wooshpay.core.codec import reader
+    from wooshpay.core.json import loads, loads_shallow
+
+    return _Reading(loads, loads_shallow, reader(Event))
