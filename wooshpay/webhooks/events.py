@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import PayloadError
-from wooshpay.webhooks.signature import Body, Headers, Secrets, raw_body, verify
+from wooshpay.webhooks.signature import Body, Headers, Secrets, check, raw_body
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
+    from wooshpay.core.json import JsonObject
 
 
 @discreet
@@ -47,8 +48,8 @@ def construct(
         ConfigurationError: There is no secret, or it or the tolerance cannot work.
     """
     raw = raw_body(body)
-    verify(raw, headers, secrets, tolerance=tolerance, now=now)
-    return parse_unverified(raw)
+    check(raw, headers, secrets, tolerance, now)
+    return _read(raw)
 
 
 @discreet
@@ -67,14 +68,17 @@ def parse_unverified(body: Body) -> Event:
     Raises:
         PayloadError: The body is not raw bytes, or no event.
     """
-    body = raw_body(body)
-    reading = _reading()
+    return _read(raw_body(body))
+
+
+def _read(body: bytes) -> Event:
+    loads, loads_shallow, is_object, make = _reading()
     # The parser's own error holds the whole body, so it must not be chained to ours.
     try:
-        data = reading.loads(body)
+        data: Any = loads(body)
     except (ValueError, RecursionError):
         data = _NOT_JSON
-    if data.__class__ is not dict:
+    if not is_object(data):
         kind = "not JSON" if data is _NOT_JSON else "JSON but not an object"
         raise PayloadError(f"The body is {kind}, so it is no event of WooshPay.")
     for name in ("id", "type"):
@@ -82,9 +86,9 @@ def parse_unverified(body: Body) -> Event:
         if not isinstance(value, str) or not value:
             raise PayloadError(f"The body is an object without a `{name}`, so it is no event of WooshPay.")
     try:
-        return reading.make(data)
+        return make(data)
     except RecursionError:
-        return reading.make(reading.loads_shallow(body))
+        return make(loads_shallow(body))
 
 
 _NOT_JSON = object()
@@ -95,6 +99,7 @@ class _Reading(NamedTuple):
 
     loads: Callable[[bytes], Any]
     loads_shallow: Callable[[bytes], Any]
+    is_object: Callable[[object], TypeGuard[JsonObject]]
     make: Callable[[Any], Event]
 
 
@@ -103,6 +108,6 @@ def _reading() -> _Reading:
     # Imported with the first event, since verifying needs the standard library alone.
     from wooshpay.api.events import Event
     from wooshpay.core.codec import reader
-    from wooshpay.core.json import loads, loads_shallow
+    from wooshpay.core.json import is_object, loads, loads_shallow
 
-    return _Reading(loads, loads_shallow, reader(Event))
+    return _Reading(loads, loads_shallow, is_object, reader(Event))

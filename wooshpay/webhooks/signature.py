@@ -101,9 +101,13 @@ def verify(
         PayloadError: The body is not raw bytes.
         ConfigurationError: There is no secret, or it or the tolerance cannot work.
     """
+    return check(raw_body(body), headers, secrets, tolerance, now)
+
+
+def check(raw: bytes, headers: Headers, secrets: Secrets, tolerance: float | None, now: float | None) -> Verified:
+    """Do what `verify` does, for callers that keep secrets out of tracebacks themselves."""
     keys = _keys(secrets)
     _check_tolerance(tolerance)
-    raw = raw_body(body)
     t, candidates = _parse(_find(headers))
 
     # Everything is compared with everything: how long it takes tells nothing about what matched.
@@ -218,11 +222,7 @@ def _find(headers: Headers) -> str:
     """The value of the signature header."""
     if isinstance(headers, str):
         return headers
-    places: tuple[list[object], list[object]] = ([], [])
-    for name, value in _pairs(headers):
-        place = _PLACES.get(name.lower()) if isinstance(name, (str, bytes)) else None
-        if place is not None:
-            places[place].extend(value if value.__class__ is list else (value,))
+    places = _places(headers)
     for values in places:
         if len(values) > 1:
             raise SignatureError(
@@ -233,12 +233,18 @@ def _find(headers: Headers) -> str:
     return ""
 
 
-def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
+def _places(headers: Any) -> tuple[list[object], list[object]]:
+    """The values of each header that may hold the signature, the right one first."""
+    places: tuple[list[object], list[object]] = ([], [])
     if headers is None:
-        return ()
+        return places
     items = getattr(headers, "items", None)
     try:
-        return [(name, value) for name, value in (headers if items is None else items())]
+        for name, value in headers if items is None else items():
+            place = _PLACES.get(name.lower()) if isinstance(name, (str, bytes)) else None
+            if place is not None:
+                places[place].extend(value if value.__class__ is list else (value,))
+        return places
     except (TypeError, ValueError):
         pass
     raise _not_headers()
