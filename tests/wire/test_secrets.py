@@ -318,6 +318,30 @@ async def test_a_middleware_that_wraps_errors_adds_no_secret() -> None:
     assert "the user's own" in kept
 
 
+@pytest.mark.parametrize("place", ["call_middlewares", "attempt_middlewares"])
+async def test_a_middleware_that_reports_errors_reports_no_secret(place: str) -> None:
+    """It sees the error before the call has ended, with all frames below it."""
+    reported: list[str | bytes] = []
+
+    async def reporting(request: Request, call_next: Next) -> Response:
+        try:
+            return await call_next(request)
+        except WooshPayError as error:
+            reported.extend(shown_by(error))
+            raise
+
+    ids, arguments = arguments_of(DECLARED["payment_intents.create"])
+    middlewares: dict[str, Any] = {place: [reporting]}
+    for ending in ("reset", "no HTTP"):
+        async with Peer(ENDINGS[ending]) as peer:
+            client = AsyncWooshPay(API_KEY, base_url=peer.url, max_retries=0, **middlewares)
+            async with client:
+                with pytest.raises(WooshPayError):
+                    await client.payment_intents.create(*ids, **arguments)
+    assert len(reported) > 20
+    assert leaks(*reported) == []
+
+
 async def test_what_the_user_was_handling_is_left_alone() -> None:
     """An error in the middle of handling another one is told with it; its frames belong to the user."""
 

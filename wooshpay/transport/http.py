@@ -109,6 +109,8 @@ class HttpTransport:
                 headers["Content-Length"] = str(data.length)
             data = data.chunks()
         answer: Any = None
+        failure: errors.WooshPayError
+        cause: BaseException | None
         try:
             answer = await session.request(
                 request.method,
@@ -125,12 +127,19 @@ class HttpTransport:
             answer = data = headers = url = None
             forget_locals(error)
             if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
-                raise _named(error, request, timeout) from _without_secrets(error)
-            problem = _misused(session, error) if isinstance(error, RuntimeError) else None
-            if problem is None:
-                raise
-            raise problem from error
-        return Response(status=answer.status, headers=answer.headers, body=body)
+                failure, cause = _named(error, request, timeout), _without_secrets(error)
+            else:
+                misuse = _misused(session, error) if isinstance(error, RuntimeError) else None
+                if misuse is None:
+                    raise
+                failure, cause = misuse, error
+        else:
+            return Response(status=answer.status, headers=answer.headers, body=body)
+        try:
+            # Not while aiohttp's error is handled: it would stay beside ours, with the whole request in it.
+            raise failure from cause
+        finally:
+            del failure, cause
 
     async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
         """Wait for one of the other calls to finish: back-pressure, for as long as an attempt has time afterwards."""
