@@ -24,7 +24,7 @@ _LATER: Final = 1_900_000_000
 def _copy(target: Path) -> Path:
     """The files that a distribution is made of, without what a checkout has beside them."""
     target.mkdir()
-    for name in ("wooshpay", "tests", "benchmarks"):
+    for name in (".docs", "wooshpay", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore"):
         shutil.copy(ROOT / name, target / name)
@@ -79,7 +79,7 @@ def test_the_source_distribution_holds_the_tests_that_its_users_may_run(source: 
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "wooshpay/__init__.py"} <= names
     assert {name.split("/")[0] for name in names} <= {
-        *("benchmarks", "tests", "wooshpay", ".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md"),
+        *(".docs", "benchmarks", "tests", "wooshpay", ".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md"),
         "pyproject.toml",
     }
 
