@@ -186,3 +186,9 @@ def test_no_retry_after_can_break_a_call(headers: dict[str, str]) -> None:
     """It is read while an error is being handled: it must never become a second, worse error."""
     seconds = parse_retry_after(headers, NOW)
     assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
+
+
+def test_a_job_that_tries_for_hours_does_not_break_at_the_thousandth_attempt() -> None:
+    """The growing wait was beyond what a number can be, and the error of that hid the outcome of the call."""
+    attempt = Attempt(number=100_000, method="POST", keyed=True, failure="broken")
+    assert RetryPolicy().wait(attempt, lambda low, high: high) == 8.0

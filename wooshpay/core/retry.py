@@ -21,6 +21,7 @@ Failure: TypeAlias = Literal["not_connected", "refused", "broken"]
 """
 
 _SERVER_FAULTS: Final = frozenset({408, 500, 502, 503, 504})
+_MOST_DOUBLINGS: Final = 64
 _TOO_EARLY_OR_MANY: Final = frozenset({425, 429})
 
 
@@ -92,7 +93,9 @@ class RetryPolicy:
         """
         if not self.may_retry(attempt):
             return None
-        backoff = uniform(0.0, min(self.longest, self.base * self.factor ** (attempt.number - 1)))
+        # From some thousand attempts on, the power is beyond what a number can be.
+        power = self.factor ** min(attempt.number - 1, _MOST_DOUBLINGS)
+        backoff = uniform(0.0, min(self.longest, self.base * power))
         return backoff if attempt.retry_after is None else max(backoff, attempt.retry_after)
 
     def may_retry(self, attempt: Attempt) -> bool:
