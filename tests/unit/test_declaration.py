@@ -38,6 +38,9 @@ class Caller:
     def page(self, call: Call, returns: Any) -> Any:
         self.asked.append(("page", call, returns))
 
+    def wait(self, wait: Any) -> Any:
+        self.asked.append(("wait", wait.call, wait.returns))
+
     def with_pipeline(self, pipeline: Any) -> Caller:
         return self
 
