@@ -8,6 +8,7 @@ import ssl
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,10 +23,12 @@ from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
+from wooshpay.transport.alarm import Alarm
 from wooshpay.transport.fork import abandon
 
 # aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
 _NEVER_ROUND: Final = float("inf")
+_NO_LIMIT: Final = nullcontext()
 # How a cancellation, and a time limit that becomes one, tells that the request never left.
 _NEVER_CONNECTED: Final = "There was no connection yet."
 
@@ -35,8 +38,9 @@ class _Pool:
     """The connections of one event loop."""
 
     session: aiohttp.ClientSession
-    slots: asyncio.Semaphore | None
-    lifetime: AsyncGenerator[None, None] | None
+    slots: asyncio.Semaphore | None = None
+    alarm: Alarm | None = None
+    lifetime: AsyncGenerator[None, None] | None = None
 
     def leave(self) -> None:
         """Let go of connections whose loop was closed under them: nothing can end them in order any more."""
@@ -63,7 +67,7 @@ class HttpTransport:
         self._max_connections = max_connections
         self._proxy = proxy
         self._monotonic = monotonic
-        self._injected = None if session is None else _Pool(session, None, None)
+        self._injected = None if session is None else _Pool(session)
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._proxies: dict[str, str | None] = {}
         self._closed = False
@@ -81,26 +85,24 @@ class HttpTransport:
             raise _closed()
         slots = pool.slots
         if slots is None:
-            return await self._exchange(pool.session, request)
+            return await self._exchange(pool, request)
         if slots.locked():
             await self._wait_for_slot(slots, request)
         else:
             await slots.acquire()
         try:
-            return await self._exchange(pool.session, request)
+            return await self._exchange(pool, request)
         finally:
             slots.release()
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Response:
+    async def _exchange(self, pool: _Pool, request: Request) -> Response:
         left = request.deadline - self._monotonic()
         if left <= 0 or left < request.least_attempt:
             raise errors.TimeoutError(
                 "The deadline of the call came too near before the request was sent.", failure="refused"
             )
-        if left >= request.attempt_timeout:
-            timeout = _usual_timeout(request.attempt_timeout, request.connect_timeout)
-        else:
-            timeout = _timeout(left, request.connect_timeout)
+        limit = min(left, request.attempt_timeout)
+        timeout = _timeout(limit, request.connect_timeout, whole=pool.alarm is None)
         url: Any = request.url
         data: Any = request.body
         headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
@@ -112,24 +114,25 @@ class HttpTransport:
         failure: errors.WooshPayError
         cause: BaseException | None
         try:
-            answer = await session.request(
-                request.method,
-                URL(url, encoded=True),
-                data=data,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=self._proxy_for(url),
-            )
-            body = await answer.read()
+            with _NO_LIMIT if pool.alarm is None else pool.alarm.within(limit):
+                answer = await pool.session.request(
+                    request.method,
+                    URL(url, encoded=True),
+                    data=data,
+                    headers=headers,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    proxy=self._proxy_for(url),
+                )
+                body = await answer.read()
         except BaseException as error:
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
             if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
-                failure, cause = _named(error, request, timeout), _without_secrets(error)
+                failure, cause = _named(error, request, limit), _without_secrets(error)
             else:
-                misuse = _misused(session, error) if isinstance(error, RuntimeError) else None
+                misuse = _misused(pool.session, error) if isinstance(error, RuntimeError) else None
                 if misuse is None:
                     raise
                 failure, cause = misuse, error
@@ -164,7 +167,7 @@ class HttpTransport:
         connector = _Connector(limit=0)
         connector.process = os.getpid()
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        pool = _Pool(session, asyncio.Semaphore(self._max_connections), None)
+        pool = _Pool(session, asyncio.Semaphore(self._max_connections), Alarm(loop))
         self._pools[loop] = pool
         pool.lifetime = _close_with_loop(session, weakref.ref(self), loop)
         await anext(pool.lifetime)
@@ -252,21 +255,28 @@ def proxy_from_environment(origin: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _timeout(total: float, connect: float) -> aiohttp.ClientTimeout:
+def _timeout(limit: float, connect: float, *, whole: bool) -> aiohttp.ClientTimeout:
+    """The limits that aiohttp keeps: connecting, and in a session that is not ours the whole attempt."""
+    return _usual_timeout(limit if whole else None, _connect_limit(limit, connect))
+
+
+def _connect_limit(limit: float, connect: float) -> float:
     # Connecting must run out before the whole does: only then is it known that nothing was sent. Under load both may
     # run out at once; then only our own connector knows, and an injected session leaves doubt.
-    return aiohttp.ClientTimeout(total=total, connect=min(connect, total * 0.98), ceil_threshold=_NEVER_ROUND)
+    return min(connect, limit * 0.98)
 
 
-_usual_timeout = lru_cache(maxsize=64)(_timeout)
+@lru_cache(maxsize=64)
+def _usual_timeout(total: float | None, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, connect=connect, ceil_threshold=_NEVER_ROUND)
 
 
-def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -> errors.TransportError:
+def _named(error: Exception, request: Request, limit: float) -> errors.TransportError:
     """Give a failure of aiohttp its name, and say whether the request may have arrived."""
     host = urlsplit(request.url).hostname or "the host"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return errors.TimeoutError(
-            f"Connecting to {host} took longer than {timeout.connect:.3g} s."
+            f"Connecting to {host} took longer than {_connect_limit(limit, request.connect_timeout):.3g} s."
             " Check the network, or raise connect_timeout=....",
             failure="not_connected",
         )
@@ -292,14 +302,13 @@ def _named(error: Exception, request: Request, timeout: aiohttp.ClientTimeout) -
         return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
     if isinstance(error, TimeoutError) and _NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ()):
         return errors.TimeoutError(
-            f"No connection to {host} was made within {timeout.total:.3g} s."
+            f"No connection to {host} was made within {limit:.3g} s."
             " Check the network, or raise attempt_timeout=... or timeout=....",
             failure="not_connected",
         )
     if isinstance(error, TimeoutError):
         return errors.TimeoutError(
-            f"No whole answer came within {timeout.total:.3g} s."
-            " Raise attempt_timeout=... or timeout=... if that is normal.",
+            f"No whole answer came within {limit:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
             failure="broken",
         )
     return errors.ProtocolError(

@@ -1,0 +1,98 @@
+"""Time limits of many attempts on one timer: each ends its own task, in time, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from wooshpay.transport.alarm import Alarm
+
+
+class CountedTimers:
+    """A loop as an alarm sees it: how many timers it was asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.count = 0
+        self._set = self.loop.call_at
+        monkeypatch.setattr(self.loop, "call_at", self._counted)
+
+    def _counted(self, when: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        self.count += 1
+        return self._set(when, callback, *args)
+
+
+async def test_any_number_of_blocks_that_end_in_time_need_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer for each call costs more than all else that the transport does for it."""
+    timers = CountedTimers(monkeypatch)
+    alarm = Alarm(timers.loop)
+
+    async def work() -> None:
+        for _ in range(10):
+            with alarm.within(60):
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*(work() for _ in range(10)))
+    assert timers.count == 1
+
+
+async def test_a_block_that_takes_too_long_ends_with_a_timeout_caused_by_its_cancellation() -> None:
+    alarm = Alarm(asyncio.get_running_loop())
+    with pytest.raises(TimeoutError) as caught:
+        with alarm.within(0.01):
+            await asyncio.sleep(60)
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0, "the task would be taken for a cancelled one"
+
+
+async def test_each_block_keeps_its_own_limit_whatever_the_order() -> None:
+    """The timer stands at the earliest limit, also when that one comes last, and goes on to the next."""
+    alarm = Alarm(asyncio.get_running_loop())
+    ended: list[str] = []
+
+    async def work(name: str, limit: float, seconds: float) -> None:
+        try:
+            with alarm.within(limit):
+                await asyncio.sleep(seconds)
+        except TimeoutError:
+            ended.append(name)
+
+    await asyncio.gather(work("long", 0.1, 60), work("short", 0.02, 60), work("longer", 0.2, 60), work("ok", 60, 0.3))
+    assert ended == ["short", "long", "longer"]
+
+
+async def test_a_cancellation_from_outside_goes_on_even_when_the_time_is_over_too() -> None:
+    """Otherwise a caller who gave up would get a timeout, and the call might be tried again."""
+    alarm = Alarm(asyncio.get_running_loop())
+
+    async def work() -> None:
+        with alarm.within(0.0):
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.0, task.cancel)
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_the_error_of_a_block_is_not_replaced() -> None:
+    alarm = Alarm(asyncio.get_running_loop())
+    with pytest.raises(ZeroDivisionError):
+        with alarm.within(60):
+            raise ZeroDivisionError
+
+
+def test_a_limit_outside_of_a_task_is_refused() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(RuntimeError):
+            with Alarm(loop).within(1):
+                pass
+    finally:
+        loop.close()
