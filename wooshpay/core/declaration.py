@@ -7,7 +7,6 @@ descriptor gives it the right type on each client.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping
@@ -311,7 +310,9 @@ class Declaration:
                 continue
             if name in self._path_params:
                 raise TypeError(f"{self.name}() takes {name} by position: {self.name}({name}, ...)")
-            near = difflib.get_close_matches(name, self._keywords, n=1)
+            from difflib import get_close_matches  # only for a mistake
+
+            near = get_close_matches(name, self._keywords, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(
                 f"{self.name}() has no parameter {name!r}.{hint} To send one that the SDK does not know,"

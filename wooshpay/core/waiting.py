@@ -6,7 +6,6 @@ says which states are final. It is no operation of the API, so nothing that list
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property, update_wrapper
@@ -230,7 +229,9 @@ class Waiting(Generic[P, R]):
         known = self.signature.parameters
         for name in kwargs:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                from difflib import get_close_matches  # only for a mistake
+
+                near = get_close_matches(name, known, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 raise TypeError(f"{self.name}() has no parameter {name!r}.{hint}")
         pace = Pace(**{name: kwargs.pop(name, default) for name, default in self._pace.items()})
