@@ -6,6 +6,8 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from typing import Final
 
 from benchmarks.goals import Goals
@@ -81,15 +83,21 @@ def first_call(effort: Effort) -> list[Figure]:
 
 
 def _pairs(ours: tuple[str, str], other: tuple[str, str], effort: Effort, *arguments: str) -> Pairs:
-    for _, code in (ours, other):
-        _run(code, *arguments)  # the first one may compile
-    taken = [(_run(other[1], *arguments), _run(ours[1], *arguments)) for _ in range(effort.rounds)]
+    # Compiled once, as a package is when it is installed: also where the environment says to compile anew each time.
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environ["PYTHONPYCACHEPREFIX"] = folder
+        for _, code in (ours, other):
+            _run(code, environ, *arguments)
+        taken = [
+            (_run(other[1], environ, *arguments), _run(ours[1], environ, *arguments)) for _ in range(effort.rounds)
+        ]
     return Pairs((ours[0], other[0]), tuple(one for _, one in taken), tuple(theirs for theirs, _ in taken))
 
 
-def _run(code: str, *arguments: str) -> Sample:
+def _run(code: str, environ: Mapping[str, str], *arguments: str) -> Sample:
     """Run code in a fresh interpreter; give its CPU, all of its threads together."""
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=environ)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
