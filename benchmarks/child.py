@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from benchmarks.report import Figure
 from benchmarks.rounds import Effort
+
+
+def environment() -> dict[str, str]:
+    """The environment of a child: it finds these benchmarks, and the package that is measured here."""
+    # Found and not imported: what a child measures begins with its imports.
+    package = find_spec("wooshpay")
+    assert package is not None
+    assert package.origin is not None
+    path = [str(Path(package.origin).parents[1]), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def measured(function: str, effort: Effort, *, speed: bool) -> list[Figure]:
@@ -30,7 +42,9 @@ def measured(function: str, effort: Effort, *, speed: bool) -> list[Figure]:
     if speed and find_spec("orjson") is None:
         return [Figure(what=f"{function}: orjson is not installed (extra speed)", unit="", values={})]
     command = [sys.executable, "-m", "benchmarks.child", function, json.dumps(attrs.asdict(effort))]
-    child = subprocess.run([*command, "--speed"] if speed else command, stdout=subprocess.PIPE, check=False)
+    child = subprocess.run(
+        [*command, "--speed"] if speed else command, env=environment(), stdout=subprocess.PIPE, check=False
+    )
     if child.returncode:
         raise SystemExit(f"Measuring {function} failed.")
     rows: list[dict[str, Any]] = json.loads(child.stdout)

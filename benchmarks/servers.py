@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import attrs
 
+from benchmarks.child import environment
 from benchmarks.load import Ask
 
 _PATIENCE = 60.0
@@ -105,7 +106,7 @@ def running(command: Callable[[int], Sequence[str]]) -> Generator[Server]:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     started = time.perf_counter()
-    process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(port), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port, process)
         yield Server(port, process, time.perf_counter() - started)

@@ -5,7 +5,6 @@ atheris runs each target in a process of its own: ``python -m benchmarks.fuzzing
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 
+from benchmarks.child import environment
 from benchmarks.fuzzing.mutations import Mutator
 
 _LONGEST_INPUT: Final = 65_536
@@ -71,7 +71,7 @@ def guided(name: str, *, seed: int, seconds: float) -> Tried:
         run = subprocess.run(
             [sys.executable, "-m", "benchmarks.fuzzing.engines", name, str(seconds), str(seed)],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *_python_path()])},
+            env=environment(),
             capture_output=True,
             text=True,
             errors="replace",
@@ -86,11 +86,6 @@ def guided(name: str, *, seed: int, seconds: float) -> Tried:
         crashes=[] if run.returncode == 0 else [f"{run.stdout[-2000:]}{run.stderr[-4000:]}{inputs}"],
         covered=int(covered[-1]) if covered else None,
     )
-
-
-def _python_path() -> list[str]:
-    found = os.environ.get("PYTHONPATH", "")
-    return found.split(os.pathsep) if found else []
 
 
 def _run_atheris(name: str, seconds: str, seed: str) -> None:

@@ -27,10 +27,14 @@ def free_port() -> int:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment of an example: it finds the package where this process did, whether installed or not."""
+    """The environment of an example: it finds the package where this process did, whether installed or not.
+
+    How these tests are run is not passed on: an example has tests and modules of its own.
+    """
     path = os.pathsep.join([str(Path(wooshpay.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PYTHONPATH": path, "PATH": programs, "PYTHONUNBUFFERED": "1", **settings}
+    passed_on = {name: value for name, value in os.environ.items() if name not in ("PYTEST_ADDOPTS", "PYTHONSAFEPATH")}
+    return {**passed_on, "PYTHONPATH": path, "PATH": programs, "PYTHONUNBUFFERED": "1", **settings}
 
 
 @contextmanager
