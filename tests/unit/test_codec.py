@@ -17,7 +17,7 @@ from wooshpay import ListObject
 from wooshpay.api.refunds import Refund
 from wooshpay.core.codec import UndocumentedType, UnknownObject, reader, structure
 from wooshpay.core.json import is_array, is_object
-from wooshpay.core.objects import AsText, IdOf, Moment, Object, model, wire
+from wooshpay.core.objects import AsText, IdOf, Moment, Object, model, received_of, wire
 
 
 @model
@@ -476,3 +476,10 @@ def test_the_id_is_beside_a_field_that_may_be_expanded(received: Any, expected: 
 
 def test_what_came_is_json_again() -> None:
     assert json.loads(json.dumps(Tree.from_dict(WHOLE).to_dict())) == WHOLE
+
+
+def test_what_is_noted_of_the_same_nulls_is_kept_once_and_given_back_apart() -> None:
+    one, other = (structure({"id": f"le_{number}", "count": None}, Leaf) for number in (1, 2))
+    assert received_of(one) is received_of(other)
+    one.to_dict()["count"] = 5
+    assert other.to_dict() == {"id": "le_2", "count": None}

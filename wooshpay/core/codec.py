@@ -18,7 +18,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
@@ -406,15 +406,24 @@ def _read_rest(made: Any, data: JsonObject, fields: Sequence[tuple[str, str, Pla
         elif value is not None and plan.convert is not None:
             value = plan.convert(value)
         setattr(made, name, value)
-    extra: JsonObject = {}
-    for key, value in data.items():
-        if key not in known:
-            extra[key] = value
-        elif value is None:
-            received[key] = None
-    made.extra = extra or NOTHING_EXTRA
-    made._received = received or None
+    nulls = [key for key, value in data.items() if value is None]
+    if known.issuperset(data):
+        made.extra = NOTHING_EXTRA
+    else:
+        made.extra = {key: value for key, value in data.items() if key not in known}
+        nulls = [key for key in nulls if key in known]
+    if received:
+        received.update(dict.fromkeys(nulls))
+        made._received = received
+    else:
+        made._received = _only_nulls(tuple(nulls)) if nulls else None
     return made
+
+
+@lru_cache(maxsize=1024)
+def _only_nulls(names: tuple[str, ...]) -> JsonObject:
+    """What is noted of an object with nothing odd but nulls: one dict for all objects with the same ones."""
+    return dict.fromkeys(names)
 
 
 def _odd(cls: Any, data: Json) -> Any:

@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import attrs
 
-from wooshpay.core.docstring import Docstring, read_docstring
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
 from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from wooshpay.config import RequestOptions
+    from wooshpay.core.docstring import Docstring
     from wooshpay.core.json import JsonObject
     from wooshpay.core.pipeline import Pipeline
     from wooshpay.core.waiting import Wait
@@ -226,6 +226,8 @@ class Declaration:
         self.method: Method = method
         self.path = path
         self.params_in: ParamsIn = params_in
+        self._in_query = params_in in {"query", "query+body"}
+        self._in_body = params_in != "query"
         self.wire: Mapping[str, str] = wire or {}
         self.publishable = publishable
         self.name = function.__name__
@@ -258,6 +260,8 @@ class Declaration:
     @cached_property
     def text(self) -> Docstring:
         """The docstring, taken apart."""
+        from wooshpay.core.docstring import read_docstring
+
         return read_docstring(self.__doc__)
 
     @property
@@ -272,29 +276,28 @@ class Declaration:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
-        if not kwargs.keys() <= self._keywords:
+        if not self._keywords.issuperset(kwargs):
             self._refuse_names(kwargs)
         options: RequestOptions | None = kwargs.pop("options", None)
         path = self._fill(args) if args or self._path_params else self.path
-        params: JsonObject = {name: value for name, value in kwargs.items() if value is not UNSET}
-        if self.wire:
+        params: JsonObject = kwargs
+        for value in kwargs.values():
+            if value is UNSET:
+                params = {name: value for name, value in kwargs.items() if value is not UNSET}
+                break
+        if self.wire and not self.wire.keys().isdisjoint(params):
             params = {self.wire.get(name, name): value for name, value in params.items()}
         return Call(
             operation=self.name,
             method=self.method,
             template=self.path,
             path=path,
-            query=params if self.params_in in {"query", "query+body"} else {},
-            body=self._body_of(params),
+            query=params if self._in_query else {},
+            body=params if self._in_body and (params or self.method == "POST") else None,
             multipart=self.params_in == "multipart",
             publishable=self.publishable,
             options=options,
         )
-
-    def _body_of(self, params: JsonObject) -> JsonObject | None:
-        if self.params_in == "query":
-            return None
-        return params if params or self.method == "POST" else None
 
     def _fill(self, args: tuple[Any, ...]) -> str:
         expected = self._path_params
@@ -433,7 +436,7 @@ class Undeclared(Operation[P, T]):
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Make the call of a verb, a path and parameters."""
-        if not kwargs.keys() <= self._keywords:
+        if not self._keywords.issuperset(kwargs):
             self._refuse_names(kwargs)
         if len(args) != 2:
             raise TypeError(f"{self.name}() takes a verb and a path, such as {self.name}('GET', '/v1/balance')")

@@ -100,10 +100,11 @@ def _loads_stdlib(data: bytes) -> Json:
     return value if end == len(text) else loads_shallow(data)
 
 
+_encode: Final = _json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode
+
+
 def _dumps_stdlib(value: Json) -> bytes:
-    return _json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode(
-        "utf-8"
-    )
+    return _encode(value).encode("utf-8")
 
 
 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -163,7 +163,7 @@ class Pipeline:
 
     # ---- the call ----
 
-    async def run(self, request: Request) -> Response:
+    def run(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Carry a request out, with retries.
 
         Returns:
@@ -172,8 +172,9 @@ class Pipeline:
         Raises:
             WooshPayError: Anything else.
         """
-        if not calls_are_logged():
-            return await self._run(request)
+        return self._run_and_log(request) if calls_are_logged() else self._run(request)
+
+    async def _run_and_log(self, request: Request) -> Response:
         monotonic = self.config.effects.monotonic
         start = monotonic()
         try:

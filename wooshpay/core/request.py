@@ -37,7 +37,8 @@ class Call:
     options: RequestOptions | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False)
+# Without slots, as attrs fills a frozen class with them three times as slowly, and one is made for every call.
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class Request:
     """One HTTP request. Middlewares get it, may change it with ``attrs.evolve``, and pass it on.
 
@@ -74,7 +75,7 @@ class Request:
     authorization: Secret = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class Response:
     """One HTTP answer, read whole.
 

@@ -102,7 +102,8 @@ class HttpTransport:
                 "The deadline of the call came too near before the request was sent.", failure="refused"
             )
         limit = min(left, request.attempt_timeout)
-        timeout = _timeout(limit, request.connect_timeout, whole=pool.alarm is None)
+        # aiohttp limits connecting, and in a session that is not ours the whole attempt.
+        timeout = _timeout(limit if pool.alarm is None else None, _connect_limit(limit, request.connect_timeout))
         url: Any = request.url
         data: Any = request.body
         headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
@@ -255,11 +256,6 @@ def proxy_from_environment(origin: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _timeout(limit: float, connect: float, *, whole: bool) -> aiohttp.ClientTimeout:
-    """The limits that aiohttp keeps: connecting, and in a session that is not ours the whole attempt."""
-    return _usual_timeout(limit if whole else None, _connect_limit(limit, connect))
-
-
 def _connect_limit(limit: float, connect: float) -> float:
     # Connecting must run out before the whole does: only then is it known that nothing was sent. Under load both may
     # run out at once; then only our own connector knows, and an injected session leaves doubt.
@@ -267,7 +263,7 @@ def _connect_limit(limit: float, connect: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _usual_timeout(total: float | None, connect: float) -> aiohttp.ClientTimeout:
+def _timeout(total: float | None, connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, connect=connect, ceil_threshold=_NEVER_ROUND)
 
 
