@@ -27,6 +27,12 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _only_young_objects_are_searched() -> None:
+    """Looking for what a test left behind must not take longer with every module imported and test collected so far."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """A thread that outlives its test fails it; sessions, transports and tasks do so as ResourceWarnings.

@@ -177,7 +177,8 @@ for number in range(int(sys.argv[2])):
 def test_rows_of_workers_that_are_killed_are_done_once(sandbox: SyncSandbox, tmp_path: Path) -> None:
     count = 40
     with servers.redis_url() as redis:
-        environ = {**os.environ, "SHOP_REDIS": redis}
+        path = os.pathsep.join([str(PLACE), os.environ.get("PYTHONPATH", "")])
+        environ = {**os.environ, "PYTHONPATH": path, "SHOP_REDIS": redis}
         environ |= {"WOOSHPAY_API_KEY": sandbox.api_key, "WOOSHPAY_BASE_URL": sandbox.base_url}
         paid = payment(sandbox)
         # Some answers come late, so that some rows are under way when the workers are killed; some never come.
