@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from wooshpay import WooshPay
+from wooshpay.cli.sandbox import until_ctrl_c
 from wooshpay.sandbox import CARDS
 
 RUN: Final = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()", "sandbox"]
@@ -108,6 +110,18 @@ def test_json_is_one_line_for_scripts() -> None:
         assert set(facts) == {"base_url", "api_key", "publishable_key", "webhook_secret", "dashboard_url"}
         with WooshPay(facts["api_key"], base_url=facts["base_url"]) as client:
             assert client.balance.retrieve().to_dict()["object"] == "balance"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its loop is woken for any signal")
+async def test_ctrl_c_that_comes_right_before_the_loop_goes_to_sleep_wakes_it() -> None:
+    waiting = asyncio.create_task(until_ctrl_c())
+    await asyncio.sleep(0)
+    wakes = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakes)
+    assert wakes != -1, "such a signal is seen only when something else wakes the loop"
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.wait_for(waiting, 5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "a second one interrupts what follows"
 
 
 def test_a_port_that_is_taken_is_a_sentence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 import click
@@ -60,7 +61,24 @@ async def _run(sandbox: Sandbox, state: Path | None, as_json: bool) -> None:
             click.echo(json.dumps(_facts(sandbox)))
         else:
             _show(sandbox, f"keeps everything in {state}" if state is not None else "keeps everything in memory")
-        await asyncio.Event().wait()
+        await until_ctrl_c()
+
+
+async def until_ctrl_c() -> None:
+    """Wait for Ctrl-C. A second one, while what follows is under way, is a `KeyboardInterrupt` again."""
+    pressed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        # The loop is woken for a signal only where it handles it: one that comes right before the loop goes to sleep
+        # would else be seen when something else wakes it, which may be never.
+        loop.add_signal_handler(signal.SIGINT, pressed.set)
+    except NotImplementedError:  # on Windows, whose loop is woken for any signal
+        await pressed.wait()
+    else:
+        try:
+            await pressed.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _facts(sandbox: Sandbox) -> dict[str, str]:
