@@ -5,10 +5,11 @@ lossless one is converted, an unknown field goes to ``extra``. The strict conver
 
 How a generated hook works: it sets every documented field straight from the dict and counts the fields
 that held something; a value that would be kept whatever its type is not looked at. Where the count is the
-number of keys received, nothing is left to explain. Where it is not, and from the first value on that is not
-as documented, `_read_rest` goes on in plain steps: it tells unknown fields from nulls, converts, and notes
-nulls and converted values in ``_received``, so that `unstructure` gives back exactly what came. The hook itself
-stays short: the time it takes is the time to get it through the processor's cache.
+number of keys received, nothing is left to explain. Where nulls make up the difference, as in most objects, they are
+noted in ``_received``. For all else, and from the first value on that is not as documented, `_read_rest` goes on
+in plain steps: it tells unknown fields from nulls, converts, and notes nulls and converted values, so that
+`unstructure` gives back exactly what came. The hook itself stays short: the time it takes is the time to get it
+through the processor's cache.
 """
 
 from __future__ import annotations
@@ -349,7 +350,16 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
     def rest(made: Any, data: JsonObject, place: int) -> Any:
         return _read_rest(made, data, fields[place:], known)
 
-    scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "nothing": NOTHING_EXTRA, "odd": _odd, "rest": rest}
+    def note(made: Any, data: JsonObject, found: int) -> Any:
+        nulls = [key for key, value in data.items() if value is None]
+        if found + len(nulls) == len(data) and known.issuperset(nulls):
+            made.extra = NOTHING_EXTRA
+            made._received = _only_nulls(tuple(nulls))
+            return made
+        return _read_rest(made, data, (), known)
+
+    scope: dict[str, Any] = {"cls": cls, "new": cls.__new__, "nothing": NOTHING_EXTRA}
+    scope |= {"odd": _odd, "rest": rest, "note": note}
     lines = [
         "def structure(data, _=None):",
         "    if data.__class__ is not dict:",
@@ -364,7 +374,7 @@ def _make_hook(hint: Any, converter: cattrs.Converter, *, strict: bool) -> Hook:
         lines.append(f"    made.{name} = value")
     lines += [
         "    if found != len(data):",
-        f"        return rest(made, data, {len(fields)})",
+        "        return note(made, data, found)",
         "    made.extra = nothing",
         "    made._received = None",
         "    return made",
