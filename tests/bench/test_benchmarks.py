@@ -82,7 +82,13 @@ def test_a_name_that_no_benchmark_has_is_refused() -> None:
 
 def test_help_lists_every_benchmark() -> None:
     shown = run("--help").stdout
-    assert all(f"  {name} " in shown for name in (*GOALS, "sandbox", "inboxes"))
+    assert all(f"  {name} " in shown for name in (*GOALS, "sandbox", "inboxes", "stages"))
+
+
+def test_the_command_takes_a_call_apart() -> None:
+    figures = measure("stages", "--rounds", "1", "--seconds", "0.001")
+    assert {"Create, arguments bound", "Create, JSON read", "Create, JSON read, extra `speed`"} <= names(figures)
+    assert len({row["what"] for row in figures}) == len(figures)
 
 
 def test_the_command_measures_the_sandbox() -> None:
