@@ -12,6 +12,8 @@ from wooshpay.config import (
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_ERROR_BYTES,
+    DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
     Config,
@@ -56,6 +58,8 @@ class Client(Sections[W]):
         attempt_middlewares: Sequence[Middleware] = (),
         strict: bool = False,
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES,
         proxy: str | None = None,
         effects: Effects | None = None,
     ) -> None:
@@ -76,6 +80,8 @@ class Client(Sections[W]):
             attempt_middlewares: Run once per attempt, the first one outermost.
             strict: Raise `DecodeError` where an answer is not of the documented types. For contract tests.
             max_connections: How many connections are open at a time; further calls wait for one.
+            max_response_bytes: Largest body of a response that is read, after decompression. Default: 32 MiB.
+            max_error_bytes: Largest body of an error response that is read. Default: 1 MiB.
             proxy: The URL of an http proxy. Read from ``HTTPS_PROXY`` and ``NO_PROXY`` when left out.
             effects: The clock, the waiting and the randomness, for tests.
 
@@ -98,6 +104,8 @@ class Client(Sections[W]):
                 attempt_middlewares=tuple(attempt_middlewares),
                 strict=strict,
                 max_connections=max_connections,
+                max_response_bytes=max_response_bytes,
+                max_error_bytes=max_error_bytes,
                 proxy=proxy,
                 effects=effects or Effects(),
             )
@@ -209,6 +217,8 @@ class AsyncWooshPay(Client[Async]):
         attempt_middlewares: Sequence[Middleware] = (),
         strict: bool = False,
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES,
         proxy: str | None = None,
         effects: Effects | None = None,
         session: ClientSession | None = None,
@@ -229,6 +239,8 @@ class AsyncWooshPay(Client[Async]):
             attempt_middlewares: Run once per attempt.
             strict: Refuse answers of undocumented types.
             max_connections: How many connections are open at a time, per event loop.
+            max_response_bytes: Largest body of a response.
+            max_error_bytes: Largest body of an error response.
             proxy: The URL of an http proxy.
             effects: The clock, the waiting and the randomness.
             session: An aiohttp session to send with. It belongs to one event loop, brings its own limits on
@@ -253,6 +265,8 @@ class AsyncWooshPay(Client[Async]):
                 attempt_middlewares=attempt_middlewares,
                 strict=strict,
                 max_connections=max_connections,
+                max_response_bytes=max_response_bytes,
+                max_error_bytes=max_error_bytes,
                 proxy=proxy,
                 effects=effects,
             )
@@ -308,6 +322,8 @@ def _transport(config: Config, session: ClientSession | None) -> Transport:
 
     return HttpTransport(
         max_connections=config.max_connections,
+        max_response_bytes=config.max_response_bytes,
+        max_error_bytes=config.max_error_bytes,
         proxy=config.proxy,
         monotonic=config.effects.monotonic,
         session=session,

@@ -28,6 +28,8 @@ DEFAULT_ATTEMPT_TIMEOUT: Final = 30.0
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
 DEFAULT_MAX_RETRIES: Final = 2
 DEFAULT_MAX_CONNECTIONS: Final = 100
+DEFAULT_MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
+DEFAULT_MAX_ERROR_BYTES: Final = 1024 * 1024
 
 _KEY = re.compile(r"(sk|pk)_(test|live)_[\x21-\x7e]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -133,6 +135,8 @@ class Config:
     attempt_middlewares: Sequence[Middleware] = ()
     strict: bool = False
     max_connections: int = DEFAULT_MAX_CONNECTIONS
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
+    max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES
     proxy: str | None = attrs.field(default=None, repr=False)
     effects: Effects = attrs.field(factory=Effects, repr=False)
 
@@ -142,6 +146,8 @@ class Config:
         check_seconds("connect_timeout", self.connect_timeout)
         check_count("max_retries", self.max_retries, least=0)
         check_count("max_connections", self.max_connections, least=1)
+        check_count("max_response_bytes", self.max_response_bytes, least=1)
+        check_count("max_error_bytes", self.max_error_bytes, least=1)
         check_headers(self.headers)
 
     @property

@@ -20,6 +20,7 @@ Method: TypeAlias = Literal["GET", "POST", "DELETE"]
 ParamsIn: TypeAlias = Literal["query", "body", "query+body", "multipart"]
 
 NO_HEADERS: Mapping[str, str] = {}
+NOTHING_EXPECTED: Mapping[str, Any] = {}
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -32,6 +33,7 @@ class Call:
     path: str
     query: JsonObject = attrs.field(factory=dict[str, Any], repr=False)
     body: JsonObject | None = attrs.field(default=None, repr=False)
+    expected: Mapping[str, Json] = attrs.field(default=NOTHING_EXPECTED, repr=False)
     multipart: bool = False
     publishable: bool = False
     options: RequestOptions | None = None
@@ -56,6 +58,8 @@ class Request:
         connect_timeout: Seconds that connecting may take.
         max_retries: How many attempts may follow the first.
         least_attempt: Seconds that an attempt needs; none starts when the deadline leaves less.
+        expected: Fields that the object in the response must have with these values, as the request named them.
+        new_connection: Whether it must not go out on a connection that an earlier request has used.
         authorization: The Authorization header's value; never shown.
     """
 
@@ -72,6 +76,8 @@ class Request:
     connect_timeout: float = attrs.field(repr=False)
     max_retries: int = attrs.field(repr=False)
     least_attempt: float = attrs.field(default=0.0, repr=False)
+    new_connection: bool = attrs.field(default=False, repr=False)
+    expected: Mapping[str, Json] = attrs.field(default=NOTHING_EXPECTED, repr=False)
     authorization: Secret = attrs.field(repr=False)
 
 
@@ -86,6 +92,8 @@ class Response:
         attempts: How many attempts the call took so far.
         ambiguous: Whether an attempt may have been carried out.
         gave_up: Why no further attempt was made, where one would have been.
+        close_connection: Closes the connection that the response came on; ``None`` where that is not known.
+        parsed: The body as parsed JSON, together with the bytes that were parsed, once that was done.
     """
 
     status: int
@@ -94,6 +102,8 @@ class Response:
     attempts: int = 1
     ambiguous: bool = False
     gave_up: str | None = None
+    close_connection: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    parsed: tuple[bytes, Json] | None = attrs.field(default=None, repr=False)
 
     @property
     def request_id(self) -> str | None:

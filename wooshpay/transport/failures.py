@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -11,13 +11,16 @@ import aiohttp
 from wooshpay import errors
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request
+from wooshpay.transport.bodies import ResponseTooLargeError
+from wooshpay.transport.connections import StrayDataError
 
-# How a cancellation, and a time limit that becomes one, tells that the request never left.
-NEVER_CONNECTED: Final = "There was no connection yet."
+
+class AnsweredEarlyError(aiohttp.ClientPayloadError):
+    """A response was complete before its request was completely written, so it may belong to another request."""
 
 
 def failure_of(
-    error: BaseException, request: Request, limit: float, session: aiohttp.ClientSession
+    error: BaseException, request: Request, limit: float, session: aiohttp.ClientSession, *, unsent: bool
 ) -> errors.WooshPayError | None:
     """Return the SDK's error for what ended an attempt, or ``None`` for an exception that must go on as it is.
 
@@ -26,9 +29,10 @@ def failure_of(
         request: The request.
         limit: Seconds that the attempt was given.
         session: The session that sent it.
+        unsent: Whether it is certain that no byte of the request was written.
     """
     if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
-        return _named(error, request, limit)
+        return _named(error, request, limit, unsent=unsent)
     return _misused(session, error) if isinstance(error, RuntimeError) else None
 
 
@@ -38,7 +42,7 @@ def connect_limit(limit: float, connect: float) -> float:
     return min(connect, limit * 0.98)
 
 
-def _named(error: Exception, request: Request, limit: float) -> errors.TransportError:
+def _named(error: Exception, request: Request, limit: float, *, unsent: bool) -> errors.TransportError:
     """Give a failure of aiohttp its name, and say whether the request may have arrived."""
     host = urlsplit(request.url).hostname or "the host"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -67,7 +71,7 @@ def _named(error: Exception, request: Request, limit: float) -> errors.Transport
         )
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
-    if isinstance(error, TimeoutError) and NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ()):
+    if isinstance(error, TimeoutError) and unsent:
         return errors.TimeoutError(
             f"No connection to {host} was made within {limit:.3g} s."
             " Check the network, or raise attempt_timeout=... or timeout=....",
@@ -77,6 +81,28 @@ def _named(error: Exception, request: Request, limit: float) -> errors.Transport
         return errors.TimeoutError(
             f"No whole answer came within {limit:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
             failure="broken",
+        )
+    if isinstance(error, StrayDataError):
+        return errors.ProtocolError(
+            f"{host} sent data on a new connection before it got a request. Check that base_url names an HTTP server.",
+            failure="not_connected",
+        )
+    if isinstance(error, AnsweredEarlyError):
+        return errors.ProtocolError(
+            f"{host} sent a complete response before it had got the whole request, so the response may belong to"
+            " another request.",
+            failure="broken",
+        )
+    if isinstance(error, ResponseTooLargeError):
+        return errors.ProtocolError(
+            f"The response of {host} is larger than the client accepts, so it was not read to its end. If such a"
+            " response is expected, raise max_response_bytes=... (or max_error_bytes=... for errors).",
+            failure="broken",
+        )
+    if unsent:
+        return errors.ConnectError(
+            f"The connection to {host} was lost before the request was sent ({_reason(error)}). Check the network.",
+            failure="not_connected",
         )
     return errors.ProtocolError(
         f"The connection to {host} broke before the whole answer was read ({_reason(error)}).", failure="broken"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from contextlib import nullcontext
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
@@ -19,14 +17,16 @@ from wooshpay import errors
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
-from wooshpay.transport.alarm import Alarm
-from wooshpay.transport.failures import NEVER_CONNECTED, closed_client, connect_limit, failure_of, shown_cause
+from wooshpay.transport.bodies import chunks_of, read_body
+from wooshpay.transport.connections import CheckedRequest, Connector, Exchange, check_connections, current_exchange
+from wooshpay.transport.failures import AnsweredEarlyError, closed_client, connect_limit, failure_of, shown_cause
 from wooshpay.transport.fork import abandon
 from wooshpay.transport.proxies import proxy_from_environment
+from wooshpay.transport.slots import ConnectionSlots
+from wooshpay.transport.time_limits import TimeLimits
 
 # aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
 _NEVER_ROUND: Final = float("inf")
-_NO_LIMIT: Final = nullcontext()
 
 
 @attrs.define(eq=False)
@@ -34,13 +34,13 @@ class _Pool:
     """The connections of one event loop."""
 
     session: aiohttp.ClientSession
-    slots: asyncio.Semaphore | None = None
-    alarm: Alarm | None = None
+    limits: TimeLimits | None = None
+    slots: ConnectionSlots | None = None
     lifetime: AsyncGenerator[None, None] | None = None
 
     def leave(self) -> None:
         """Let go of connections whose loop was closed under them: nothing can end them in order any more."""
-        if isinstance(self.session.connector, _Connector):
+        if isinstance(self.session.connector, Connector):
             self.session.connector.process = None
         self.session.detach()
 
@@ -58,11 +58,15 @@ class HttpTransport:
         max_connections: int,
         proxy: str | None,
         monotonic: Callable[[], float],
+        max_response_bytes: int,
+        max_error_bytes: int,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         self._max_connections = max_connections
         self._proxy = proxy
         self._monotonic = monotonic
+        self._max_response_bytes = max_response_bytes
+        self._max_error_bytes = max_error_bytes
         self._injected = None if session is None else _Pool(session)
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._proxies: dict[str, str | None] = {}
@@ -82,10 +86,8 @@ class HttpTransport:
         slots = pool.slots
         if slots is None:
             return await self._exchange(pool, request)
-        if slots.locked():
+        if not slots.acquire_now():
             await self._wait_for_slot(slots, request)
-        else:
-            await slots.acquire()
         try:
             return await self._exchange(pool, request)
         finally:
@@ -98,20 +100,21 @@ class HttpTransport:
                 "The deadline of the call came too near before the request was sent.", failure="refused"
             )
         limit = min(left, request.attempt_timeout)
-        # aiohttp limits connecting, and in a session that is not ours the whole attempt.
-        timeout = _timeout(limit if pool.alarm is None else None, connect_limit(limit, request.connect_timeout))
+        exchange = Exchange(pool.limits or _limits_of(pool), limit, new_connection=request.new_connection)
+        timeout = _timeout(connect_limit(limit, request.connect_timeout))
         url: Any = request.url
-        data: Any = request.body
         headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
+        data: Any = request.body
         if isinstance(data, Upload):
             if data.length is not None:
                 headers["Content-Length"] = str(data.length)
-            data = data.chunks()
+            data = chunks_of(data, exchange)
         answer: Any = None
         failure: errors.WooshPayError
         cause: BaseException | None
+        token = current_exchange.set(exchange)
         try:
-            with _NO_LIMIT if pool.alarm is None else pool.alarm.within(limit):
+            with exchange:
                 answer = await pool.session.request(
                     request.method,
                     URL(url, encoded=True),
@@ -121,24 +124,36 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=self._proxy_for(url),
                 )
-                body = await answer.read()
+                largest = self._max_error_bytes if answer.status >= 400 else self._max_response_bytes
+                body = await read_body(answer, largest)
+                if exchange.answered_early:
+                    raise AnsweredEarlyError("The response was complete before the request was.")
         except BaseException as error:
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
-            named = failure_of(error, request, limit, pool.session)
+            named = failure_of(error, request, limit, pool.session, unsent=exchange.unsent)
+            exchange.connection = None  # it holds aiohttp's error, which holds this frame
             if named is None:
                 raise
             failure, cause = named, shown_cause(error)
         else:
-            return Response(status=answer.status, headers=answer.headers, body=body)
+            connection = exchange.connection
+            return Response(
+                status=answer.status,
+                headers=answer.headers,
+                body=body,
+                close_connection=None if connection is None else connection.abort,
+            )
+        finally:
+            current_exchange.reset(token)
         try:
             # Not while aiohttp's error is handled: it would stay beside ours, with the whole request in it.
             raise failure from cause
         finally:
             del failure, cause
 
-    async def _wait_for_slot(self, slots: asyncio.Semaphore, request: Request) -> None:
+    async def _wait_for_slot(self, slots: ConnectionSlots, request: Request) -> None:
         """Wait for one of the other calls to finish: back-pressure, for as long as an attempt has time afterwards."""
         left = request.deadline - request.least_attempt - self._monotonic()
         try:
@@ -156,12 +171,15 @@ class HttpTransport:
             raise closed_client()
         loop = asyncio.get_running_loop()
         for other in list(self._pools):
-            if other.isclosed_client() and (pool := self._pools.pop(other, None)) is not None:
+            if other.is_closed() and (pool := self._pools.pop(other, None)) is not None:
                 pool.leave()
-        connector = _Connector(limit=0)
-        connector.process = os.getpid()
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        pool = _Pool(session, asyncio.Semaphore(self._max_connections), Alarm(loop))
+        session = aiohttp.ClientSession(
+            connector=Connector(),
+            request_class=CheckedRequest,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+        pool = _Pool(session, TimeLimits(loop), ConnectionSlots(self._max_connections))
         self._pools[loop] = pool
         pool.lifetime = _close_with_loop(session, weakref.ref(self), loop)
         await anext(pool.lifetime)
@@ -203,37 +221,17 @@ async def _close_with_loop(
         await session.close()
 
 
-class _Connector(aiohttp.TCPConnector):
-    """aiohttp's connector, which never finishes a request that its caller has given up.
-
-    In a forked child it must not clean up: the sockets are the parent's.
-    """
-
-    process: int | None = None
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """Give a connection that, when let go with a half-written request, ends instead of writing the rest."""
-        try:
-            connection = await super().connect(*args, **kwargs)
-        except asyncio.CancelledError as cancelled:
-            cancelled.add_note(NEVER_CONNECTED)
-            raise
-        connection.add_callback(partial(_abort_unwritten, connection.transport))
-        return connection
-
-    def __del__(self, _warnings: Any = warnings) -> None:
-        if self.process == os.getpid():
-            super().__del__(_warnings)
-
-
-def _abort_unwritten(transport: asyncio.Transport | None) -> None:
-    if transport is not None and transport.get_write_buffer_size() > 0:
-        transport.abort()
+def _limits_of(pool: _Pool) -> TimeLimits:
+    """Prepare a session that belongs to the user for its first request, in the loop that makes it."""
+    check_connections(pool.session)
+    pool.limits = TimeLimits(asyncio.get_running_loop())
+    return pool.limits
 
 
 @lru_cache(maxsize=64)
-def _timeout(total: float | None, connect: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total, connect=connect, ceil_threshold=_NEVER_ROUND)
+def _timeout(connect: float) -> aiohttp.ClientTimeout:
+    # The time of the whole attempt is limited by its `Exchange`.
+    return aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=_NEVER_ROUND)
 
 
 _transports: weakref.WeakSet[HttpTransport] = weakref.WeakSet()

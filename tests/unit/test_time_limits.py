@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from wooshpay.transport.alarm import Alarm
+from wooshpay.transport.time_limits import TimeLimit, TimeLimits
 
 
 class CountedTimers:
-    """A loop as an alarm sees it: how many timers it was asked for."""
+    """A loop as the limits see it: how many timers it was asked for."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.loop = asyncio.get_running_loop()
@@ -28,11 +28,11 @@ class CountedTimers:
 async def test_any_number_of_blocks_that_end_in_time_need_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A timer for each call costs more than all else that the transport does for it."""
     timers = CountedTimers(monkeypatch)
-    alarm = Alarm(timers.loop)
+    limits = TimeLimits(timers.loop)
 
     async def work() -> None:
         for _ in range(10):
-            with alarm.within(60):
+            with TimeLimit(limits, 60):
                 await asyncio.sleep(0)
 
     await asyncio.gather(*(work() for _ in range(10)))
@@ -40,9 +40,9 @@ async def test_any_number_of_blocks_that_end_in_time_need_one_timer(monkeypatch:
 
 
 async def test_a_block_that_takes_too_long_ends_with_a_timeout_caused_by_its_cancellation() -> None:
-    alarm = Alarm(asyncio.get_running_loop())
+    limits = TimeLimits(asyncio.get_running_loop())
     with pytest.raises(TimeoutError) as caught:
-        with alarm.within(0.01):
+        with TimeLimit(limits, 0.01):
             await asyncio.sleep(60)
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     task = asyncio.current_task()
@@ -52,12 +52,12 @@ async def test_a_block_that_takes_too_long_ends_with_a_timeout_caused_by_its_can
 
 async def test_each_block_keeps_its_own_limit_whatever_the_order() -> None:
     """The timer stands at the earliest limit, also when that one comes last, and goes on to the next."""
-    alarm = Alarm(asyncio.get_running_loop())
+    limits = TimeLimits(asyncio.get_running_loop())
     ended: list[str] = []
 
     async def work(name: str, limit: float, seconds: float) -> None:
         try:
-            with alarm.within(limit):
+            with TimeLimit(limits, limit):
                 await asyncio.sleep(seconds)
         except TimeoutError:
             ended.append(name)
@@ -68,10 +68,10 @@ async def test_each_block_keeps_its_own_limit_whatever_the_order() -> None:
 
 async def test_a_cancellation_from_outside_goes_on_even_when_the_time_is_over_too() -> None:
     """Otherwise a caller who gave up would get a timeout, and the call might be tried again."""
-    alarm = Alarm(asyncio.get_running_loop())
+    limits = TimeLimits(asyncio.get_running_loop())
 
     async def work() -> None:
-        with alarm.within(0.0):
+        with TimeLimit(limits, 0.0):
             await asyncio.sleep(60)
 
     task = asyncio.create_task(work())
@@ -82,9 +82,9 @@ async def test_a_cancellation_from_outside_goes_on_even_when_the_time_is_over_to
 
 
 async def test_the_error_of_a_block_is_not_replaced() -> None:
-    alarm = Alarm(asyncio.get_running_loop())
+    limits = TimeLimits(asyncio.get_running_loop())
     with pytest.raises(ZeroDivisionError):
-        with alarm.within(60):
+        with TimeLimit(limits, 60):
             raise ZeroDivisionError
 
 
@@ -92,7 +92,7 @@ def test_a_limit_outside_of_a_task_is_refused() -> None:
     loop = asyncio.new_event_loop()
     try:
         with pytest.raises(RuntimeError):
-            with Alarm(loop).within(1):
+            with TimeLimit(TimeLimits(loop), 1):
                 pass
     finally:
         loop.close()

@@ -1,0 +1,332 @@
+"""Connections on which only what arrives after a request can be its response.
+
+aiohttp parses whatever arrives on a connection, also while it waits in the pool, and hands what it finds to the next
+request. A server that answers twice, or late, would so answer a request that was never sent. Here a connection knows
+whether a response is due: bytes that arrive at any other time close it, and a connection from the pool is used only
+when nothing unread is on it.
+
+This module uses some of aiohttp's internals (`BaseConnector._factory` and `_release`, `ResponseHandler._parser`), as
+its public interface has no place for these checks. The tests of stray responses fail when one of them changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import warnings
+import weakref
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.payload import BytesPayload
+
+from wooshpay.transport.time_limits import TimeLimit, TimeLimits
+
+_logger = logging.getLogger("wooshpay")
+
+# How often the loop may read before bytes on a TLS connection count as unread: they can be session tickets, which the
+# TLS layer consumes.
+_MOST_TLS_READS: Final = 4
+
+
+class StrayDataError(aiohttp.ClientConnectionError):
+    """Data arrived on a connection before the request was written to it."""
+
+
+class HttpConnection(ResponseHandler):
+    """One connection, which accepts bytes only while a response is due.
+
+    Attributes:
+        response_due: Whether the request was written and its response is not complete.
+        reused: Whether an exchange has taken this connection before.
+        early: Whether the last response was complete while bytes of its request were still waiting to be written.
+        received: How many times bytes arrived.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        # Until the first request, aiohttp itself uses the connection, for the tunnel through a proxy.
+        self.response_due = True
+        self.reused = False
+        self.early = False
+        self.received = 0
+        self._parsing = False
+        self._encrypted = False
+        self._poll: select.poll | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the socket, to ask it for unread bytes later."""
+        super().connection_made(transport)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what belongs to a response. Close the connection when none is due."""
+        self.received += 1
+        if data and not self.response_due:
+            self._refuse(f"{len(data)} bytes")
+            return
+        self._parsing = True
+        super().data_received(data)
+        self._parsing = False
+        if not self.response_due and data and self._has_unread():
+            self._refuse("the beginning of another response")
+
+    def close(self) -> None:
+        """Close the connection. A request that is only half written is dropped, not completed in the background."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing() and transport.get_write_buffer_size() > 0:
+            transport.abort()
+        super().close()
+
+    def end_response(self) -> bool:
+        """Note that the exchange is over, and return whether the connection must be closed instead of reused."""
+        self.response_due = False
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        if transport.get_write_buffer_size() > 0:
+            self.early = True
+            return True
+        # In the middle of parsing, `data_received` looks at the rest.
+        return self.should_close or (not self._parsing and self._has_unread())
+
+    def readable(self) -> bool:
+        """Return whether the socket has something to read: bytes, or that the peer has closed it."""
+        if self._poll is not None:
+            return bool(self._poll.poll(0))
+        socket = None if self.transport is None else self.transport.get_extra_info("socket")
+        return socket is not None and bool(select.select([socket.fileno()], [], [], 0)[0])
+
+    def is_clean(self) -> bool:
+        """Return whether the connection is open and nothing has arrived on it that nobody has read."""
+        return self.is_connected() and not self.should_close and not self.readable()
+
+    async def becomes_clean(self) -> bool:
+        """Return whether the connection is clean once the TLS layer has read what is meant for it."""
+        for _ in range(_MOST_TLS_READS):
+            if not self.is_connected() or self.should_close:
+                return False
+            if not self.readable():
+                return True
+            if not self._encrypted:
+                return False
+            await asyncio.sleep(0)
+        return False
+
+    def _has_unread(self) -> bool:
+        """Return whether the parser has begun another message. The next request makes a parser of its own."""
+        if self._buffer or self._tail:
+            return True
+        parser: Any = self._parser
+        self._parser = None
+        if parser is None:
+            return False
+        # aiohttp's parser in C tells only at the end of the data; the one in Python keeps the lines.
+        if getattr(parser, "_tail", b"") or getattr(parser, "_lines", ()):
+            return True
+        try:
+            return parser.feed_eof() is not None
+        except Exception:
+            return True
+
+    def _refuse(self, what: str) -> None:
+        _logger.warning("Closed a connection on which %s arrived although no response was due.", what)
+        self.force_close()
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Exchange(TimeLimit):
+    """One request and its response: what is known of it, and how long it may take.
+
+    Attributes:
+        new_connection: Whether the request must not go out on a connection that was used before.
+        connecting: Whether aiohttp has begun to look for a connection.
+        connection: The connection, once there is one.
+        writing: Whether a byte of the request may have been written.
+        written: Whether the whole request was handed to the socket.
+    """
+
+    __slots__ = ("_seen", "connecting", "connection", "new_connection", "writing", "written")
+
+    def __init__(self, limits: TimeLimits, seconds: float, *, new_connection: bool) -> None:
+        super().__init__(limits, seconds)
+        self.new_connection = new_connection
+        self.connecting = False
+        self.connection: HttpConnection | None = None
+        self.writing = False
+        self.written = False
+        self._seen = 0
+
+    def has_input(self) -> bool:
+        """Return whether bytes of the response wait in the socket, or were read in this turn of the loop."""
+        connection = self.connection
+        if connection is None or not self.writing:
+            return False
+        seen, self._seen = self._seen, connection.received
+        return connection.received != seen or (connection.is_connected() and connection.readable())
+
+    def take(self, connection: HttpConnection, *, has_body: bool) -> None:
+        """Use a connection that is clean. A body that follows begins the writing itself."""
+        connection.reused = True
+        connection.early = False
+        connection.response_due = not has_body
+        self.connection = connection
+        self._seen = connection.received
+        self.writing = self.written = not has_body
+
+    async def begin_writing(self) -> None:
+        """Check the connection at the last moment before the request is written.
+
+        Raises:
+            StrayDataError: Something arrived on it in the meantime; nothing was written.
+        """
+        connection = self.connection
+        if connection is None:
+            raise RuntimeError("There is no connection to write to.")
+        if not connection.is_clean() and not await connection.becomes_clean():
+            raise StrayDataError("Data arrived before the request was written.")
+        connection.response_due = True
+        self.writing = True
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is certain that no byte of the request was written."""
+        return self.connecting and not self.writing
+
+    @property
+    def answered_early(self) -> bool:
+        """Whether the response was complete before the request was."""
+        return self.connection is not None and (not self.written or self.connection.early)
+
+
+current_exchange: ContextVar[Exchange | None] = ContextVar("wooshpay_exchange", default=None)
+
+
+class CheckedRequest(aiohttp.ClientRequest):
+    """aiohttp's request, which checks its connection at the last moment before its body is written.
+
+    A request without a body is written at once when it gets its connection, which was checked just then.
+    """
+
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: aiohttp.connector.Connection, content_length: int | None = None
+    ) -> None:
+        """Check the connection, then write headers and body."""
+        exchange = current_exchange.get()
+        if exchange is not None and exchange.connection is not None:
+            try:
+                await exchange.begin_writing()
+            except StrayDataError as error:
+                exchange.connection.set_exception(error)
+                return
+            # Bytes are handed to the socket before the writer waits for anything.
+            exchange.written = isinstance(self.body, BytesPayload)
+        await super().write_bytes(writer, conn, content_length)
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's connector, with connections that are checked.
+
+    In a forked child it must not clean up: the sockets are the parent's.
+
+    Attributes:
+        process: The process that may clean up.
+    """
+
+    process: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)
+        self.process = os.getpid()
+        self._factory: Any = partial(HttpConnection, loop=self._loop)
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a connection on which nothing is unread."""
+        return await _connect(super().connect, *args, **kwargs)
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        super()._release(key, protocol, should_close=_must_close(protocol) or should_close)
+
+    def __del__(self, _warnings: Any = warnings) -> None:
+        if self.process == os.getpid():
+            super().__del__(_warnings)
+
+
+def check_connections(session: aiohttp.ClientSession) -> None:
+    """Make a session that belongs to the user check its connections like our own.
+
+    The connections that it opens from now on are instances of `HttpConnection`. Requests of the user's own over the
+    same session use them too.
+    """
+    target: Any = session.connector
+    factory = getattr(target, "_factory", None)
+    if factory is None or (isinstance(factory, partial) and factory.func is HttpConnection):
+        return
+    target._factory = partial(HttpConnection, loop=target._loop)
+    requests: Any = session
+    requests._request_class = type("CheckedRequest", (CheckedRequest, requests._request_class), {})
+    # The attributes must not keep the connector alive, as it warns when it is dropped without being closed.
+    shared = weakref.ref(target)
+
+    async def connect(*args: Any, **kwargs: Any) -> Any:
+        found = shared()
+        return await _connect(partial(type(found).connect, found), *args, **kwargs)
+
+    def release(key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        found: Any = shared()
+        if found is not None:
+            type(found)._release(found, key, protocol, should_close=_must_close(protocol) or should_close)
+
+    target.connect = connect
+    target._release = release
+
+
+async def _connect(connect: Any, request: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Any:
+    """Return a connection on which nothing is unread; close those on which something is."""
+    exchange = current_exchange.get()
+    if exchange is not None:
+        exchange.connecting = True
+        exchange.connection = None
+        exchange.writing = False
+    while True:
+        found: Any = await connect(request, *args, **kwargs)
+        connection: ResponseHandler | None = found.protocol
+        if not isinstance(connection, HttpConnection):
+            if exchange is None or connection is None:
+                return found
+            found.close()  # a session's connection from before it was checked
+            continue
+        if exchange is not None and exchange.new_connection and connection.reused:
+            found.close()
+            continue
+        try:
+            clean = connection.is_clean() or await connection.becomes_clean()
+        except BaseException:
+            found.close()
+            raise
+        if clean:
+            break
+        found.close()
+        if not connection.reused:
+            raise StrayDataError("The server sent data before it got a request.")
+    if exchange is not None:
+        exchange.take(connection, has_body=bool(request.body))
+    else:
+        connection.reused = True
+        connection.response_due = True
+    return found
+
+
+def _must_close(connection: object) -> bool:
+    return isinstance(connection, HttpConnection) and connection.end_response()
