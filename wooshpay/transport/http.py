@@ -110,7 +110,7 @@ class HttpTransport:
                 headers["Content-Length"] = str(data.length)
             data = chunks_of(data, exchange)
         answer: Any = None
-        failure: errors.WooshPayError
+        failure: errors.WooshPayError | None
         cause: BaseException | None
         token = current_exchange.set(exchange)
         try:
@@ -132,11 +132,11 @@ class HttpTransport:
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
-            named = failure_of(error, request, limit, pool.session, unsent=exchange.unsent)
+            failure = failure_of(error, request, limit, pool.session, unsent=exchange.unsent)
             exchange.connection = None  # it holds aiohttp's error, which holds this frame
-            if named is None:
+            if failure is None:
                 raise
-            failure, cause = named, shown_cause(error)
+            cause = shown_cause(error)
         else:
             connection = exchange.connection
             return Response(
