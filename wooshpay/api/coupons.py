@@ -111,7 +111,7 @@ class Discount(Object):
 class Coupons(Resource[W]):
     """Make reductions. A coupon cannot be changed, and the reference has no list of them."""
 
-    @post("/v1/coupons")
+    @post("/v1/coupons", echoes=("amount_off", "currency"))
     def create(
         self,
         *,

@@ -72,7 +72,7 @@ class PeriodParam(TypedDict, total=False):
 class InvoiceItems(Resource[W]):
     """Put single sums on a customer's next invoice, or on a draft."""
 
-    @post("/v1/invoiceitems")
+    @post("/v1/invoiceitems", echoes=("customer", "amount", "currency"))
     def create(
         self,
         *,

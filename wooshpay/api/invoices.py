@@ -206,7 +206,7 @@ class InvoiceLineParam(TypedDict, total=False):
 class Invoices(Resource[W]):
     """Ask a customer for money by invoice. Subscriptions make invoices by themselves."""
 
-    @post("/v1/invoices")
+    @post("/v1/invoices", echoes=("customer", "currency"))
     def create(
         self,
         *,

@@ -229,7 +229,11 @@ def _settled(intent: PaymentIntent) -> PaymentOutcome | None:
 class PaymentIntents(Resource[W]):
     """Take payments directly. With hosted checkout, WooshPay makes the payment intent itself."""
 
-    @post("/v1/payment_intents", wire={"off_session": "off-session"})
+    @post(
+        "/v1/payment_intents",
+        wire={"off_session": "off-session"},
+        echoes=("amount", "currency", "merchant_order_id"),
+    )
     def create(
         self,
         *,
@@ -364,7 +368,7 @@ class PaymentIntents(Resource[W]):
         """
         ...
 
-    @post("/v1/payment_intents/{id}")
+    @post("/v1/payment_intents/{id}", echoes=("amount", "currency", "merchant_order_id"))
     def update(
         self,
         id: str,

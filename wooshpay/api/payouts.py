@@ -119,7 +119,10 @@ def _settled(payout: Payout) -> PayoutOutcome | None:
 class Payouts(Resource[W]):
     """Send money from the balance. There is no operation that cancels a payout."""
 
-    @post("/v1/payouts")
+    @post(
+        "/v1/payouts",
+        echoes=("payment_amount", "payment_currency", "source_amount", "source_currency", "merchant_payout_id"),
+    )
     def create(
         self,
         *,

@@ -75,7 +75,7 @@ class Price(Object):
 class Prices(Resource[W]):
     """Say what things cost. The reference has no list of prices and no way to delete one."""
 
-    @post("/v1/prices")
+    @post("/v1/prices", echoes=("currency", "unit_amount"))
     def create(
         self,
         *,

@@ -56,7 +56,7 @@ def _settled(refund: Refund) -> RefundOutcome | None:
 class Refunds(Resource[W]):
     """Give money back. A refund needs a payment that succeeded and still has a remainder."""
 
-    @post("/v1/refunds")
+    @post("/v1/refunds", echoes=("payment_intent", "amount"))
     def create(
         self,
         *,

@@ -224,7 +224,7 @@ class Subscriptions(Resource[W]):
     with other items; ``invoices.pay`` for the difference.
     """
 
-    @post("/v1/subscriptions")
+    @post("/v1/subscriptions", echoes=("customer", "currency"))
     def create(
         self,
         *,

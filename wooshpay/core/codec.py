@@ -482,20 +482,21 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     return lambda data: read(_in_envelope(data))
 
 
-def read(body: bytes, hint: Any, *, strict: bool = False) -> Any:
+def read(body: bytes, hint: Any, *, strict: bool = False, parsed: tuple[bytes, Json] | None = None) -> Any:
     """Make what an operation returns out of the body of an answer.
 
     Args:
         body: The bytes received.
         hint: What the operation returns.
         strict: Raise `UndocumentedType` where a value is not of the documented type.
+        parsed: Bytes that were parsed before, and their JSON. It is used if they are this body.
 
     Raises:
         ValueError: The body is not JSON.
     """
     make = reader(hint, strict=strict)
     try:
-        return make(loads(body))
+        return make(parsed[1] if parsed is not None and parsed[0] is body else loads(body))
     except RecursionError:
         return make(loads_shallow(body))
 

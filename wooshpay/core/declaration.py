@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
 from urllib.parse import quote
@@ -18,7 +18,7 @@ import attrs
 
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
-from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
+from wooshpay.core.request import NOTHING_EXPECTED, ApiResponse, Call, Method, ParamsIn
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET
 
@@ -192,6 +192,8 @@ class BoundOperation:
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# An ID at the end of the path, or one that only a verb follows.
+_NAMES_ITS_OBJECT = re.compile(r"/\{\w+\}(?:/[a-z_]+)?$")
 # Control characters, and halves of surrogate pairs, which no URL can carry.
 _NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -205,6 +207,7 @@ class Declaration:
         path: The path template.
         params_in: Where keyword parameters travel: ``query``, ``body``, ``query+body`` or ``multipart``.
         wire: Parameters whose name in the API is no Python name.
+        echoes: Parameters that the object in the response must have as fields with the same values.
         publishable: Whether a publishable key may make this call.
         function: The declared function.
         is_list: Whether the result is a page of a list.
@@ -220,6 +223,7 @@ class Declaration:
         *,
         params_in: ParamsIn,
         wire: Mapping[str, str] | None = None,
+        echoes: Sequence[str] = (),
         publishable: bool = False,
     ) -> None:
         self.function = function
@@ -229,6 +233,7 @@ class Declaration:
         self._in_query = params_in in {"query", "query+body"}
         self._in_body = params_in != "query"
         self.wire: Mapping[str, str] = wire or {}
+        self.echoes = tuple(echoes)
         self.publishable = publishable
         self.name = function.__name__
         self.__doc__ = function.__doc__
@@ -256,6 +261,17 @@ class Declaration:
         """The declared result type."""
         # The text is the annotation in our own source.
         return eval(self.function.__annotations__["return"], self.function.__globals__)  # noqa: S307  # see above
+
+    @cached_property
+    def returns_named_object(self) -> bool:
+        """Whether the object in the response has the ID that stands last in the path, as in ``/v1/refunds/{id}``."""
+        returns = self.returns
+        return (
+            not self.is_list
+            and _NAMES_ITS_OBJECT.search(self.path) is not None
+            and attrs.has(returns)
+            and any(field.name == "id" for field in attrs.fields(returns))
+        )
 
     @cached_property
     def text(self) -> Docstring:
@@ -287,6 +303,11 @@ class Declaration:
                 break
         if self.wire and not self.wire.keys().isdisjoint(params):
             params = {self.wire.get(name, name): value for name, value in params.items()}
+        expected = NOTHING_EXPECTED
+        if self.echoes or self.returns_named_object:
+            expected = {name: params[name] for name in self.echoes if params.get(name) is not None}
+            if self.returns_named_object:
+                expected["id"] = args[-1]
         return Call(
             operation=self.name,
             method=self.method,
@@ -294,6 +315,7 @@ class Declaration:
             path=path,
             query=params if self._in_query else {},
             body=params if self._in_body and (params or self.method == "POST") else None,
+            expected=expected,
             multipart=self.params_in == "multipart",
             publishable=self.publishable,
             options=options,
@@ -390,12 +412,16 @@ def get(path: str, *, publishable: bool = False) -> Callable[[Callable[Concatena
 
 
 def post(
-    path: str, *, params_in: ParamsIn = "body", wire: Mapping[str, str] | None = None
+    path: str, *, params_in: ParamsIn = "body", wire: Mapping[str, str] | None = None, echoes: Sequence[str] = ()
 ) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
-    """Declare a POST. Keyword parameters travel in the JSON body; ``wire`` gives names that Python cannot spell."""
+    """Declare a POST. Keyword parameters travel in the JSON body.
+
+    ``wire`` gives names that Python cannot spell. ``echoes`` names parameters that the object in the response has as
+    fields too: a response in which one differs is not accepted before the request was sent once more.
+    """
 
     def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:
-        return Operation(function, "POST", path, params_in=params_in, wire=wire)
+        return Operation(function, "POST", path, params_in=params_in, wire=wire, echoes=echoes)
 
     return declare
 

@@ -14,16 +14,25 @@ import attrs
 
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
+from wooshpay.core.agreement import Mismatch, find_mismatch
 from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.failures import error_of, read_failing, readable_text
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
-from wooshpay.core.redaction import Secret, one_line
+from wooshpay.core.redaction import Secret, one_line, redact
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
 from wooshpay.core.upload import Upload
-from wooshpay.errors import ConfigurationError, DecodeError, Outcome, TimeoutError, TransportError, WooshPayError
+from wooshpay.errors import (
+    ConfigurationError,
+    DecodeError,
+    Outcome,
+    ProtocolError,
+    TimeoutError,
+    TransportError,
+    WooshPayError,
+)
 
 T = TypeVar("T")
 
@@ -150,6 +159,7 @@ class Pipeline:
             connect_timeout=connect_timeout,
             max_retries=max_retries,
             least_attempt=min(attempt_timeout, LEAST_ATTEMPT, timeout / 2),
+            expected=call.expected,
             authorization=self._authorization,
         )
 
@@ -205,6 +215,7 @@ class Pipeline:
 
     async def _attempts(self, request: Request) -> Response:
         ambiguous = answered = False
+        doubted: Mismatch | None = None
         while True:
             error: TransportError | None = None
             response: Response | None = None
@@ -217,28 +228,46 @@ class Pipeline:
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
             if response is not None and response.status < 300:
-                log_attempt(request, response)
-                if request.attempt == 1:
-                    return response
-                return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
+                response, error = _parsed(response)
+                if error is None:
+                    mismatch = _mismatch_of(request, response)
+                    if mismatch is None or (doubted is not None and mismatch.facts == doubted.facts):
+                        log_attempt(request, response)
+                        if request.attempt == 1:
+                            return response
+                        return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
+                    error = _of_another_request(mismatch)
+                    ambiguous = ambiguous or request.method != "GET"
+                    log_attempt(request, response, error)
+                    if response.close_connection is not None:
+                        response.close_connection()
+                    if doubted is not None or not self._can_ask_again(request):
+                        raise _finished(_settled(error, ambiguous=ambiguous, answered=True), request, None)
+                    doubted = mismatch
+                    self._tell(request, self._describe(request, None, error), 0.0, error)
+                    request = attrs.evolve(request, attempt=request.attempt + 1, new_connection=True)
+                    continue
 
-            attempt = self._describe(request, response, error)
+            attempt = self._describe(request, None if error is not None else response, error)
             ambiguous = ambiguous or attempt.ambiguous
             answered = answered or response is not None
             log_attempt(request, response, error)
             wait, why_not = self._next_wait(request, attempt)
             if wait is None:
-                if error is not None:
-                    if error.outcome == "unknown" and not ambiguous:
-                        error.outcome = "rejected"  # a GET: whatever became of it, it changed nothing
-                    error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)
-                    raise _finished(error, request, why_not)
-                assert response is not None
-                return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous, gave_up=why_not)
+                if response is not None:
+                    return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous, gave_up=why_not)
+                assert error is not None
+                raise _finished(_settled(error, ambiguous=ambiguous, answered=answered), request, why_not)
 
             self._tell(request, attempt, wait, error)
             await self.config.effects.sleep(wait)
             request = attrs.evolve(request, attempt=request.attempt + 1)
+
+    def _can_ask_again(self, request: Request) -> bool:
+        """Return whether a request whose response is in doubt can be sent once more, under its key."""
+        repeatable = request.method != "POST" or request.idempotency_key is not None
+        left = request.deadline - self.config.effects.monotonic()
+        return repeatable and not isinstance(request.body, Upload) and left >= request.least_attempt
 
     async def _send_encrypted(self, request: Request) -> Response:
         """Hold middlewares, which may change the URL, to the rule that a live key never travels in the clear."""
@@ -255,10 +284,16 @@ class Pipeline:
         async def send(request: Request) -> Response:
             nonlocal sent
             sent = True
-            return await self._send(request)
+            # The transport holds the attempt to the deadline itself, and first reads a response that has arrived.
+            scope.reschedule(None)
+            try:
+                return await self._send(request)
+            finally:
+                scope.reschedule(end)
 
         left = request.deadline - self.config.effects.monotonic()
-        scope = asyncio.timeout(max(left, 0.0))
+        end = asyncio.get_running_loop().time() + max(left, 0.0)
+        scope = asyncio.timeout_at(end)
         try:
             async with scope:
                 return await _chain(self.config.attempt_middlewares, send)(request)
@@ -338,7 +373,7 @@ class Pipeline:
         try:
             if not response.body and response.status == 204:
                 return reader(returns, strict=self.config.strict)({})
-            return read(response.body, returns, strict=self.config.strict)
+            return read(response.body, returns, strict=self.config.strict, parsed=response.parsed)
         except UndocumentedType as error:
             problem = f"strict=True: the answer is not as documented, {error}."
         except (ValueError, RecursionError):
@@ -427,6 +462,46 @@ def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: st
         raise ValueError(f"{operation}(): a parameter has no JSON form ({error})") from None
     except TypeError as error:
         raise TypeError(f"{operation}(): a parameter has no JSON form ({error})") from None
+
+
+def _parsed(response: Response) -> tuple[Response, TransportError | None]:
+    """Parse the body of a success, or say that it was lost on the way: cut off, or broken by its compression."""
+    body = response.body
+    if not body and response.status == 204:
+        return response, None
+    try:
+        parsed = loads(body)
+    except RecursionError:  # decoding reads as deep as it is of use
+        return response, None
+    except ValueError:
+        return response, ProtocolError("The body of the response is not JSON.", failure="broken")
+    return attrs.evolve(response, parsed=(body, parsed)), None
+
+
+def _mismatch_of(request: Request, response: Response) -> Mismatch | None:
+    if not request.expected or response.parsed is None:
+        return None
+    return find_mismatch(request.expected, response.parsed[1])
+
+
+def _of_another_request(mismatch: Mismatch) -> ProtocolError:
+    return ProtocolError(
+        f"The response belongs to another request: its {mismatch.name} is {_shown(mismatch.received)}, not"
+        f" {_shown(mismatch.sent)} as in this one.",
+        failure="broken",
+    )
+
+
+def _shown(value: Json) -> str:
+    return one_line(redact(str(value)), 100)
+
+
+def _settled(error: TransportError, *, ambiguous: bool, answered: bool) -> TransportError:
+    """Give the error of the last attempt the outcome that all attempts have together."""
+    if error.outcome == "unknown" and not ambiguous:
+        error.outcome = "rejected"  # a GET, which changed nothing, whatever happened to it
+    error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)
+    return error
 
 
 def _over_all(last: Outcome, *, ambiguous: bool, answered: bool) -> Outcome:

@@ -139,10 +139,15 @@ def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> errors.Conf
     if session.closed:
         return closed_client()
     if "loop" in str(error) or "Timeout context manager" in str(error):
-        return errors.ConfigurationError(
-            "The session belongs to another event loop: make client and session in the loop that uses them."
-        )
+        return session_of_another_loop()
     return None
+
+
+def session_of_another_loop() -> errors.ConfigurationError:
+    """Return the error for an injected session that is used in a loop in which it was not made."""
+    return errors.ConfigurationError(
+        "The session belongs to another event loop: make client and session in the loop that uses them."
+    )
 
 
 def closed_client() -> errors.ConfigurationError:

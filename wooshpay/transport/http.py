@@ -19,7 +19,14 @@ from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.bodies import chunks_of, read_body
 from wooshpay.transport.connections import CheckedRequest, Connector, Exchange, check_connections, current_exchange
-from wooshpay.transport.failures import AnsweredEarlyError, closed_client, connect_limit, failure_of, shown_cause
+from wooshpay.transport.failures import (
+    AnsweredEarlyError,
+    closed_client,
+    connect_limit,
+    failure_of,
+    session_of_another_loop,
+    shown_cause,
+)
 from wooshpay.transport.fork import abandon
 from wooshpay.transport.proxies import proxy_from_environment
 from wooshpay.transport.slots import ConnectionSlots
@@ -80,7 +87,10 @@ class HttpTransport:
             TransportError: No whole answer came.
             ConfigurationError: The transport is closed, or its session belongs to another loop.
         """
-        pool = self._injected or self._pools.get(asyncio.get_running_loop()) or await self._open()
+        loop = asyncio.get_running_loop()
+        pool = self._injected or self._pools.get(loop) or await self._open()
+        if self._injected is not None and (pool.limits is None or pool.limits.loop is not loop):
+            _prepare(pool, loop)
         if self._closed:
             raise closed_client()
         slots = pool.slots
@@ -100,7 +110,8 @@ class HttpTransport:
                 "The deadline of the call came too near before the request was sent.", failure="refused"
             )
         limit = min(left, request.attempt_timeout)
-        exchange = Exchange(pool.limits or _limits_of(pool), limit, new_connection=request.new_connection)
+        assert pool.limits is not None
+        exchange = Exchange(pool.limits, limit, new_connection=request.new_connection)
         timeout = _timeout(connect_limit(limit, request.connect_timeout))
         url: Any = request.url
         headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
@@ -221,11 +232,16 @@ async def _close_with_loop(
         await session.close()
 
 
-def _limits_of(pool: _Pool) -> TimeLimits:
-    """Prepare a session that belongs to the user for its first request, in the loop that makes it."""
+def _prepare(pool: _Pool, loop: asyncio.AbstractEventLoop) -> None:
+    """Prepare a session that belongs to the user for its first request.
+
+    Raises:
+        ConfigurationError: The session belongs to another event loop.
+    """
+    if getattr(pool.session, "_loop", loop) is not loop:
+        raise session_of_another_loop()
     check_connections(pool.session)
-    pool.limits = TimeLimits(asyncio.get_running_loop())
-    return pool.limits
+    pool.limits = TimeLimits(loop)
 
 
 @lru_cache(maxsize=64)

@@ -80,7 +80,8 @@ def observed() -> Iterator[Observed]:
 
 async def test_a_call_is_one_client_span_named_by_the_template_and_never_by_an_id(observed: Observed) -> None:
     """A name with ids in it would make as many names as payments."""
-    await observed.client(answer(headers={"Request-Id": "req_1"})).refunds.retrieve("re_secretive")
+    refund = answer(200, {"id": "re_secretive", "object": "refund"}, {"Request-Id": "req_1"})
+    await observed.client(refund).refunds.retrieve("re_secretive")
     span = observed.span
     assert (span.name, span.kind) == ("GET /v1/refunds/{refund_id}", SpanKind.CLIENT)
     assert dict(span.attributes or {}) == {

@@ -167,7 +167,7 @@ def _settled(session: CheckoutSession) -> SessionOutcome | None:
 class Sessions(Resource[W]):
     """Let customers pay on a page that WooshPay hosts."""
 
-    @post("/v1/checkout/sessions")
+    @post("/v1/checkout/sessions", echoes=("client_reference_id",))
     def create(
         self,
         *,

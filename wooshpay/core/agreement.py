@@ -1,0 +1,75 @@
+"""Whether a response is about what its request asked for.
+
+A server, proxy or gateway that mixes responses up can send one at the very moment in which another request goes out.
+No check of the connection notices that. So what must agree is compared: the ID in the path with the ID of the object,
+and the values that an operation's declaration names with those of the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from wooshpay.core.json import Json, JsonObject
+
+
+@attrs.frozen
+class Mismatch:
+    """A field whose value in the response differs from the one in the request.
+
+    Attributes:
+        name: The field.
+        sent: The value in the request.
+        received: The value in the response.
+        facts: All compared values of the response, and its ID: two responses with the same facts say the same.
+    """
+
+    name: str
+    sent: Json
+    received: Json
+    facts: tuple[Json, ...]
+
+
+def find_mismatch(expected: Mapping[str, Json], received: Json) -> Mismatch | None:
+    """Return the first field that does not agree, or ``None``.
+
+    A field that the response does not have, or has in a form that cannot be compared, says nothing.
+
+    Args:
+        expected: Fields with the values that the request named.
+        received: The body of the response, parsed.
+    """
+    if received.__class__ is not dict:
+        return None
+    for name, sent in expected.items():
+        value = received.get(name)
+        if value != sent and not _agree(name, sent, value):
+            return Mismatch(name, sent, value, _facts(expected, received))
+    return None
+
+
+def _agree(name: str, sent: Json, received: Any) -> bool:
+    if received.__class__ is dict:  # an expanded object in place of its ID
+        received = received.get("id")
+    if isinstance(sent, str) and isinstance(received, str) and name.endswith("currency"):
+        return sent.casefold() == received.casefold()
+    if "amount" in name:
+        first, second = _whole_number(sent), _whole_number(received)
+        return first is None or second is None or first == second
+    return not isinstance(sent, str) or not isinstance(received, str) or sent == received
+
+
+def _whole_number(value: Json) -> int | None:
+    """Read an amount, which arrives as text from some servers."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _facts(expected: Mapping[str, Json], received: JsonObject) -> tuple[Json, ...]:
+    return (received.get("id"), *(received.get(name) for name in expected))
