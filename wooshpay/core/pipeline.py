@@ -110,8 +110,6 @@ class Pipeline:
         if config.publishable:
             self._check_publishable(call)
         options = call.options
-        if options is not None:
-            _check_options(options, call.operation)
         headers: Mapping[str, str] = self._headers
         key: str | None = None
         if call.method == "POST":
@@ -391,11 +389,6 @@ def _basic(api_key: Secret) -> str:
     from base64 import b64encode
 
     return f"Basic {b64encode(f'{api_key.reveal()}:'.encode()).decode()}"
-
-
-def _check_options(options: object, operation: str) -> None:
-    if not isinstance(options, RequestOptions):
-        raise TypeError(f"{operation}(): options must be RequestOptions(...), not {type(options).__name__}")
 
 
 def _either(chosen: Any, default: Any) -> Any:

@@ -15,6 +15,7 @@ import attrs
 
 from wooshpay.config import RequestOptions, check_seconds
 from wooshpay.core.declaration import Async, Caller, Declaration, Operation, Resource, Sync
+from wooshpay.core.names import advice
 from wooshpay.core.unset import UNSET
 from wooshpay.errors import (
     ConfigurationError,
@@ -229,6 +230,8 @@ class Waiting(Generic[P, R]):
         known = self.signature.parameters
         for name in kwargs:
             if name not in known:
+                if (hint := advice(name, self.name)) is not None:
+                    raise TypeError(f"{self.name}() has no parameter {name!r}. {hint}")
                 from difflib import get_close_matches  # only for a mistake
 
                 near = get_close_matches(name, known, n=1)
