@@ -162,7 +162,10 @@ def test_the_message_says_what_to_do(status: int, words: str) -> None:
         (409, {"error": {"type": "idempotency_error"}}, "rejected"),
         (409, {"error": {"code": "idempotency_key_in_use"}}, "unknown"),
         (429, {}, "rejected"),
-        (302, {}, "rejected"),
+        # Whoever redirects may stand behind WooshPay as well as before it: the work may have been done.
+        (301, {}, "unknown"),
+        (302, {}, "unknown"),
+        (307, {}, "unknown"),
         (408, {}, "unknown"),
         (500, {}, "unknown"),
         (501, {}, "unknown"),

@@ -15,7 +15,7 @@ import attrs
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, read, reader
-from wooshpay.core.failures import error_of, read_failing, readable_text
+from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
 from wooshpay.core.redaction import Secret, one_line
@@ -197,9 +197,9 @@ class Pipeline:
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
             note_interruption(error, request)
             raise
-        if response.status >= 300:
-            raise error_of(request, response, self._retry_after(response))
-        return response
+        if 200 <= response.status < 300:
+            return response
+        raise improper(request, response) or error_of(request, response, self._retry_after(response))
 
     async def _attempts(self, request: Request) -> Response:
         ambiguous = answered = False
@@ -214,11 +214,13 @@ class Pipeline:
                 failed.attempts = request.attempt
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
-            if response is not None and response.status < 300:
+            if response is not None and 200 <= response.status < 300:
                 log_attempt(request, response)
                 if request.attempt == 1:
                     return response
                 return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
+            if response is not None and (error := improper(request, response)) is not None:
+                response = None
 
             attempt = self._describe(request, response, error)
             ambiguous = ambiguous or attempt.ambiguous
@@ -332,11 +334,18 @@ class Pipeline:
 
         Raises:
             DecodeError: The answer is a success, but not JSON.
+            APIError: The response has a 2xx status, but holds an error instead of an object.
         """
         try:
             if not response.body and response.status == 204:
                 return reader(returns, strict=self.config.strict)({})
-            return read(response.body, returns, strict=self.config.strict)
+            result = read(response.body, returns, strict=self.config.strict)
+            # Nearly every result has an ID, so that nothing else is looked at.
+            if getattr(result, "id", None) is None and _has_no_name(result):
+                error = error_in_success(request, response)
+                if error is not None:
+                    raise error
+            return result
         except UndocumentedType as error:
             problem = f"strict=True: the answer is not as documented, {error}."
         except (ValueError, RecursionError):
@@ -383,6 +392,13 @@ def _interrupted(request: Request) -> str:
     if request.idempotency_key is None:
         return text
     return f"{text}; to be sure, call it again with idempotency key {request.idempotency_key}"
+
+
+def _has_no_name(result: Any) -> bool:
+    """Whether a result has neither an ID nor an ``object``. Every object of WooshPay has one of them."""
+    if result.__class__ is dict:
+        return result.get("id") is None and result.get("object") is None
+    return getattr(result, "object", None) is None
 
 
 def _basic(api_key: Secret) -> str:
