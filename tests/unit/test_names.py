@@ -30,7 +30,9 @@ def test_every_option_and_every_setting_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
-@pytest.mark.parametrize("operation", ["refunds.create", "refunds.create.with_response", "payment_intents.list", "request"])
+@pytest.mark.parametrize(
+    "operation", ["refunds.create", "refunds.create.with_response", "payment_intents.list", "request"]
+)
 def test_an_option_among_the_parameters_is_refused_with_the_place_where_it_works(
     client: Any, name: str, operation: str
 ) -> None:

@@ -94,7 +94,7 @@ async def test_a_success_that_holds_an_error_is_an_error_of_unknown_outcome(body
 
 
 async def test_the_facts_of_such_an_error_are_there() -> None:
-    with pytest.raises(APIError, match="HTTP 200, but with an error.*Your card was declined") as caught:
+    with pytest.raises(APIError, match=r"HTTP 200, but with an error.*Your card was declined") as caught:
         await charge(ScriptedClient(answer(200, ERRORS["an error object"])))
     assert (caught.value.type, caught.value.code) == ("card_error", "card_declined")
     assert not isinstance(caught.value, CardError)

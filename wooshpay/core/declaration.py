@@ -18,7 +18,7 @@ import attrs
 
 from wooshpay.core.listing import ListObject
 from wooshpay.core.names import advice, check_extras, check_options, check_params
-from wooshpay.core.paging import AsyncPager, Pager
+from wooshpay.core.paging import AsyncPager, Pager, with_position
 from wooshpay.core.request import ApiResponse, Call, Method, ParamsIn
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET
@@ -372,6 +372,10 @@ class ListOperation(Declaration, Generic[P, T]):
     """A list operation as declared in its section. On a client it gives that world's pager."""
 
     is_list: ClassVar[bool] = True
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
+        return with_position(super().bind(args, kwargs))
 
     if TYPE_CHECKING:
 

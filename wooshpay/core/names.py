@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from wooshpay.config import Config, RequestOptions
+from wooshpay.core.json import is_object
 
 OPTIONS: Final = frozenset(field.name for field in attrs.fields(RequestOptions))
 # An aiohttp session is a setting of the async client only, and not part of its configuration.
@@ -73,9 +74,8 @@ def check_options(options: object, operation: str) -> None:
     """
     if isinstance(options, RequestOptions):
         return
-    if isinstance(options, dict):
-        names: Iterable[Any] = options  # pyright: ignore[reportUnknownVariableType]  # whatever the user passed
-        known = [meant for meant in map(usual, filter(_is_text, names)) if meant in OPTIONS]
+    if is_object(options):
+        known = [meant for meant in (usual(str(name)) for name in options) if meant in OPTIONS]
         shown = ", ".join(f"{name}=..." for name in dict.fromkeys(known)) or "..."
         raise TypeError(f"{operation}(): options must not be a dict: pass options=RequestOptions({shown})")
     raise TypeError(f"{operation}(): options must be RequestOptions(...), not {type(options).__name__}")
@@ -114,7 +114,7 @@ def check_params(
         TypeError: A name is that of an option.
     """
     for name in params:
-        if not _is_text(name) or name in documented:
+        if not isinstance(name, str) or name in documented:
             continue
         meant = usual(name)
         if meant not in _NEVER_SENT or _is_set(options, meant):
@@ -124,10 +124,6 @@ def check_params(
             f"{operation}(): {place} must not hold {name!r}, which would be sent as a parameter and have no effect."
             f" {advice(name, operation)}{exception}"
         )
-
-
-def _is_text(name: object) -> bool:
-    return isinstance(name, str)
 
 
 def _is_set(options: RequestOptions | None, name: str) -> bool:
