@@ -8,7 +8,6 @@ import platform
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlencode
 
 import attrs
 
@@ -16,9 +15,10 @@ from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
-from wooshpay.core.json import Json, JsonObject, dumps, loads
+from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
-from wooshpay.core.redaction import Secret, one_line
+from wooshpay.core.query import encode_query
+from wooshpay.core.redaction import Secret, one_line, redact
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
 from wooshpay.core.unset import UNSET
@@ -45,32 +45,6 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close all connections of the running event loop, and refuse further requests."""
         ...
-
-
-def encode_query(query: Mapping[str, Json]) -> str:
-    """Write parameters as a query string; nested ones as ``created[gte]=...``, lists as ``ids[]=...``."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        _flatten(name, value, pairs)
-    return urlencode(pairs)
-
-
-def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  # JSON
-            _flatten(f"{name}[{key}]", inner, pairs)
-    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType]  # JSON
-            _flatten(f"{name}[]", inner, pairs)
-    elif isinstance(value, str):
-        pairs.append((name, str.__str__(value)))  # of an enum its value, as in JSON
-    elif isinstance(value, int) and not isinstance(value, bool):
-        pairs.append((name, int.__repr__(value)))
-    else:
-        # Booleans and fractions as JSON writes them; what has no JSON form is refused.
-        written = dumps(value)
-        text: str = loads(written) if written.startswith(b'"') else written.decode()
-        pairs.append((name, "" if value is None else text))
 
 
 def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
@@ -432,10 +406,10 @@ def _with_extras(
 def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: str) -> T:
     try:
         return write(params)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{operation}(): a parameter has no JSON form ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{operation}(): {redact(str(error))}") from None
     except TypeError as error:
-        raise TypeError(f"{operation}(): a parameter has no JSON form ({error})") from None
+        raise TypeError(f"{operation}(): {redact(str(error))}") from None
 
 
 def _over_all(last: Outcome, *, ambiguous: bool, answered: bool) -> Outcome:
