@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import time
 
 import pytest
@@ -143,9 +142,9 @@ def test_a_secret_shows_only_its_kind() -> None:
     assert secret.reveal() == "sk_test_abc"
 
 
-def test_a_secret_survives_pickling_copying_and_comparison() -> None:
+def test_a_secret_survives_copying_and_comparison() -> None:
     secret = Secret("sk_test_abc")
-    for twin in (pickle.loads(pickle.dumps(secret)), copy.deepcopy(secret)):
+    for twin in (copy.copy(secret), copy.deepcopy(secret), Secret("sk_test_abc")):
         assert twin == secret
         assert hash(twin) == hash(secret)
     assert secret != Secret("sk_test_abd")

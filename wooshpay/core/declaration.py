@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import attrs
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.listing import ListObject
 from wooshpay.core.names import advice, check_extras, check_options, check_params
 from wooshpay.core.paging import AsyncPager, Pager, with_position
@@ -71,7 +72,7 @@ class Caller(Protocol):
 
 
 @attrs.define(slots=False, eq=False, repr=False)
-class Resource(Generic[W]):
+class Resource(Confined, Generic[W]):
     """One section of the API on one client."""
 
     _caller: Caller
@@ -134,7 +135,7 @@ if TYPE_CHECKING:
         """Nothing is ever one. Jedi looks at every overload, and completes parameters only through a `Callable`."""
 
 
-class BoundOperation:
+class BoundOperation(Confined):
     """A declaration on one resource: what the four classes above are at run time."""
 
     def __init__(self, declaration: Declaration, caller: Caller) -> None:

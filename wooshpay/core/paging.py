@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.listing import ListObject
 from wooshpay.errors import ConfigurationError, ProtocolError
 
@@ -246,7 +247,7 @@ def _cannot_continue(call: Call, reason: str) -> ProtocolError:
     )
 
 
-class AsyncPager(Generic[T]):
+class AsyncPager(Confined, Generic[T]):
     """A list that is fetched as you go.
 
     ``await pager`` gives the first page, ``async for item in pager`` every entry of every page.
@@ -316,7 +317,7 @@ class AsyncPager(Generic[T]):
         return f"<AsyncPager of {self._call.operation}: await it for one page, iterate it for all entries>"
 
 
-class Pager(Generic[T]):
+class Pager(Confined, Generic[T]):
     """A list that is fetched as you go.
 
     ``pager.page()`` gives the first page, ``for item in pager`` every entry of every page.

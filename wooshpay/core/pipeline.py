@@ -14,6 +14,7 @@ import attrs
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
 from wooshpay.core.codec import UndocumentedType, read, reader
+from wooshpay.core.confined import Confined
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
 from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
@@ -53,7 +54,7 @@ def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
     return last
 
 
-class Pipeline:
+class Pipeline(Confined):
     """Carries out the calls of one configuration over a transport."""
 
     def __init__(self, config: Config, transport: Transport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NoReturn
 
 from wooshpay.core.json import is_array, is_object
 
@@ -81,8 +81,17 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._value)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return Secret, (self._value,)
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError(
+            "A secret cannot be pickled, because the pickle would hold it as plain text. Pass on what it is for, such"
+            " as IDs and parameters, and read the secret from the environment where it is needed."
+        )
 
 
 def _visible_kind(value: str) -> str:

@@ -19,6 +19,7 @@ import attrs
 from yarl import URL
 
 from wooshpay import errors
+from wooshpay.core.confined import Confined
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
@@ -49,7 +50,7 @@ class _Pool:
         self.session.detach()
 
 
-class HttpTransport:
+class HttpTransport(Confined):
     """Sends requests with aiohttp, over one session per running event loop.
 
     A session is closed by `close`, or when its loop shuts down its asynchronous generators, as
