@@ -414,6 +414,22 @@ async def test_a_middleware_sees_no_key_of_the_account() -> None:
     assert "c2tf" not in "".join(seen), "nor its Base64 form"
 
 
+async def test_a_time_limit_of_a_middleware_is_not_replaced_by_the_deadline() -> None:
+    """Ours is a TimeoutError of Python's too. Its message says what to change, and it knows that nothing was sent."""
+
+    async def limited(request: Request, call_next: Next) -> Response:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise TimeoutError("No turn in time.", failure="not_connected") from None
+        raise AssertionError("the deadline did not come")
+
+    client = ScriptedClient(attempt_middlewares=[limited], max_retries=0, timeout=0.02)
+    with pytest.raises(TimeoutError, match="No turn in time") as caught:
+        await refund(client)
+    assert caught.value.outcome == "not_sent"
+
+
 async def test_an_attempt_middleware_that_waits_too_long_is_cut_by_the_deadline() -> None:
     """A rate limiter inside the call must not stretch it beyond what the caller allowed."""
 

@@ -237,6 +237,8 @@ class Pipeline(Confined):
         try:
             async with scope:
                 return await _chain(self.config.attempt_middlewares, send)(request)
+        except WooshPayError:  # the transport's own TimeoutError among them, which knows more
+            raise
         except builtins.TimeoutError as error:
             if scope.expired():
                 raise TimeoutError(
