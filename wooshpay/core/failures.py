@@ -52,6 +52,7 @@ _HINTS: Final[dict[type[errors.APIError], str]] = {
     errors.PermissionError: "Use a secret key that has this permission, or enable the feature in the dashboard.",
     errors.RateLimitError: "Send fewer requests at a time, or allow more retries.",
 }
+_ABOUT_THE_KEY: Final = (errors.AuthenticationError, errors.PermissionError)
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +66,7 @@ class Failing:
         param: The parameter at fault.
         decline_code: The issuer's reason.
         body: The parsed JSON, or the text, its secrets hidden.
+        is_page: Whether it is an HTML page, which comes from something between WooshPay and the client.
     """
 
     message: str | None
@@ -73,6 +75,7 @@ class Failing:
     param: str | None = None
     decline_code: str | None = None
     body: Json = None
+    is_page: bool = False
 
     @property
     def key_in_use(self) -> bool:
@@ -94,7 +97,8 @@ def read_failing(body: bytes, known: re.Pattern[str] | None = None) -> Failing:
         parsed: Json = loads(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-        return Failing(message=_clean(_without_markup(text), known), body=without(excerpt(text, _LONGEST_BODY), known))
+        message = _clean(_without_markup(text), known)
+        return Failing(message=message, body=without(excerpt(text, _LONGEST_BODY), known), is_page=_is_page(text))
     if not is_object(parsed):
         return Failing(message=_clean(parsed, known), body=redact_json(parsed, known))
     error: Json = parsed.get("error")
@@ -127,7 +131,11 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
     if 300 <= response.status < 400:
         parts = ["WooshPay answered with a redirect, which is not followed, as it could lead the key elsewhere."]
         parts.append("Check base_url.")
-    if cls in _HINTS:
+    if response.status == 407:
+        parts.append("Check the credentials of the proxy, in proxy=... or HTTPS_PROXY.")
+    elif failing.is_page and cls in _ABOUT_THE_KEY:
+        parts.append("Check the network and the proxy: the page says nothing about the API key.")
+    elif cls in _HINTS:
         parts.append(_HINTS[cls])
     if response.gave_up is not None:
         parts.append(response.gave_up)
@@ -263,8 +271,12 @@ def readable_text(request: Request, body: bytes) -> str:
         return without(excerpt(text, _LONGEST_BODY), known)
 
 
+def _is_page(text: str) -> bool:
+    return "<" in text[:200]
+
+
 def _without_markup(text: str) -> str:
-    if "<" not in text[:200]:
+    if not _is_page(text):
         return text[: 4 * _LONGEST_MESSAGE]
     title = re.search(r"<title[^>]*>([^<]*)</title>", text[:20_000], re.IGNORECASE)
     page = f": {title.group(1).strip()}" if title and title.group(1).strip() else ""
