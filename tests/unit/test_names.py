@@ -60,8 +60,20 @@ def test_an_option_among_the_parameters_is_refused_with_the_place_where_it_works
 def test_other_spellings_of_an_option_are_understood(client: Any, written: str, meant: str) -> None:
     with pytest.raises(TypeError, match=rf"options=RequestOptions\({meant}=\.\.\.\)"):
         client.refunds.create(**{written: "order-1"})
-    with pytest.raises(TypeError, match=rf"options=RequestOptions\({meant}=\.\.\.\)"):
+
+
+@pytest.mark.parametrize("written", ["idempotencyKey", "Idempotency-Key", "IDEMPOTENCY_KEY"])
+def test_no_spelling_of_the_key_gets_into_the_body(client: Any, written: str) -> None:
+    with pytest.raises(TypeError, match=r"extra_body must not hold .*options=RequestOptions\(idempotency_key=\.\.\.\)"):
         client.refunds.create(options=RequestOptions(extra_body={written: "order-1"}))
+
+
+async def test_only_what_is_called_like_an_option_is_refused() -> None:
+    """What another SDK calls its options may well be a parameter of WooshPay."""
+    client = ScriptedClient()
+    extra = {"retries": 1, "session": "cs_1", "proxy": "x", "strict": True}
+    await client.refunds.create(payment_intent="pi_1", options=RequestOptions(extra_body=extra))
+    assert client.transport.last_json == {"payment_intent": "pi_1", **extra}
 
 
 @pytest.mark.parametrize("name", FOR_SETTINGS)

@@ -20,7 +20,7 @@ OPTIONS: Final = frozenset(field.name for field in attrs.fields(RequestOptions))
 SETTINGS: Final = frozenset(field.name for field in attrs.fields(Config)) - OPTIONS | {"session"}
 # These belong to the connections, which a client from `with_options` shares.
 ONLY_AT_CONSTRUCTION: Final = frozenset({"effects", "max_connections", "proxy", "session"})
-# What other SDKs and other spellings call them.
+# What other SDKs call them. As parameters of the API these names would be possible, so they are advice only.
 _ALSO_CALLED: Final = {
     "extra_headers": "headers",
     "idempotent_key": "idempotency_key",
@@ -33,10 +33,9 @@ _NEVER_SENT: Final = OPTIONS | {"options", "api_key"}
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def usual(name: str) -> str:
-    """Return the name of the option or setting that a name means: ``idempotencyKey`` means ``idempotency_key``."""
-    spelled = _HUMP.sub("_", name).replace("-", "_").lower()
-    return _ALSO_CALLED.get(spelled, spelled)
+def spelled(name: str) -> str:
+    """Return a name in the spelling of Python: ``idempotencyKey`` and ``Idempotency-Key`` mean the same."""
+    return _HUMP.sub("_", name).replace("-", "_").lower()
 
 
 def advice(name: str, operation: str) -> str | None:
@@ -46,7 +45,7 @@ def advice(name: str, operation: str) -> str | None:
         name: The name as the user wrote it.
         operation: The operation that has no parameter of this name.
     """
-    meant = usual(name)
+    meant = _ALSO_CALLED.get(spelled(name), spelled(name))
     if meant in OPTIONS:
         return f"It is an option of the call: pass options=RequestOptions({meant}=...)."
     if meant == "options":
@@ -75,7 +74,7 @@ def check_options(options: object, operation: str) -> None:
     if isinstance(options, RequestOptions):
         return
     if is_object(options):
-        known = [meant for meant in (usual(str(name)) for name in options) if meant in OPTIONS]
+        known = [meant for meant in (spelled(str(name)) for name in options) if meant in OPTIONS]
         shown = ", ".join(f"{name}=..." for name in dict.fromkeys(known)) or "..."
         raise TypeError(f"{operation}(): options must not be a dict: pass options=RequestOptions({shown})")
     raise TypeError(f"{operation}(): options must be RequestOptions(...), not {type(options).__name__}")
@@ -116,7 +115,7 @@ def check_params(
     for name in params:
         if not isinstance(name, str) or name in documented:
             continue
-        meant = usual(name)
+        meant = spelled(name)
         if meant not in _NEVER_SENT or _is_set(options, meant):
             continue
         exception = " If WooshPay has a parameter of this name, set that option as well." if meant in OPTIONS else ""
