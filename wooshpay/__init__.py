@@ -100,7 +100,10 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
 _HOME_OF: Final[dict[str, str]] = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES: Final = ("bulk", "money", "types", "webhooks")
 
-__all__ = ["__version__", "bulk", "money", "types", "webhooks", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
+# ``from wooshpay import *`` must not hide what Python itself calls so. Both errors also are errors of these classes.
+_SAME_NAME_IN_PYTHON: Final = {"PermissionError", "TimeoutError"}
+
+__all__ = ["__version__", *_MODULES, *sorted(_HOME_OF.keys() - _SAME_NAME_IN_PYTHON)]  # pyright: ignore[reportUnsupportedDunderAll]  # the names stand in one table
 
 
 def __getattr__(name: str) -> Any:
@@ -114,4 +117,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SAME_NAME_IN_PYTHON})

@@ -139,9 +139,10 @@ class Client(Sections[W]):
         attempt_middlewares: Sequence[Middleware] | Unset = UNSET,
         strict: bool | Unset = UNSET,
     ) -> Self:
-        """Make a client with other settings that shares this one's connections.
+        """Return a client with other settings that uses this client's connections.
 
-        Closing either closes both. The parameters are those of the constructor; what is left out stays.
+        The connections stay with this client: closing the returned one, or leaving its ``with`` block, closes
+        nothing, and closing this one ends both. The parameters are those of the constructor; what is left out stays.
 
         Raises:
             ConfigurationError: The settings cannot work.
@@ -280,7 +281,10 @@ class AsyncWooshPay(Client[Async]):
         return AsyncCaller(pipeline)
 
     async def close(self) -> None:
-        """Close the connections of the running event loop. The client cannot be used afterwards."""
+        """Close the connections of the running event loop. The client cannot be used afterwards.
+
+        A client from `with_options` has no connections of its own: closing it changes nothing.
+        """
         await self._caller.close()
 
     async def __aenter__(self) -> Self:
@@ -307,6 +311,7 @@ class WooshPay(Client[Sync]):
         """Close the connections and end the thread. The client cannot be used afterwards.
 
         Calls that other threads have under way end with a `TransportError`. May be called again, from any thread.
+        A client from `with_options` has no connections of its own: closing it changes nothing.
         """
         self._caller.close()
 

@@ -11,11 +11,39 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from wooshpay.core.json import Json
     from wooshpay.core.retry import Failure
+
+# ``import *`` must not hide Python's own TimeoutError and PermissionError, which are missing here.
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "CardError",
+    "ClaimLost",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectError",
+    "DecodeError",
+    "IdempotencyError",
+    "InboxError",
+    "InvalidRequestError",
+    "JournalError",
+    "NotFoundError",
+    "Outcome",
+    "PayloadError",
+    "ProtocolError",
+    "RateLimitError",
+    "ServerError",
+    "SignatureError",
+    "TimestampError",
+    "TransportError",
+    "WebhookError",
+    "WooshPayError",
+]
 
 Outcome: TypeAlias = Literal["not_sent", "rejected", "unknown"]
 
@@ -122,8 +150,11 @@ class ConnectError(TransportError):
     """No connection could be made: DNS, a refused or reset connection, a bad certificate, a proxy."""
 
 
-class TimeoutError(TransportError):
-    """A time limit ended the call: connecting, one attempt, or the deadline over all of them."""
+class TimeoutError(TransportError, builtins.TimeoutError):
+    """A time limit ended the call: connecting, one attempt, or the deadline over all of them.
+
+    It is also Python's own `TimeoutError`, which ``except TimeoutError`` and ``except asyncio.TimeoutError`` catch.
+    """
 
 
 class ProtocolError(TransportError):
@@ -181,8 +212,8 @@ class AuthenticationError(APIError):
     """401: the API key is not valid."""
 
 
-class PermissionError(APIError):
-    """403: the API key may not do this."""
+class PermissionError(APIError, builtins.PermissionError):
+    """403: the API key may not do this. It is also Python's own `PermissionError`."""
 
 
 class NotFoundError(APIError):

@@ -54,7 +54,7 @@ def reply(status: int = 200, body: object = None, headers: dict[str, str] | None
     data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
 
     async def step(connection: Connection) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(data)}"]
+        lines = [f"HTTP/1.1 {status:03} Whatever", f"Content-Length: {len(data)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         connection.send("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
 

@@ -47,6 +47,29 @@ def test_no_thread_starts_before_the_first_request_and_copies_share_it() -> None
         assert loop_threads() == []
 
 
+@pytest.mark.parametrize("way", ["with block", "close"])
+def test_closing_a_copy_with_other_options_leaves_the_client_open(way: str) -> None:
+    """``with client.with_options(...) as quick`` stopped the thread of the client that the whole program uses."""
+    with ThreadedPeer(reply(200, REFUND)) as peer, WooshPay(KEY, base_url=peer.url) as client:
+        client.refunds.retrieve("re_1")
+        quick = client.with_options(timeout=5.0)
+        if way == "with block":
+            with quick:
+                quick.refunds.retrieve("re_1")
+                with quick.with_options(timeout=4.0) as quicker:
+                    quicker.refunds.retrieve("re_1")
+        else:
+            quick.close()
+            quick.with_options(timeout=4.0).close()
+        client.refunds.retrieve("re_1")
+        quick.refunds.retrieve("re_1")
+        assert (len(loop_threads()), peer.connections) == (1, 1)
+        client.close()
+        with pytest.raises(wooshpay.ConfigurationError, match="closed"):
+            quick.refunds.retrieve("re_1")
+        assert loop_threads() == []
+
+
 def test_the_calls_behave_like_the_awaited_ones() -> None:
     with ThreadedPeer(close(), reply(200, REFUND)) as peer:
         with WooshPay(KEY, base_url=peer.url, retry_policy=NO_WAIT) as client:

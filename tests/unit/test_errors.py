@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 import pickle
@@ -119,4 +120,28 @@ def test_the_text_offers_the_key_only_where_calling_again_is_open() -> None:
 
 def test_repr_names_the_class_because_two_builtins_have_the_same_names() -> None:
     assert repr(errors.TimeoutError("Too late.")) == "<TimeoutError 'Too late.'>"
-    assert not issubclass(errors.TimeoutError, TimeoutError)
+
+
+@pytest.mark.parametrize(
+    ("cls", "builtin"), [(errors.TimeoutError, TimeoutError), (errors.PermissionError, PermissionError)]
+)
+def test_an_error_with_the_name_of_a_builtin_is_one_of_these_too(
+    cls: type[errors.WooshPayError], builtin: type[OSError]
+) -> None:
+    """``except TimeoutError`` without an import is what everybody writes; it caught nothing."""
+    with pytest.raises(builtin) as caught:
+        raise filled(cls)
+    error = caught.value
+    assert isinstance(error, cls)
+    assert cls.__mro__.index(errors.WooshPayError) < cls.__mro__.index(builtin)
+    assert str(error) == str(filled(errors.ServerError)), "the words are ours, not those of an OSError"
+    assert (error.errno, error.strerror, error.filename, error.args) == (None, None, None, ("Something went wrong.",))
+    assert copy.copy(error).errno is None
+    assert pickle.loads(pickle.dumps(error)).args == error.args
+    more = filled(cls)
+    more.args = ("changed",)
+    assert more.args == ("changed",)
+
+
+def test_a_timeout_is_caught_as_one_of_asyncio_too() -> None:
+    assert issubclass(errors.TimeoutError, asyncio.TimeoutError)

@@ -153,6 +153,33 @@ def test_the_message_says_what_to_do(status: int, words: str) -> None:
     assert words in failed(status, {"error": {"message": "No."}}).message
 
 
+@pytest.mark.parametrize("status", [401, 403, 407])
+@pytest.mark.parametrize(
+    "page", [b"<html><title>Sign in to Hotel WiFi</title></html>", b"<!DOCTYPE html><h1>x</h1>", b"\r\n <HTML>"]
+)
+def test_a_page_of_a_proxy_says_nothing_about_the_key(status: int, page: bytes) -> None:
+    """Somebody in a hotel would change a key that works."""
+    message = failed(status, page).message
+    assert "HTML page" in message
+    assert "proxy" in message
+    for words in ("API key is right", "secret key", "permission", "dashboard"):
+        assert words not in message
+
+
+def test_a_proxy_that_asks_for_credentials_is_named() -> None:
+    for body in (b"", b"Proxy Authentication Required", b"<html>"):
+        assert "Check the credentials of the proxy" in failed(407, body).message
+
+
+@pytest.mark.parametrize(
+    ("message", "secret"),
+    [("No such client_secret=abcDEF", "abcDEF"), ("Expired access_token: ya29.x-y", "ya29")],
+)
+def test_a_secret_that_the_message_names_is_masked_everywhere(message: str, secret: str) -> None:
+    error = failed(400, {"error": {"message": message, "access_token": secret}})
+    assert secret not in f"{error} {error!r} {error.body} {error.message}"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
@@ -162,7 +189,10 @@ def test_the_message_says_what_to_do(status: int, words: str) -> None:
         (409, {"error": {"type": "idempotency_error"}}, "rejected"),
         (409, {"error": {"code": "idempotency_key_in_use"}}, "unknown"),
         (429, {}, "rejected"),
-        (302, {}, "rejected"),
+        # Whoever redirects may stand behind WooshPay as well as before it: the work may have been done.
+        (301, {}, "unknown"),
+        (302, {}, "unknown"),
+        (307, {}, "unknown"),
         (408, {}, "unknown"),
         (500, {}, "unknown"),
         (501, {}, "unknown"),

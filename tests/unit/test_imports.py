@@ -8,7 +8,12 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 import wooshpay
+
+# Left out of ``import *``, as they would hide what Python itself calls so.
+SAME_NAME_IN_PYTHON = {"PermissionError", "TimeoutError"}
 
 
 def run(program: str) -> str:
@@ -59,14 +64,14 @@ def test_every_public_name_resolves_to_what_type_checkers_see() -> None:
             for line in block.body:
                 assert isinstance(line, ast.ImportFrom)
                 checked |= {name.asname or name.name: f"{line.module}.{name.name}" for name in line.names}
-    assert set(checked) | {"__version__"} == set(wooshpay.__all__)
+    assert set(checked) | {"__version__"} == {*wooshpay.__all__, *SAME_NAME_IN_PYTHON}
     assert len(wooshpay.__all__) == len(set(wooshpay.__all__))
     for name, home in checked.items():
         module, _, attribute = home.rpartition(".")
         __import__(module)
         found = getattr(wooshpay, name)
         assert found is getattr(sys.modules[module], attribute), name
-    assert set(wooshpay.__all__) <= set(dir(wooshpay))
+    assert {*wooshpay.__all__, *SAME_NAME_IN_PYTHON} <= set(dir(wooshpay))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -76,6 +81,17 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_star_import_works() -> None:
     assert run("from wooshpay import *\nprint(AsyncWooshPay.__name__, [UNSET])") == "AsyncWooshPay [UNSET]\n"
+
+
+@pytest.mark.parametrize("module", ["wooshpay", "wooshpay.errors", "wooshpay.types", "wooshpay.webhooks"])
+def test_a_star_import_hides_nothing_of_python(module: str) -> None:
+    """``except TimeoutError`` around a socket or a file would catch nothing any more, far from the import."""
+    program = (
+        "import builtins\n"
+        f"from {module} import *\n"
+        "print([name for name in dir(builtins) if name[0] != '_' and globals().get(name) is not None])"
+    )
+    assert run(program) == "[]\n"
 
 
 def test_constructing_clients_starts_no_thread_and_leaves_nothing_to_clean_up() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wooshpay import AsyncPager, ConfigurationError, ListObject, Pager, ProtocolError
+from wooshpay import AsyncPager, ConfigurationError, ListObject, NotFoundError, Pager, ProtocolError
+from wooshpay.core import paging
 from wooshpay.core.codec import reader
 from wooshpay.core.objects import Object, model
 from wooshpay.core.paging import Trail, next_call
@@ -67,7 +68,6 @@ def ids_of(count: int) -> list[str]:
         ({"starting_after": "0"}, page("a", has_more=True), {"starting_after": "a"}),
         ({"ending_before": "z"}, page("x", "y", has_more=True), {"ending_before": "x"}),
         ({"ending_before": "z"}, page("x", "y", has_more=False), None),
-        ({"ending_before": "z", "starting_after": "a"}, page("x", has_more=True), None),
         ({"query": "q"}, page("a", object="search_result", next_page="tok"), {"query": "q", "page": "tok"}),
         ({"page": "tok"}, page("a", object="search_result", next_page="tok2"), {"page": "tok2"}),
         ({"query": "q"}, page("a", object="search_result", next_page=2), {"query": "q", "page": 2}),
@@ -77,8 +77,6 @@ def ids_of(count: int) -> list[str]:
     ],
 )
 def test_the_next_call_follows_from_the_page(query: Any, shown: Page, expected: Any) -> None:
-    if "starting_after" in query and "ending_before" in query:
-        expected = {**query, "starting_after": "x"}
     following = next_call(listing(**query), shown)
     assert (None if following is None else following.query) == expected
 
@@ -116,19 +114,48 @@ def test_a_list_that_cannot_be_continued_says_so_instead_of_ending_early(call: C
     assert caught.value.operation == "things.list"
 
 
-def test_a_page_that_repeats_an_entry_is_no_progress() -> None:
-    for after in (page("b", "c"), page("a"), page("x", "a")):
-        with pytest.raises(ProtocolError, match="cursor was ignored"):
-            follow(page("a", "b"), after)
-    follow(page("a", "b"), page("c", "d"))
-    follow(page("a", None), page(None, "c"))
-    follow(page("a"), page())
+@pytest.mark.parametrize(
+    "after",
+    [
+        page("a", "b", has_more=True),
+        page("b", "a", has_more=True),
+        page("b", has_more=True),
+        # A list that promised more and then repeats a whole page has not ended, whatever it says.
+        page("a", "b", has_more=False),
+    ],
+    ids=["the same", "in another order", "a part of it", "the same as the last page"],
+)
+def test_a_page_that_brings_nothing_new_is_no_progress(after: Page) -> None:
+    with pytest.raises(ProtocolError, match="cursor was ignored"):
+        follow(page("a", "b", has_more=True), after)
 
 
-def follow(*pages: Page) -> None:
+def test_a_page_that_overlaps_gives_what_is_new_in_it() -> None:
+    """It was an error, and half of a report was missing because a payment came in meanwhile."""
+    assert follow(page("a", "b"), page("b", "c")) == [["a", "b"], ["c"]]
+    assert follow(page("a", "b"), page("a", "b", "c")) == [["a", "b"], ["c"]]
+    assert follow(page("a", "b"), page("x", "a")) == [["a", "b"], ["x"]]
+    assert follow(page("a", "b"), page("c", "d")) == [["a", "b"], ["c", "d"]]
+    assert follow(page("a", None), page(None, "c")) == [["a", None], [None, "c"]]
+    assert follow(page("a"), page()) == [["a"], []]
+
+
+def test_a_last_page_may_hold_nothing_but_the_entry_that_the_cursor_names() -> None:
+    """With an inclusive cursor, the end of the list would be an error."""
+    assert follow(page("a", "b", has_more=True), page("b", has_more=False)) == [["a", "b"], []]
+
+
+def test_both_cursors_are_an_error_as_soon_as_they_would_be_sent_again() -> None:
+    """Sent together with the next page's cursor, one of them would decide the direction at random."""
+    call = listing(starting_after="a", ending_before="z")
+    with pytest.raises(ConfigurationError, match="Pass only one of them"):
+        next_call(call, page("x", has_more=True))
+    assert next_call(call, page("x", has_more=False)) is None
+
+
+def follow(*pages: Page) -> list[list[str | None]]:
     trail = Trail()
-    for shown in pages:
-        trail.follow(listing(), shown)
+    return [[thing.id for thing in trail.follow(listing(), shown)] for shown in pages]
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 7, 10])
@@ -151,9 +178,10 @@ def test_a_long_list_is_no_circle() -> None:
 class Server:
     """Serves a list page by page, as WooshPay does, and counts the fetches."""
 
-    def __init__(self, items: list[str], *, ignores_cursor: bool = False) -> None:
+    def __init__(self, items: list[str], *, ignores_cursor: bool = False, inclusive: bool = False) -> None:
         self.items = items
         self.ignores_cursor = ignores_cursor
+        self.inclusive = inclusive
         self.calls: list[Call] = []
 
     def fetch(self, call: Call) -> Page:
@@ -161,10 +189,10 @@ class Server:
         limit = call.query.get("limit", 10)
         items = self.items
         if "ending_before" in call.query:
-            rest = items[: items.index(call.query["ending_before"])]
+            rest = items[: items.index(call.query["ending_before"]) + self.inclusive]
             return page(*rest[-limit:], has_more=len(rest) > limit)
         if "starting_after" in call.query and not self.ignores_cursor:
-            items = items[items.index(call.query["starting_after"]) + 1 :]
+            items = items[items.index(call.query["starting_after"]) + (not self.inclusive) :]
         return page(*items[:limit], has_more=len(items) > limit)
 
     async def fetch_async(self, call: Call) -> Page:
@@ -242,10 +270,13 @@ async def test_a_limit_counts_over_all_pages_and_fetches_no_page_too_many(sync: 
 async def test_nothing_is_fetched_before_it_is_asked_for(sync: bool) -> None:
     walk = Walk(Server(ids_of(25)), sync=sync)
     assert walk.server.calls == []
-    await walk.take(walk.pager.items(), 10)
+    await walk.take(walk.pager.items(), 9)
     assert len(walk.server.calls) == 1
     walk.server.calls.clear()
-    await walk.take(walk.pager.items(), 11)
+    await walk.take(walk.pager.items(), 10)
+    assert len(walk.server.calls) == 2, "the entry that the cursor names is handed out last"
+    walk.server.calls.clear()
+    await walk.take(walk.pager.items(), 19)
     assert len(walk.server.calls) == 2
     walk.server.calls.clear()
     await walk.take(walk.pager.pages(), 2)
@@ -352,6 +383,109 @@ def test_a_pager_says_how_to_use_it() -> None:
     server = Server([])
     assert "things.list" in repr(Pager(server.fetch, listing()))
     assert "await" in repr(AsyncPager(server.fetch_async, listing()))
+
+
+# ---- lists that change on the way -----------------------------------------------------------------------------
+
+
+@worlds
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 11, 19, 20, 25])
+async def test_an_inclusive_cursor_gives_each_entry_once(sync: bool, backwards: bool, count: int) -> None:
+    """Some servers answer from the entry that the cursor names on, instead of after it."""
+    query: dict[str, Any] = {"ending_before": ids_of(count)[-1]} if backwards else {}
+    walk = Walk(Server(ids_of(count), inclusive=True), sync=sync, **query)
+    assert await walk.items() == (ids_of(count)[::-1] if backwards else ids_of(count))
+    pages = [[thing.id for thing in shown] for shown in await walk.take(walk.pager.pages())]
+    entries = [id_ for shown in pages for id_ in shown]
+    assert sorted(map(str, entries)) == ids_of(count), "whole pages repeat no entry either"
+    assert all(pages), "and none of them is empty"
+
+
+class Arrivals(Server):
+    """Serves a search by number of page, newest first, while further entries arrive before each page."""
+
+    def __init__(self, count: int, *, arriving: int) -> None:
+        super().__init__(ids_of(count))
+        self.arriving = arriving
+
+    def fetch(self, call: Call) -> Page:
+        number = int(call.query.get("page", 0))
+        if self.calls:
+            self.items = [f"new_{number}_{n}" for n in range(self.arriving)] + self.items
+        self.calls.append(call)
+        start = number * 10
+        more = start + 10 < len(self.items)
+        return page(*self.items[start : start + 10], object="search_result", next_page=number + 1 if more else None)
+
+
+@worlds
+@pytest.mark.parametrize("arriving", [1, 3, 9])
+async def test_entries_that_arrive_meanwhile_neither_end_a_search_nor_repeat_others(sync: bool, arriving: int) -> None:
+    walk = Walk(Arrivals(35, arriving=arriving), sync=sync)
+    assert await walk.items() == ids_of(35)
+
+
+@worlds
+async def test_a_search_that_is_pushed_on_by_a_whole_page_says_so(sync: bool) -> None:
+    """Going on could mean to go on for ever."""
+    walk = Walk(Arrivals(35, arriving=10), sync=sync)
+    with pytest.raises(ProtocolError, match="the same entries came again"):
+        await walk.items()
+
+
+async def test_the_memory_of_a_walk_does_not_grow_with_the_list() -> None:
+    """What is remembered are the IDs of the page before and of one page from earlier."""
+    trail = Trail()
+    for number in range(300):
+        trail.follow(listing(), page(*(f"t_{number}_{n}" for n in range(10))))
+    assert (len(vars(trail)["_last"]), len(vars(trail)["_kept"])) == (10, 10)
+    walk: paging.Walk[Thing] = paging.Walk(listing(), None)
+    for number in range(300):
+        walk.add(listing(), page(*(f"t_{number}_{n}" for n in range(10))))
+        assert len([*walk.all_but_last()]) == (9 if number == 0 else 10)
+        assert len(vars(walk)["_entries"]) == 1
+
+
+class Shelf(Server):
+    """Serves a list that entries can be deleted from. As at WooshPay, a cursor must not name a deleted entry."""
+
+    def fetch(self, call: Call) -> Page:
+        for name in ("starting_after", "ending_before"):
+            if name in call.query and call.query[name] not in self.items:
+                raise NotFoundError(f"No such entry: {call.query[name]}", status=404)
+        return super().fetch(call)
+
+
+@worlds
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 20, 25])
+async def test_entries_can_be_deleted_while_going_through_them(sync: bool, backwards: bool, count: int) -> None:
+    """The walk ended with a 404 at the edge of the first page, with most entries left."""
+    names = ids_of(count + 1) if backwards else ids_of(count)
+    shelf = Shelf(list(names))
+    query: dict[str, Any] = {"ending_before": names[-1]} if backwards else {}
+    walk = Walk(shelf, sync=sync, **query)
+    deleted: list[str | None] = []
+    source = walk.pager.items()
+    while thing := await walk.take(source, 1):
+        deleted += [found.id for found in thing]
+        shelf.items.remove(str(thing[0].id))
+    assert deleted == (ids_of(count)[::-1] if backwards else ids_of(count))
+    assert shelf.items == (names[-1:] if backwards else [])
+    assert len(shelf.calls) == max(1, -(-count // 10)), "no request more than without deleting"
+
+
+@worlds
+async def test_an_error_of_the_next_page_waits_until_the_entries_at_hand_are_handed_out(sync: bool) -> None:
+    server = Server(ids_of(15))
+    walk = Walk(server, sync=sync)
+    source = walk.pager.items()
+    assert len(await walk.take(source, 9)) == 9
+    server.items = []  # the next page's cursor is not found any more
+    assert [thing.id for thing in await walk.take(source, 1)] == ["t_009"]
+    with pytest.raises(ValueError, match="not in list"):
+        await walk.take(source, 1)
 
 
 @given(st.integers(0, 40), st.integers(1, 12), st.none() | st.integers(0, 45))

@@ -28,6 +28,28 @@ async def test_connections_are_kept_and_used_again() -> None:
     assert peer.connections == 1
 
 
+@pytest.mark.parametrize("way", ["with block", "close"])
+async def test_closing_a_copy_with_other_options_leaves_the_connections_of_its_client_open(way: str) -> None:
+    """``async with client.with_options(...) as quick`` closed the client that the whole application uses."""
+    async with Peer(reply(200, REFUND)) as peer, AsyncWooshPay(KEY, base_url=peer.url) as client:
+        await client.refunds.retrieve("re_1")
+        quick = client.with_options(timeout=5.0)
+        if way == "with block":
+            async with quick:
+                await quick.refunds.retrieve("re_1")
+                async with quick.with_options(timeout=4.0) as quicker:
+                    await quicker.refunds.retrieve("re_1")
+        else:
+            await quick.close()
+            await quick.with_options(timeout=4.0).close()
+        await client.refunds.retrieve("re_1")
+        await quick.refunds.retrieve("re_1")
+        await client.close()
+        with pytest.raises(wooshpay.ConfigurationError, match="closed"):
+            await quick.refunds.retrieve("re_1")
+    assert peer.connections == 1
+
+
 async def test_no_more_connections_than_allowed_are_open_at_a_time() -> None:
     """Back-pressure: more calls wait for a connection instead of opening another."""
     opened = asyncio.Event()

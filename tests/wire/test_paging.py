@@ -11,7 +11,7 @@ import pytest
 from support.peer import Received
 from support.wire import Both, body_of, path_of, query_of
 
-from wooshpay import ConfigurationError, DecodeError, ProtocolError
+from wooshpay import ConfigurationError, DecodeError, ProtocolError, RequestOptions
 from wooshpay.api import declarations
 from wooshpay.core.catalog import load
 
@@ -211,7 +211,8 @@ def test_nothing_is_fetched_before_it_is_needed(world: str, name: str, both: Bot
     walk = Walk(both, world, name, Shop(25))
     source = walk.pager.items()
     assert both.requests == []
-    for entries, requests in ((1, 1), (9, 1), (1, 2), (9, 2), (1, 3)):
+    # The last entry of a page is handed out once the next page is there: it is the one that the cursor names.
+    for entries, requests in ((1, 1), (8, 1), (1, 2), (9, 2), (1, 3), (5, 3)):
         assert len([both.wait(world, anext(source) if world == "async" else next(source)) for _ in range(entries)])
         assert len(both.requests) == requests
     if world == "async":
@@ -353,3 +354,71 @@ def test_a_search_that_promises_more_without_a_token_says_so(world: str, both: B
 def test_nothing_found_is_an_empty_page(world: str, both: Both) -> None:
     walk = search(both, world, Index(0))
     assert (walk.items(), len(walk.page())) == ([], 0)
+
+
+# ---- where a list begins --------------------------------------------------------------------------------------
+
+NOT_GIVEN: list[dict[str, Any]] = [
+    {"ending_before": None},
+    {"ending_before": ""},
+    {"starting_after": None},
+    {"starting_after": ""},
+    {"starting_after": None, "ending_before": None},
+    {"starting_after": "", "ending_before": None},
+    {"limit": None},
+]
+
+
+@worlds
+@pytest.mark.parametrize("name", ["webhook_endpoints.list", "payment_intents.list"])
+@pytest.mark.parametrize("blank", NOT_GIVEN, ids=repr)
+def test_a_cursor_that_is_none_or_empty_counts_as_not_given(
+    world: str, name: str, blank: dict[str, Any], both: Both
+) -> None:
+    """``ending_before=None`` gave the first page only, backwards: a script that resumes has None at its first run."""
+    walk = Walk(both, world, name, Shop(25), **blank)
+    assert walk.items() == ids_of(25)
+    assert walk.queries == [{}, {"starting_after": "x_009"}, {"starting_after": "x_019"}]
+    assert [body_of(request) for request in both.requests] == [None] * 3
+
+
+@worlds
+@pytest.mark.parametrize("blank", [None, ""], ids=repr)
+def test_one_cursor_goes_on_alone_when_the_other_is_none(world: str, blank: str | None, both: Both) -> None:
+    """Both were sent with the second page, and which one counts is up to the server."""
+    walk = Walk(both, world, "payment_intents.list", Shop(25), ending_before="x_015", starting_after=blank)
+    assert walk.items() == ids_of(15)[::-1]
+    assert walk.queries == [{"ending_before": "x_015"}, {"ending_before": "x_005"}]
+    walk = Walk(both, world, "payment_intents.list", Shop(25), starting_after="x_009", ending_before=blank)
+    assert walk.items() == ids_of(25)[10:]
+    assert walk.queries == [{"starting_after": "x_009"}, {"starting_after": "x_019"}]
+
+
+@worlds
+@pytest.mark.parametrize("blank", [None, ""], ids=repr)
+def test_a_search_token_that_is_none_or_empty_counts_as_not_given(world: str, blank: str | None, both: Both) -> None:
+    assert search(both, world, Index(7), limit=3, page=blank).items() == ids_of(7)
+
+
+@worlds
+def test_both_cursors_never_travel_together_beyond_the_first_page(world: str, both: Both) -> None:
+    """Whether they may be combined is up to WooshPay; how to go on from there is not known."""
+    walk = Walk(both, world, "payment_intents.list", Shop(25), starting_after="x_001", ending_before="x_020")
+    with pytest.raises(ConfigurationError, match="starting_after and ending_before"):
+        walk.items()
+    assert len(both.requests) == 1
+
+
+@worlds
+@pytest.mark.parametrize("place", ["extra_query", "extra_body"])
+@pytest.mark.parametrize("name", ["customers.list_payment_methods", "payment_intents.list"])
+def test_a_cursor_among_the_extra_parameters_is_where_the_list_begins(
+    world: str, name: str, place: str, both: Both
+) -> None:
+    """It was sent again with every page, so that the second page was the first one again."""
+    extras: dict[str, Any] = {place: {"starting_after": "x_004", "memo": "1"}}
+    walk = Walk(both, world, name, Shop(25), options=RequestOptions(**extras))
+    assert walk.items() == ids_of(25)[5:]
+    assert [query["starting_after"] for query in walk.queries] == ["x_004", "x_014"]
+    sent = walk.queries if place == "extra_query" else [body_of(request) for request in both.requests]
+    assert {found["memo"] for found in sent} == {"1"}, "other parameters stay on every page"

@@ -13,6 +13,9 @@ from typing import Any
 import attrs
 
 from wooshpay.core.json import Json, JsonObject
+from wooshpay.core.redaction import one_line, redact
+from wooshpay.core.request import Request, Response
+from wooshpay.errors import ProtocolError
 
 
 @attrs.frozen
@@ -30,6 +33,42 @@ class Mismatch:
     sent: Json
     received: Json
     facts: tuple[Json, ...]
+
+
+def lost_on_the_way(response: Response) -> ProtocolError | None:
+    """Return the error for a success whose body is not JSON: it was cut off, or broken by its compression."""
+    if not response.body and response.status == 204:
+        return None
+    try:
+        response.parsed  # noqa: B018  # it is kept for those who ask later
+    except RecursionError:
+        return None  # decoding reads as deep as it is of use
+    except ValueError:
+        return ProtocolError("The body of the response is not JSON.", failure="broken")
+    return None
+
+
+def mismatch_of(request: Request, response: Response) -> Mismatch | None:
+    """Return where a success differs from its request, or ``None``."""
+    if not request.expected or not response.body:
+        return None
+    try:
+        return find_mismatch(request.expected, response.parsed)
+    except RecursionError:
+        return None
+
+
+def of_another_request(mismatch: Mismatch) -> ProtocolError:
+    """Return the error for a response that is about something else."""
+    return ProtocolError(
+        f"The response belongs to another request: its {mismatch.name} is {_shown(mismatch.received)}, not"
+        f" {_shown(mismatch.sent)} as in this one.",
+        failure="broken",
+    )
+
+
+def _shown(value: Json) -> str:
+    return one_line(redact(str(value)), 100)
 
 
 def find_mismatch(expected: Mapping[str, Json], received: Json) -> Mismatch | None:

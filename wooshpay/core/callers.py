@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
 from wooshpay.core.pipeline import Pipeline, identify, note_interruption
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncCaller:
-    """Carries calls out in the running event loop."""
+class AsyncCaller(Confined):
+    """Carries calls out in the running event loop.
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    Args:
+        pipeline: What makes and sends the requests.
+        owner: Whether closing the caller closes the connections.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, owner: bool = True) -> None:
         self.pipeline = pipeline
+        self._owner = owner
 
     async def call(self, call: Call, returns: Any) -> Any:
         """Give the result."""
@@ -58,20 +65,28 @@ class AsyncCaller:
         return await carry_out(wait, lambda call: self.call(call, wait.returns), self.pipeline.config)
 
     def with_pipeline(self, pipeline: Pipeline) -> AsyncCaller:
-        """Give a caller that uses another pipeline."""
-        return AsyncCaller(pipeline)
+        """Return a caller that uses another pipeline over the same connections, which it does not own."""
+        return AsyncCaller(pipeline, owner=False)
 
     async def close(self) -> None:
-        """Close the connections of the running loop."""
-        await self.pipeline.transport.close()
+        """Close the connections of the running loop, if they are this caller's own."""
+        if self._owner:
+            await self.pipeline.transport.close()
 
 
-class SyncCaller:
-    """Carries calls out on a private loop, while the calling thread waits."""
+class SyncCaller(Confined):
+    """Carries calls out on a private loop, while the calling thread waits.
 
-    def __init__(self, pipeline: Pipeline, loop: PrivateLoop) -> None:
+    Args:
+        pipeline: What makes and sends the requests.
+        loop: The loop that the calls run on.
+        owner: Whether closing the caller stops the loop.
+    """
+
+    def __init__(self, pipeline: Pipeline, loop: PrivateLoop, *, owner: bool = True) -> None:
         self.pipeline = pipeline
         self.loop = loop
+        self._owner = owner
 
     def call(self, call: Call, returns: Any) -> Any:
         """Give the result."""
@@ -99,12 +114,13 @@ class SyncCaller:
         return self.loop.run(lambda _: work(), None)
 
     def with_pipeline(self, pipeline: Pipeline) -> SyncCaller:
-        """Give a caller that uses another pipeline on the same loop."""
-        return SyncCaller(pipeline, self.loop)
+        """Return a caller that uses another pipeline on the same loop, which it does not own."""
+        return SyncCaller(pipeline, self.loop, owner=False)
 
     def close(self) -> None:
-        """Stop the loop, which closes the connections."""
-        self.loop.close()
+        """Stop the loop, which closes the connections, if it is this caller's own."""
+        if self._owner:
+            self.loop.close()
 
     def _run(self, call: Call, returns: Any, read: Callable[[Request, Response, Any], T]) -> T:
         request: Request | None = None

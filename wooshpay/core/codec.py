@@ -20,7 +20,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 import attrs
 import cattrs
@@ -482,21 +482,30 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
     return lambda data: read(_in_envelope(data))
 
 
-def read(body: bytes, hint: Any, *, strict: bool = False, parsed: tuple[bytes, Json] | None = None) -> Any:
+class Parsed(Protocol):
+    """What keeps the JSON of a body."""
+
+    @property
+    def parsed(self) -> Json:
+        """The body as JSON."""
+        ...
+
+
+def read(body: bytes, hint: Any, *, strict: bool = False, parsed: Parsed | None = None) -> Any:
     """Make what an operation returns out of the body of an answer.
 
     Args:
         body: The bytes received.
         hint: What the operation returns.
         strict: Raise `UndocumentedType` where a value is not of the documented type.
-        parsed: Bytes that were parsed before, and their JSON. It is used if they are this body.
+        parsed: The response that the body came in, which may have parsed it before.
 
     Raises:
         ValueError: The body is not JSON.
     """
     make = reader(hint, strict=strict)
     try:
-        return make(parsed[1] if parsed is not None and parsed[0] is body else loads(body))
+        return make(loads(body) if parsed is None else parsed.parsed)
     except RecursionError:
         return make(loads_shallow(body))
 

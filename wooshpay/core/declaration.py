@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 import attrs
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.listing import ListObject
-from wooshpay.core.paging import AsyncPager, Pager
+from wooshpay.core.names import advice, check_extras, check_options, check_params
+from wooshpay.core.paging import AsyncPager, Pager, with_position
 from wooshpay.core.request import NOTHING_EXPECTED, ApiResponse, Call, Method, ParamsIn
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET
@@ -70,7 +72,7 @@ class Caller(Protocol):
 
 
 @attrs.define(slots=False, eq=False, repr=False)
-class Resource(Generic[W]):
+class Resource(Confined, Generic[W]):
     """One section of the API on one client."""
 
     _caller: Caller
@@ -133,7 +135,7 @@ if TYPE_CHECKING:
         """Nothing is ever one. Jedi looks at every overload, and completes parameters only through a `Callable`."""
 
 
-class BoundOperation:
+class BoundOperation(Confined):
     """A declaration on one resource: what the four classes above are at run time."""
 
     def __init__(self, declaration: Declaration, caller: Caller) -> None:
@@ -214,6 +216,10 @@ class Declaration:
     """
 
     is_list: ClassVar[bool] = False
+    _how_to_send: ClassVar[str] = (
+        "To send a parameter that the SDK does not know, pass options=RequestOptions(extra_body={...}) or"
+        " RequestOptions(extra_query={...})."
+    )
 
     def __init__(
         self,
@@ -295,6 +301,8 @@ class Declaration:
         if not self._keywords.issuperset(kwargs):
             self._refuse_names(kwargs)
         options: RequestOptions | None = kwargs.pop("options", None)
+        if options is not None:
+            self._check_options(options)
         path = self._fill(args) if args or self._path_params else self.path
         params: JsonObject = kwargs
         for value in kwargs.values():
@@ -337,13 +345,17 @@ class Declaration:
                 raise TypeError(f"{self.name}() takes {name} by position: {self.name}({name}, ...)")
             from difflib import get_close_matches  # only for a mistake
 
+            if (hint := advice(name, self.name)) is not None:
+                raise TypeError(f"{self.name}() has no parameter {name!r}. {hint}")
             near = get_close_matches(name, self._keywords, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise TypeError(
-                f"{self.name}() has no parameter {name!r}.{hint} To send one that the SDK does not know,"
-                " use options=RequestOptions(extra_body={...}) or extra_query={...}."
-            )
+            raise TypeError(f"{self.name}() has no parameter {name!r}.{hint} {self._how_to_send}")
         raise AssertionError("called without an unknown name")
+
+    def _check_options(self, options: RequestOptions) -> None:
+        check_options(options, self.name)
+        if options.extra_body or options.extra_query:
+            check_extras(options, {*self._keywords, *self.wire.values()} - {"options"}, self.name)
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.method} {self.path}>"
@@ -383,6 +395,10 @@ class ListOperation(Declaration, Generic[P, T]):
     """A list operation as declared in its section. On a client it gives that world's pager."""
 
     is_list: ClassVar[bool] = True
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
+        return with_position(super().bind(args, kwargs))
 
     if TYPE_CHECKING:
 
@@ -453,6 +469,8 @@ def paged(
 class Undeclared(Operation[P, T]):
     """The way to operations that the SDK does not know: verb and path are arguments."""
 
+    _how_to_send: ClassVar[str] = "Pass the parameters of the operation in body={...} or query={...}."
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function, "GET", "{method}{path}", params_in="query")
         self.name = function.__name__
@@ -474,6 +492,11 @@ class Undeclared(Operation[P, T]):
                 f"{self.name}(): the path must look like /v1/balance: percent-quoted, without a host, query or dots;"
                 " query parameters go into query={...}"
             )
+        options: RequestOptions | None = kwargs.get("options")
+        if options is not None:
+            self._check_options(options)
+        for place in ("query", "body"):
+            check_params(place, kwargs.get(place) or (), options, (), self.name)
         body: JsonObject | None = kwargs.get("body")
         if body is None and method == "POST":
             body = {}
@@ -485,7 +508,7 @@ class Undeclared(Operation[P, T]):
             query=dict(kwargs.get("query") or {}),
             body=None if body is None else dict(body),
             publishable=True,
-            options=kwargs.get("options"),
+            options=options,
         )
 
 

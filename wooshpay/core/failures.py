@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import attrs
 
 from wooshpay import errors
-from wooshpay.core.json import Json, is_object, loads
+from wooshpay.core.json import Json, JsonObject, is_object, loads
 from wooshpay.core.redaction import (
     LEAST_CARD,
     SENSITIVE_FIELDS,
@@ -21,6 +21,7 @@ from wooshpay.core.redaction import (
     sensitive_values,
     without,
 )
+from wooshpay.core.retry import may_be_done
 
 if TYPE_CHECKING:
     from wooshpay.core.request import Request, Response
@@ -51,6 +52,7 @@ _HINTS: Final[dict[type[errors.APIError], str]] = {
     errors.PermissionError: "Use a secret key that has this permission, or enable the feature in the dashboard.",
     errors.RateLimitError: "Send fewer requests at a time, or allow more retries.",
 }
+_ABOUT_THE_KEY: Final = (errors.AuthenticationError, errors.PermissionError)
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +66,7 @@ class Failing:
         param: The parameter at fault.
         decline_code: The issuer's reason.
         body: The parsed JSON, or the text, its secrets hidden.
+        is_page: Whether it is an HTML page, which comes from something between WooshPay and the client.
     """
 
     message: str | None
@@ -72,6 +75,7 @@ class Failing:
     param: str | None = None
     decline_code: str | None = None
     body: Json = None
+    is_page: bool = False
 
     @property
     def key_in_use(self) -> bool:
@@ -93,7 +97,8 @@ def read_failing(body: bytes, known: re.Pattern[str] | None = None) -> Failing:
         parsed: Json = loads(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-        return Failing(message=_clean(_without_markup(text), known), body=without(excerpt(text, _LONGEST_BODY), known))
+        message = _clean(_without_markup(text), known)
+        return Failing(message=message, body=without(excerpt(text, _LONGEST_BODY), known), is_page=_is_page(text))
     if not is_object(parsed):
         return Failing(message=_clean(parsed, known), body=redact_json(parsed, known))
     error: Json = parsed.get("error")
@@ -115,7 +120,7 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
 
     Args:
         request: The request.
-        response: The answer, with a status of 300 or more.
+        response: The response, with a status from 300 to 599.
         retry_after: Seconds that WooshPay asked to wait.
     """
     known = _sent_secrets(request)
@@ -126,13 +131,17 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
     if 300 <= response.status < 400:
         parts = ["WooshPay answered with a redirect, which is not followed, as it could lead the key elsewhere."]
         parts.append("Check base_url.")
-    if cls in _HINTS:
+    if response.status == 407:
+        parts.append("Check the credentials of the proxy, in proxy=... or HTTPS_PROXY.")
+    elif failing.is_page and cls in _ABOUT_THE_KEY:
+        parts.append("Check the network and the proxy: the page says nothing about the API key.")
+    elif cls in _HINTS:
         parts.append(_HINTS[cls])
     if response.gave_up is not None:
         parts.append(response.gave_up)
     detail = _clean("/".join(part for part in (failing.type, failing.code, failing.decline_code) if part), known)
     parts.append(f"(HTTP {response.status}, {detail})" if detail else f"(HTTP {response.status})")
-    unclear = response.ambiguous or (request.method != "GET" and (response.status >= 500 or response.status == 408))
+    unclear = response.ambiguous or (request.method != "GET" and may_be_done(response.status))
     in_use = response.status == 409 and failing.key_in_use
     return cls(
         " ".join(parts),
@@ -149,6 +158,71 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
         attempts=response.attempts,
         operation=request.operation,
     )
+
+
+def improper(request: Request, response: Response) -> errors.ProtocolError | None:
+    """Return the error of a response whose status HTTP does not know, or ``None`` for any other response.
+
+    Args:
+        request: The request.
+        response: The response. A status below 200, such as 000, must not pass for a success.
+    """
+    if 200 <= response.status < 600:
+        return None
+    return errors.ProtocolError(
+        f"The response has the status {response.status:03}, which is not a valid HTTP status of a final response."
+        " Check base_url and any proxy.",
+        outcome="rejected" if request.method == "GET" else "unknown",
+        idempotency_key=request.idempotency_key,
+        request_id=_clean(response.request_id),
+        attempts=response.attempts,
+        operation=request.operation,
+    )
+
+
+def error_in_success(request: Request, response: Response) -> errors.APIError | None:
+    """Return the error that a response with a 2xx status holds instead of an object, or ``None`` if it holds none.
+
+    Such a response contradicts itself, so what happened to the money is not known. The error is never a `CardError`:
+    who asks for another card after one might charge twice.
+
+    Args:
+        request: The request.
+        response: The response, with a 2xx status.
+    """
+    try:
+        parsed: Json = loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    if not is_object(parsed) or not _only_tells_of_an_error(parsed):
+        return None
+    failing = read_failing(response.body, _sent_secrets(request))
+    said = failing.message or "WooshPay gave no message"
+    return errors.APIError(
+        f"WooshPay answered with HTTP {response.status}, but with an error instead of a result: {said}",
+        status=response.status,
+        type=failing.type,
+        code=failing.code,
+        param=failing.param,
+        decline_code=failing.decline_code,
+        body=failing.body,
+        outcome="rejected" if request.method == "GET" else "unknown",
+        idempotency_key=request.idempotency_key,
+        request_id=_clean(response.request_id),
+        attempts=response.attempts,
+        operation=request.operation,
+    )
+
+
+def _only_tells_of_an_error(body: JsonObject) -> bool:
+    """Whether a body is clearly an error. One with an ID or an ``object`` is an object, whatever else it holds."""
+    if body.get("id") is not None or body.get("object") is not None:
+        return False
+    error: Json = body.get("error")
+    if isinstance(error, (str, dict)) and error:
+        return True
+    kind: Json = body.get("type")
+    return isinstance(kind, str) and kind.endswith("_error") and isinstance(body.get("message"), str)
 
 
 def _class_of(status: int, failing: Failing) -> type[errors.APIError]:
@@ -197,8 +271,12 @@ def readable_text(request: Request, body: bytes) -> str:
         return without(excerpt(text, _LONGEST_BODY), known)
 
 
+def _is_page(text: str) -> bool:
+    return "<" in text[:200]
+
+
 def _without_markup(text: str) -> str:
-    if "<" not in text[:200]:
+    if not _is_page(text):
         return text[: 4 * _LONGEST_MESSAGE]
     title = re.search(r"<title[^>]*>([^<]*)</title>", text[:20_000], re.IGNORECASE)
     page = f": {title.group(1).strip()}" if title and title.group(1).strip() else ""

@@ -1,12 +1,16 @@
-"""JSON in and out: orjson where the ``speed`` extra is installed, the standard library otherwise."""
+"""JSON in and out: orjson where the ``speed`` extra is installed, the standard library otherwise.
+
+What is read and written is the same with both; `wooshpay.core.writing` settles where they differ.
+"""
 
 from __future__ import annotations
 
 import json as _json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+
+from wooshpay.core.writing import DEEPEST, plain, write
 
 # JSON received is whatever the peer sent; Any is honest here and lets users index without casts.
 Json: TypeAlias = Any
@@ -26,20 +30,6 @@ def is_object(value: object) -> TypeGuard[JsonObject]:
 def is_array(value: object) -> TypeGuard[JsonArray]:
     """Whether parsed JSON is an array."""
     return isinstance(value, list)
-
-
-def _plain(value: Any) -> Json:
-    """Give what JSON writers refuse, or only some of them take, in the form that it has in JSON."""
-    # Bytes are a sequence too, but no list of numbers.
-    kinds: Any = () if isinstance(value, (bytes, bytearray)) else ((Mapping, dict), (Sequence, list))
-    for kind, plain in kinds:
-        if isinstance(value, kind):
-            return plain(value)
-    if isinstance(value, Enum):
-        return value.value
-    if type(value).__name__ == "UUID":
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form: pass text, whole numbers, booleans, lists and dicts")
 
 
 # No answer nests deeper than a few levels; parsers give up at about a thousand.
@@ -100,11 +90,31 @@ def _loads_stdlib(data: bytes) -> Json:
     return value if end == len(text) else loads_shallow(data)
 
 
-_encode: Final = _json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode
+_encode: Final = _json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=plain).encode
 
 
 def _dumps_stdlib(value: Json) -> bytes:
-    return _encode(value).encode("utf-8")
+    try:
+        text = _encode(value)
+        data = text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return write(value)
+    if "e-" in text and _may_hold_small_number(text):
+        return write(value)
+    # Each level takes two characters.
+    deep = len(text) > 2 * DEEPEST and text.count("[") + text.count("{") > DEEPEST
+    return write(value) if deep else data
+
+
+def _may_hold_small_number(text: str) -> bool:
+    """Return whether there is something like 1e-07, which orjson writes in another form."""
+    place = text.find("e-")
+    while place != -1:
+        # A pattern would look at each character.
+        if text[place - 1].isdigit() and text[place + 2 : place + 3].isdigit():
+            return True
+        place = text.find("e-", place + 2)
+    return False
 
 
 try:
@@ -126,10 +136,12 @@ else:
     _as_stdlib = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
     def _dumps_orjson(value: Json) -> bytes:
-        data = orjson.dumps(value, default=_plain, option=_as_stdlib)
-        if b"null" in data:
-            _dumps_stdlib(value)
-        return data
+        try:
+            data = orjson.dumps(value, default=plain, option=_as_stdlib)
+        except TypeError:
+            return write(value)
+        # It may stand for nan, which JSON does not have.
+        return _dumps_stdlib(value) if b"null" in data else data
 
     loads = _loads_orjson
     dumps = _dumps_orjson

@@ -1,12 +1,18 @@
-"""Walking through lists, page by page, without ever holding more than one page."""
+"""Going through lists, page by page.
+
+Memory stays bounded however long a list is: one page, and the IDs of two.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.listing import ListObject
 from wooshpay.errors import ConfigurationError, ProtocolError
 
@@ -16,7 +22,44 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DEFAULT_LIMIT = 10
+_DEFAULT_LIMIT: Final = 10
+_CURSORS: Final = ("starting_after", "ending_before")
+# Where a page begins and how long it is. ``None`` and "" mean that the parameter was not given.
+_POSITION: Final = (*_CURSORS, "page", "limit")
+
+
+def with_position(call: Call) -> Call:
+    """Return the call of a list with the position of its first page where the next pages expect it.
+
+    A cursor that is ``None`` or empty counts as not given: sent, it would decide the direction. A cursor among the
+    extra parameters of the options would be sent again with every page.
+
+    Args:
+        call: The call as the user made it.
+    """
+    if any(name in call.query and _is_blank(call.query[name]) for name in _POSITION):
+        body = None if call.body is None else _without_blanks(call.body)
+        call = attrs.evolve(call, query=_without_blanks(call.query), body=body or None)
+    options = call.options
+    if options is None:
+        return call
+    given = {name: value for name, value in {**options.extra_body, **options.extra_query}.items() if name in _POSITION}
+    if not given:
+        return call
+    options = attrs.evolve(
+        options,
+        extra_query={name: value for name, value in options.extra_query.items() if name not in _POSITION},
+        extra_body={name: value for name, value in options.extra_body.items() if name not in _POSITION},
+    )
+    return attrs.evolve(_with_params(call, _without_blanks(given)), options=options)
+
+
+def _without_blanks(params: JsonObject) -> JsonObject:
+    return {name: value for name, value in params.items() if name not in _POSITION or not _is_blank(value)}
+
+
+def _is_blank(value: Json) -> bool:
+    return value is None or value == ""
 
 
 def next_call(call: Call, page: ListObject[Any]) -> Call | None:
@@ -31,6 +74,7 @@ def next_call(call: Call, page: ListObject[Any]) -> Call | None:
 
     Raises:
         ProtocolError: WooshPay says that there is more, but not how to get it.
+        ConfigurationError: Both cursors were given, so that the direction is not clear.
     """
     entries = list(page)
     if not entries:
@@ -41,12 +85,21 @@ def next_call(call: Call, page: ListObject[Any]) -> Call | None:
         return None
     if page.has_more is not True and len(entries) < _limit_of(call):
         return None
-    backwards = "ending_before" in call.query and "starting_after" not in call.query
-    name = "ending_before" if backwards else "starting_after"
+    if call.query.keys() >= {*_CURSORS}:
+        raise ConfigurationError(
+            f"{call.operation}: starting_after and ending_before were both given. Pass only one of them to read more"
+            " than one page.",
+            operation=call.operation,
+        )
+    backwards = _is_backwards(call)
     cursor = getattr(entries[0 if backwards else -1], "id", None)
     if not isinstance(cursor, str) or not cursor:
         raise _cannot_continue(call, "the entries have no id to continue from")
-    return _with_params(call, {name: cursor})
+    return _with_params(call, {"ending_before" if backwards else "starting_after": cursor})
+
+
+def _is_backwards(call: Call) -> bool:
+    return "ending_before" in call.query and "starting_after" not in call.query
 
 
 def _next_of_search(call: Call, page: ListObject[Any]) -> Call | None:
@@ -63,11 +116,13 @@ def _next_of_search(call: Call, page: ListObject[Any]) -> Call | None:
 
 
 class Trail:
-    """The pages of one walk, as far as needed to notice a server that sends the same ones again.
+    """The pages of one walk, as far as needed to give each entry once and to notice a server that goes in circles.
 
-    A page must share no entry with the one before it, and must not be the same as one kept from earlier. The
-    kept one is replaced after 1, 2, 4, 8, ... pages (Brent), so a circle of any length is noticed in the end,
-    and memory stays constant.
+    Remembered are the IDs of the page before, and those of one page from earlier. The earlier one is replaced after
+    1, 2, 4, 8, ... pages (Brent's algorithm), so a circle of any length is noticed in the end.
+
+    Pages may overlap: entries that are new since the last request push the others on, and some servers repeat the
+    entry that the cursor names. Only a page that brings nothing new cannot be continued from.
     """
 
     def __init__(self) -> None:
@@ -76,21 +131,90 @@ class Trail:
         self._since: int = 0
         self._until: int = 1
 
-    def follow(self, call: Call, page: ListObject[Any]) -> None:
+    def follow(self, call: Call, page: ListObject[T]) -> list[T]:
         """Go on to the next page.
 
+        Returns:
+            The entries that were not in the pages remembered, in the order of the page.
+
         Raises:
-            ProtocolError: It was seen before.
+            ProtocolError: There are none, although there should be more.
         """
-        entries = frozenset(found for found in map(_id_of, page) if found is not None)
-        if entries & self._last or (entries and entries == self._kept):
+        entries = list(page)
+        seen = self._last | self._kept
+        new = [entry for entry in entries if _id_of(entry) not in seen]
+        found = frozenset(id_ for id_ in map(_id_of, entries) if id_ is not None)
+        # The last page may hold nothing but the entry that the cursor names.
+        if entries and not new and not (found < self._last and next_call(call, page) is None):
             raise _cannot_continue(call, "the same entries came again, so the cursor was ignored")
-        self._last = entries
+        self._last = found
         self._since += 1
         if self._since == self._until:
-            self._kept = entries
+            self._kept = found
             self._since = 0
             self._until *= 2
+        return new
+
+
+class Walk(Generic[T]):
+    """The entries of all pages, one walk through them: which page to fetch, and which entries to hand out by then.
+
+    The last entry of a page is held back until the next page is there. So the entry that the cursor names still
+    exists when it is used, even if the caller deletes each entry as it comes.
+    """
+
+    def __init__(self, call: Call, limit: int | None) -> None:
+        if limit is not None and limit < 0:
+            raise ConfigurationError(f"limit must be 0 or more, not {limit}.")
+        self._call = call
+        self._left = limit
+        self._page: ListObject[T] | None = None
+        self._trail = Trail()
+        self._entries: deque[T] = deque()
+
+    def next_call(self) -> Call | None:
+        """Return the call for the page to fetch now, or ``None`` if the entries at hand are the last ones.
+
+        Raises:
+            ProtocolError: The list cannot be continued.
+        """
+        if self._left is not None and len(self._entries) >= self._left:
+            return None
+        return self._call if self._page is None else next_call(self._call, self._page)
+
+    def add(self, call: Call, page: ListObject[T]) -> None:
+        """Take the page that a call gave.
+
+        Raises:
+            ProtocolError: The page brings nothing new.
+        """
+        new = self._trail.follow(call, page)
+        self._call, self._page = call, page
+        self._entries.extend(reversed(new) if _is_backwards(call) else new)
+
+    def all_but_last(self) -> Iterator[T]:
+        """Go through the entries that can be handed out before the next page is there."""
+        while len(self._entries) > 1 and self._left != 0:
+            yield self._pop()
+
+    def rest(self) -> Iterator[T]:
+        """Go through the entries at hand, as no further page comes."""
+        while self._entries and self._left != 0:
+            yield self._pop()
+
+    def _pop(self) -> T:
+        if self._left is not None:
+            self._left -= 1
+        return self._entries.popleft()
+
+
+def _with_only(page: ListObject[T], entries: list[T]) -> ListObject[T]:
+    """Return a page without the entries that came before."""
+    if len(entries) == len(page):
+        return page
+    shorter = copy.copy(page)
+    shorter.data = entries
+    return shorter
 
 
 def _id_of(item: Any) -> str | None:
@@ -123,12 +247,7 @@ def _cannot_continue(call: Call, reason: str) -> ProtocolError:
     )
 
 
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 0:
-        raise ConfigurationError(f"limit must be 0 or more, not {limit}.")
-
-
-class AsyncPager(Generic[T]):
+class AsyncPager(Confined, Generic[T]):
     """A list that is fetched as you go.
 
     ``await pager`` gives the first page, ``async for item in pager`` every entry of every page.
@@ -146,35 +265,45 @@ class AsyncPager(Generic[T]):
         return await self._fetch(self._call)
 
     async def pages(self) -> AsyncIterator[ListObject[T]]:
-        """Go through the pages, fetching each when it is asked for."""
+        """Go through the pages, fetching each when it is asked for. An entry that came before is left out.
+
+        To delete entries on the way, use `items`: the entry that the next page is to follow must still exist.
+        """
         trail = Trail()
         call: Call | None = self._call
         while call is not None:
             page = await self._fetch(call)
-            trail.follow(call, page)
-            yield page
+            new = trail.follow(call, page)
+            if new or len(page) == 0:
+                yield _with_only(page, new)
             call = next_call(call, page)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self.items()
 
     async def items(self, limit: int | None = None) -> AsyncIterator[T]:
-        """Go through the entries of all pages.
+        """Go through the entries of all pages, each once.
+
+        Each entry may be deleted as it comes: the next page is fetched before the last entry of a page is handed out.
 
         Args:
-            limit: How many entries at most, over all pages; all when left out.
+            limit: How many entries at most, over all pages. Default: all.
         """
-        _check_limit(limit)
-        left = limit
-        if left == 0:
-            return
-        async for page in self.pages():
-            for item in _in_order(self._call, page):
+        walk: Walk[T] = Walk(self._call, limit)
+        while True:
+            try:
+                call = walk.next_call()
+                if call is not None:
+                    walk.add(call, await self._fetch(call))
+            except Exception:
+                # What is at hand is not lost: the error comes when an entry is due that could not be fetched.
+                for item in walk.rest():
+                    yield item
+                raise
+            for item in walk.rest() if call is None else walk.all_but_last():
                 yield item
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
+            if call is None:
+                return
 
     async def to_list(self, limit: int) -> list[T]:
         """Collect entries over as many pages as that takes.
@@ -188,7 +317,7 @@ class AsyncPager(Generic[T]):
         return f"<AsyncPager of {self._call.operation}: await it for one page, iterate it for all entries>"
 
 
-class Pager(Generic[T]):
+class Pager(Confined, Generic[T]):
     """A list that is fetched as you go.
 
     ``pager.page()`` gives the first page, ``for item in pager`` every entry of every page.
@@ -203,35 +332,45 @@ class Pager(Generic[T]):
         return self._fetch(self._call)
 
     def pages(self) -> Iterator[ListObject[T]]:
-        """Go through the pages, fetching each when it is asked for."""
+        """Go through the pages, fetching each when it is asked for. An entry that came before is left out.
+
+        To delete entries on the way, use `items`: the entry that the next page is to follow must still exist.
+        """
         trail = Trail()
         call: Call | None = self._call
         while call is not None:
             page = self._fetch(call)
-            trail.follow(call, page)
-            yield page
+            new = trail.follow(call, page)
+            if new or len(page) == 0:
+                yield _with_only(page, new)
             call = next_call(call, page)
 
     def __iter__(self) -> Iterator[T]:
         return self.items()
 
     def items(self, limit: int | None = None) -> Iterator[T]:
-        """Go through the entries of all pages.
+        """Go through the entries of all pages, each once.
+
+        Each entry may be deleted as it comes: the next page is fetched before the last entry of a page is handed out.
 
         Args:
-            limit: How many entries at most, over all pages; all when left out.
+            limit: How many entries at most, over all pages. Default: all.
         """
-        _check_limit(limit)
-        left = limit
-        if left == 0:
-            return
-        for page in self.pages():
-            for item in _in_order(self._call, page):
+        walk: Walk[T] = Walk(self._call, limit)
+        while True:
+            try:
+                call = walk.next_call()
+                if call is not None:
+                    walk.add(call, self._fetch(call))
+            except Exception:
+                # What is at hand is not lost: the error comes when an entry is due that could not be fetched.
+                for item in walk.rest():
+                    yield item
+                raise
+            for item in walk.rest() if call is None else walk.all_but_last():
                 yield item
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
+            if call is None:
+                return
 
     def to_list(self, limit: int) -> list[T]:
         """Collect entries over as many pages as that takes.
@@ -243,10 +382,3 @@ class Pager(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Pager of {self._call.operation}: .page() for one page, iterate it for all entries>"
-
-
-def _in_order(call: Call, page: ListObject[T]) -> list[T]:
-    """Entries in the direction of travel: going back with ``ending_before``, the last of a page comes first."""
-    if "ending_before" in call.query and "starting_after" not in call.query:
-        return list(page)[::-1]
-    return list(page)

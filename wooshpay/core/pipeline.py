@@ -8,17 +8,18 @@ import platform
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlencode
 
 import attrs
 
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
-from wooshpay.core.agreement import Mismatch, find_mismatch
+from wooshpay.core.agreement import Mismatch, lost_on_the_way, mismatch_of, of_another_request
 from wooshpay.core.codec import UndocumentedType, read, reader
-from wooshpay.core.failures import error_of, read_failing, readable_text
-from wooshpay.core.json import Json, JsonObject, dumps, loads
+from wooshpay.core.confined import Confined
+from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
+from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
+from wooshpay.core.query import encode_query
 from wooshpay.core.redaction import Secret, one_line, redact
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
@@ -28,7 +29,6 @@ from wooshpay.errors import (
     ConfigurationError,
     DecodeError,
     Outcome,
-    ProtocolError,
     TimeoutError,
     TransportError,
     WooshPayError,
@@ -56,39 +56,13 @@ class Transport(Protocol):
         ...
 
 
-def encode_query(query: Mapping[str, Json]) -> str:
-    """Write parameters as a query string; nested ones as ``created[gte]=...``, lists as ``ids[]=...``."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        _flatten(name, value, pairs)
-    return urlencode(pairs)
-
-
-def _flatten(name: str, value: Json, pairs: list[tuple[str, str]]) -> None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  # JSON
-            _flatten(f"{name}[{key}]", inner, pairs)
-    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType]  # JSON
-            _flatten(f"{name}[]", inner, pairs)
-    elif isinstance(value, str):
-        pairs.append((name, str.__str__(value)))  # of an enum its value, as in JSON
-    elif isinstance(value, int) and not isinstance(value, bool):
-        pairs.append((name, int.__repr__(value)))
-    else:
-        # Booleans and fractions as JSON writes them; what has no JSON form is refused.
-        written = dumps(value)
-        text: str = loads(written) if written.startswith(b'"') else written.decode()
-        pairs.append((name, "" if value is None else text))
-
-
 def _chain(middlewares: Sequence[Middleware], last: Next) -> Next:
     for middleware in reversed(middlewares):
         last = partial(middleware, call_next=last)
     return last
 
 
-class Pipeline:
+class Pipeline(Confined):
     """Carries out the calls of one configuration over a transport."""
 
     def __init__(self, config: Config, transport: Transport) -> None:
@@ -119,8 +93,6 @@ class Pipeline:
         if config.publishable:
             self._check_publishable(call)
         options = call.options
-        if options is not None:
-            _check_options(options, call.operation)
         headers: Mapping[str, str] = self._headers
         key: str | None = None
         if call.method == "POST":
@@ -209,9 +181,9 @@ class Pipeline:
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
             note_interruption(error, request)
             raise
-        if response.status >= 300:
-            raise error_of(request, response, self._retry_after(response))
-        return response
+        if 200 <= response.status < 300:
+            return response
+        raise improper(request, response) or error_of(request, response, self._retry_after(response))
 
     async def _attempts(self, request: Request) -> Response:
         ambiguous = answered = False
@@ -227,16 +199,16 @@ class Pipeline:
                 failed.attempts = request.attempt
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
-            if response is not None and response.status < 300:
-                response, error = _parsed(response)
+            if response is not None and 200 <= response.status < 300:
+                error = lost_on_the_way(response)
                 if error is None:
-                    mismatch = _mismatch_of(request, response)
+                    mismatch = mismatch_of(request, response)
                     if mismatch is None or (doubted is not None and mismatch.facts == doubted.facts):
                         log_attempt(request, response)
                         if request.attempt == 1:
                             return response
                         return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
-                    error = _of_another_request(mismatch)
+                    error = of_another_request(mismatch)
                     ambiguous = ambiguous or request.method != "GET"
                     log_attempt(request, response, error)
                     if response.close_connection is not None:
@@ -247,6 +219,8 @@ class Pipeline:
                     self._tell(request, self._describe(request, None, error), 0.0, error)
                     request = attrs.evolve(request, attempt=request.attempt + 1, new_connection=True)
                     continue
+            elif response is not None and (error := improper(request, response)) is not None:
+                response = None
 
             attempt = self._describe(request, None if error is not None else response, error)
             ambiguous = ambiguous or attempt.ambiguous
@@ -297,6 +271,8 @@ class Pipeline:
         try:
             async with scope:
                 return await _chain(self.config.attempt_middlewares, send)(request)
+        except WooshPayError:  # the transport's own TimeoutError among them, which knows more
+            raise
         except builtins.TimeoutError as error:
             if scope.expired():
                 raise TimeoutError(
@@ -369,11 +345,18 @@ class Pipeline:
 
         Raises:
             DecodeError: The answer is a success, but not JSON.
+            APIError: The response has a 2xx status, but holds an error instead of an object.
         """
         try:
             if not response.body and response.status == 204:
                 return reader(returns, strict=self.config.strict)({})
-            return read(response.body, returns, strict=self.config.strict, parsed=response.parsed)
+            result = read(response.body, returns, strict=self.config.strict, parsed=response)
+            # Nearly every result has an ID, so that nothing else is looked at.
+            if getattr(result, "id", None) is None and _has_no_name(result):
+                error = error_in_success(request, response)
+                if error is not None:
+                    raise error
+            return result
         except UndocumentedType as error:
             problem = f"strict=True: the answer is not as documented, {error}."
         except (ValueError, RecursionError):
@@ -422,15 +405,17 @@ def _interrupted(request: Request) -> str:
     return f"{text}; to be sure, call it again with idempotency key {request.idempotency_key}"
 
 
+def _has_no_name(result: Any) -> bool:
+    """Whether a result has neither an ID nor an ``object``. Every object of WooshPay has one of them."""
+    if result.__class__ is dict:
+        return result.get("id") is None and result.get("object") is None
+    return getattr(result, "object", None) is None
+
+
 def _basic(api_key: Secret) -> str:
     from base64 import b64encode
 
     return f"Basic {b64encode(f'{api_key.reveal()}:'.encode()).decode()}"
-
-
-def _check_options(options: object, operation: str) -> None:
-    if not isinstance(options, RequestOptions):
-        raise TypeError(f"{operation}(): options must be RequestOptions(...), not {type(options).__name__}")
 
 
 def _either(chosen: Any, default: Any) -> Any:
@@ -458,42 +443,10 @@ def _with_extras(
 def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: str) -> T:
     try:
         return write(params)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{operation}(): a parameter has no JSON form ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{operation}(): {redact(str(error))}") from None
     except TypeError as error:
-        raise TypeError(f"{operation}(): a parameter has no JSON form ({error})") from None
-
-
-def _parsed(response: Response) -> tuple[Response, TransportError | None]:
-    """Parse the body of a success, or say that it was lost on the way: cut off, or broken by its compression."""
-    body = response.body
-    if not body and response.status == 204:
-        return response, None
-    try:
-        parsed = loads(body)
-    except RecursionError:  # decoding reads as deep as it is of use
-        return response, None
-    except ValueError:
-        return response, ProtocolError("The body of the response is not JSON.", failure="broken")
-    return attrs.evolve(response, parsed=(body, parsed)), None
-
-
-def _mismatch_of(request: Request, response: Response) -> Mismatch | None:
-    if not request.expected or response.parsed is None:
-        return None
-    return find_mismatch(request.expected, response.parsed[1])
-
-
-def _of_another_request(mismatch: Mismatch) -> ProtocolError:
-    return ProtocolError(
-        f"The response belongs to another request: its {mismatch.name} is {_shown(mismatch.received)}, not"
-        f" {_shown(mismatch.sent)} as in this one.",
-        failure="broken",
-    )
-
-
-def _shown(value: Json) -> str:
-    return one_line(redact(str(value)), 100)
+        raise TypeError(f"{operation}(): {redact(str(error))}") from None
 
 
 def _settled(error: TransportError, *, ambiguous: bool, answered: bool) -> TransportError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NoReturn
 
 from wooshpay.core.json import is_array, is_object
 
@@ -13,6 +13,7 @@ HIDDEN: Final = "[hidden]"
 # Field names, on objects and in parameters, whose values are never shown.
 SENSITIVE_FIELDS: Final = frozenset(
     {
+        "access_token",
         "account_number",
         "api_key",
         "bank_account_number",
@@ -26,7 +27,9 @@ SENSITIVE_FIELDS: Final = frozenset(
         "legal_rep_id_number",
         "number",
         "pan",
+        "password",
         "pin",
+        "refresh_token",
         "routing_number",
         "secret",
         "user_id",
@@ -40,6 +43,20 @@ _SENSITIVE_NAMES: Final = SENSITIVE_FIELDS | {"authorization"}
 _KEY = re.compile(r"(?<![A-Za-z0-9])((?:sk|pk|rk)_(?:test|live)_|whsec_)[A-Za-z0-9+/=_\-.]+")
 _CLIENT_SECRET = re.compile(r"\b([a-z]+_(?:[A-Za-z0-9]+_)+?secret_)[A-Za-z0-9_\-]+")
 _BASIC = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_\-.]+", re.IGNORECASE)
+# Values that only their names give away: ``client_secret=...``, ``"access_token": "..."``, ``accessToken: ...``.
+# A colon after a word of everyday language, as in "Invalid token: unexpected end", is followed by prose.
+_NAMED = re.compile(
+    r"((?:(?:access|refresh|id|auth)[_-]?token|(?:client|webhook)[_-]?secret|(?:api|secret|private)[_-]?key"
+    r"|password|passwd)\\?[\"']?\s{0,3}[=:]|(?<![A-Za-z_-])(?:secret|token|signature)=)"
+    r"(\s{0,3}\\?[\"']?)([^\s\"'\\&,;<>(){}]+)",
+    re.IGNORECASE,
+)
+# The same for what is short and made of digits.
+_NAMED_DIGITS = re.compile(
+    r"((?<![A-Za-z])(?:cvc|cvv|pin|(?:account|routing|certificate|id)[_-]?number)\\?[\"']?\s{0,3}[=:])"
+    r"(\s{0,3}\\?[\"']?)([A-Za-z-]{0,8}\d[A-Za-z0-9-]*)",
+    re.IGNORECASE,
+)
 # An id such as pi_1693466278934609920 is no card number: the underscore before it says so.
 _DIGITS = re.compile(r"(?<![\d_])\d(?:[ -]?\d){11,18}(?!\d)", re.ASCII)
 # Of digits: the card number's own five, and what may stand around it.
@@ -81,8 +98,17 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._value)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return Secret, (self._value,)
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError(
+            "A secret cannot be pickled, because the pickle would hold it as plain text. Pass on what it is for, such"
+            " as IDs and parameters, and read the secret from the environment where it is needed."
+        )
 
 
 def _visible_kind(value: str) -> str:
@@ -131,11 +157,22 @@ def _is_iban(text: str) -> bool:
     return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
 
 
+def _hide_named(found: re.Match[str]) -> str:
+    """Hide the value after a name, unless only the kind of a secret is left of it already."""
+    name, between, value = found.groups()
+    return found.group() if value.endswith(f"_{HIDDEN}") else f"{name}{between}{HIDDEN}"
+
+
 def redact(text: str) -> str:
-    """Take API keys, webhook secrets, client secrets, credentials, IBANs and card numbers out of a text."""
+    """Take API keys, client secrets, tokens, credentials, IBANs and card numbers out of a text.
+
+    What shows its kind by itself is found anywhere, the rest by the name in front of it.
+    """
     text = _KEY.sub(rf"\1{HIDDEN}", text)
     text = _CLIENT_SECRET.sub(rf"\1{HIDDEN}", text)
     text = _BASIC.sub(rf"\1 {HIDDEN}", text)
+    text = _NAMED.sub(_hide_named, text)
+    text = _NAMED_DIGITS.sub(_hide_named, text)
     text = _IBAN.sub(_hide_iban, text)
     return _DIGITS.sub(_hide_card_number, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -93,7 +94,6 @@ class Response:
         ambiguous: Whether an attempt may have been carried out.
         gave_up: Why no further attempt was made, where one would have been.
         close_connection: Closes the connection that the response came on; ``None`` where that is not known.
-        parsed: The body as parsed JSON, together with the bytes that were parsed, once that was done.
     """
 
     status: int
@@ -103,7 +103,18 @@ class Response:
     ambiguous: bool = False
     gave_up: str | None = None
     close_connection: Callable[[], None] | None = attrs.field(default=None, repr=False)
-    parsed: tuple[bytes, Json] | None = attrs.field(default=None, repr=False)
+
+    @cached_property
+    def parsed(self) -> Json:
+        """The body as JSON. It is parsed once, for the comparison with the request and for the result.
+
+        Raises:
+            ValueError: The body is not JSON.
+            RecursionError: It is nested too deeply.
+        """
+        from wooshpay.core.json import loads
+
+        return loads(self.body)
 
     @property
     def request_id(self) -> str | None:

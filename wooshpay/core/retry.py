@@ -25,6 +25,15 @@ _MOST_DOUBLINGS: Final = 64
 _TOO_EARLY_OR_MANY: Final = frozenset({425, 429})
 
 
+def may_be_done(status: int) -> bool:
+    """Return whether a request may have been carried out although its response has this status, which is no success.
+
+    Only a 4xx status says that WooshPay refused the request. A redirect may come from anything between WooshPay and
+    the client, after the work as well as before it.
+    """
+    return not 400 <= status < 500 or status == 408
+
+
 @attrs.frozen(kw_only=True)
 class Attempt:
     """What is known after one attempt that brought no success.
@@ -54,16 +63,12 @@ class Attempt:
         """Whether the attempt may have been carried out. A GET changes nothing, so it never is."""
         if self.method == "GET":
             return False
-        return self.failure == "broken" or self.status in _SERVER_FAULTS or self._server_fault or self.key_in_use
+        return self.failure == "broken" or self.key_in_use or (self.status is not None and may_be_done(self.status))
 
     @property
     def repeatable(self) -> bool:
         """Whether carrying the request out twice does the same as once."""
         return self.method != "POST" or self.keyed
-
-    @property
-    def _server_fault(self) -> bool:
-        return self.status is not None and self.status >= 500
 
 
 @attrs.frozen(kw_only=True)

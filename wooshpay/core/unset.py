@@ -9,7 +9,8 @@ from typing import Final, Literal
 class Unset(Enum):
     """The type of `UNSET`. A parameter that is `UNSET` is not sent; one that is ``None`` is sent as null."""
 
-    UNSET = "UNSET"
+    # JSON has no such value. With text here, one in a nested dict would be sent as that text.
+    UNSET = frozenset[str]()
 
     def __repr__(self) -> str:
         return "UNSET"

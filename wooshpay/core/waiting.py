@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, Par
 import attrs
 
 from wooshpay.config import RequestOptions, check_seconds
+from wooshpay.core.confined import Confined
 from wooshpay.core.declaration import Async, Caller, Declaration, Operation, Resource, Sync
+from wooshpay.core.names import advice
 from wooshpay.core.unset import UNSET
 from wooshpay.errors import (
     ConfigurationError,
@@ -178,7 +180,7 @@ def _within(call: Call, seconds: float, usual: float) -> Call:
     return attrs.evolve(call, options=attrs.evolve(options, timeout=min(seconds, limit)))
 
 
-class BoundWaiting:
+class BoundWaiting(Confined):
     """A ``wait`` on one resource, in the eyes of help() a method with the declared signature."""
 
     def __init__(self, waiting: Waiting[..., Any], caller: Caller) -> None:
@@ -229,6 +231,8 @@ class Waiting(Generic[P, R]):
         known = self.signature.parameters
         for name in kwargs:
             if name not in known:
+                if (hint := advice(name, self.name)) is not None:
+                    raise TypeError(f"{self.name}() has no parameter {name!r}. {hint}")
                 from difflib import get_close_matches  # only for a mistake
 
                 near = get_close_matches(name, known, n=1)

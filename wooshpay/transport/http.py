@@ -14,6 +14,7 @@ import attrs
 from yarl import URL
 
 from wooshpay import errors
+from wooshpay.core.confined import Confined
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
@@ -52,7 +53,7 @@ class _Pool:
         self.session.detach()
 
 
-class HttpTransport:
+class HttpTransport(Confined):
     """Sends requests with aiohttp, over one session per running event loop.
 
     A session is closed by `close`, or when its loop shuts down its asynchronous generators, as

@@ -21,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from wooshpay.core.confined import Confined
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ClaimLost, InboxError, WebhookError
 from wooshpay.webhooks.events import construct
@@ -54,7 +55,7 @@ class Reply(NamedTuple):
     event_id: str | None = None
 
 
-class WebhookReceiver(Handlers):
+class WebhookReceiver(Confined, Handlers):
     """Verifies deliveries and hands each event to its handler: once, if it has an inbox.
 
         receiver = WebhookReceiver(os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=SqliteInbox("webhooks.db"))
@@ -76,6 +77,8 @@ class WebhookReceiver(Handlers):
     Raises:
         ConfigurationError: There is no secret, or it cannot be one.
     """
+
+    _confined = "it holds the webhook secret. Create a receiver in each process, from the secret in its environment."
 
     @discreet
     def __init__(

@@ -12,7 +12,7 @@ from wooshpay.core.codec import reader
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import next_call
-from wooshpay.core.pipeline import encode_query
+from wooshpay.core.query import encode_query
 
 Example = Callable[[str], dict[str, Any]]
 Declared = Callable[[str], Declaration]

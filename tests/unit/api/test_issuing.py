@@ -17,7 +17,7 @@ from wooshpay.api.issuing.transactions import IssuingTransaction, Transactions
 from wooshpay.core.codec import reader, structure
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.listing import ListObject
-from wooshpay.core.pipeline import encode_query
+from wooshpay.core.query import encode_query
 
 Example = Callable[[str], dict[str, Any]]
 Declared = Callable[[str], Declaration]

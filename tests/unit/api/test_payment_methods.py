@@ -20,7 +20,7 @@ from wooshpay.api.payment_methods import (
 from wooshpay.core.codec import structure
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.objects import wire_names
-from wooshpay.core.pipeline import encode_query
+from wooshpay.core.query import encode_query
 from wooshpay.core.redaction import redact_json
 
 Example = Callable[[str], dict[str, Any]]

@@ -12,7 +12,7 @@ from wooshpay.api.products import Product
 from wooshpay.core.codec import structure
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.objects import wire_names
-from wooshpay.core.pipeline import encode_query
+from wooshpay.core.query import encode_query
 
 Example = Callable[[str], dict[str, Any]]
 Declared = Callable[[str], Declaration]

@@ -11,7 +11,7 @@ from wooshpay.api.setup_attempts import SetupAttempt, SetupAttemptDetails
 from wooshpay.api.setup_intents import SetupError, SetupIntent
 from wooshpay.core.codec import structure
 from wooshpay.core.declaration import Declaration
-from wooshpay.core.pipeline import encode_query
+from wooshpay.core.query import encode_query
 
 Example = Callable[[str], dict[str, Any]]
 

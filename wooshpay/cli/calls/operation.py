@@ -203,7 +203,7 @@ def _called(operation: Callable[..., Any], arguments: Arguments, settings: Reque
         return operation(*arguments.ids, **arguments.keywords, options=settings)
     except (TypeError, ValueError) as error:
         # An id that cannot stand in a path, a number that JSON cannot carry: the SDK says it in a sentence.
-        raise click.UsageError(f"{error}.") from None
+        raise click.UsageError(f"{str(error).removesuffix('.')}.") from None
 
 
 def _tell(event: RetryEvent) -> None:

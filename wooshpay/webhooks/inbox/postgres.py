@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.core.tracebacks import discreet
-from wooshpay.errors import ClaimLost, InboxError
+from wooshpay.errors import ClaimLost, InboxError, WooshPayError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
 
@@ -234,6 +234,8 @@ def _as_inbox_error() -> Generator[None]:
 
     try:
         yield
+    except WooshPayError:  # a handler's call that timed out is an OSError too
+        raise
     except (OperationalError, InterfaceError, OSError) as error:
         # PoolTimeout is an OperationalError too. The text may show the address, so only the kind is told.
         raise InboxError(
