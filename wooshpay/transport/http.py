@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import nullcontext
 from functools import lru_cache, partial
 from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import attrs
 from yarl import URL
 
 from wooshpay import errors
-from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.alarm import Alarm
+from wooshpay.transport.failures import NEVER_CONNECTED, closed_client, connect_limit, failure_of, shown_cause
 from wooshpay.transport.fork import abandon
+from wooshpay.transport.proxies import proxy_from_environment
 
 # aiohttp rounds limits up to whole seconds; a deadline must not be late by one.
 _NEVER_ROUND: Final = float("inf")
 _NO_LIMIT: Final = nullcontext()
-# How a cancellation, and a time limit that becomes one, tells that the request never left.
-_NEVER_CONNECTED: Final = "There was no connection yet."
 
 
 @attrs.define(eq=False)
@@ -82,7 +78,7 @@ class HttpTransport:
         """
         pool = self._injected or self._pools.get(asyncio.get_running_loop()) or await self._open()
         if self._closed:
-            raise _closed()
+            raise closed_client()
         slots = pool.slots
         if slots is None:
             return await self._exchange(pool, request)
@@ -103,7 +99,7 @@ class HttpTransport:
             )
         limit = min(left, request.attempt_timeout)
         # aiohttp limits connecting, and in a session that is not ours the whole attempt.
-        timeout = _timeout(limit if pool.alarm is None else None, _connect_limit(limit, request.connect_timeout))
+        timeout = _timeout(limit if pool.alarm is None else None, connect_limit(limit, request.connect_timeout))
         url: Any = request.url
         data: Any = request.body
         headers: Any = {**request.headers, "Authorization": request.authorization.reveal()}
@@ -130,13 +126,10 @@ class HttpTransport:
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
-            if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
-                failure, cause = _named(error, request, limit), _without_secrets(error)
-            else:
-                misuse = _misused(pool.session, error) if isinstance(error, RuntimeError) else None
-                if misuse is None:
-                    raise
-                failure, cause = misuse, error
+            named = failure_of(error, request, limit, pool.session)
+            if named is None:
+                raise
+            failure, cause = named, shown_cause(error)
         else:
             return Response(status=answer.status, headers=answer.headers, body=body)
         try:
@@ -160,7 +153,7 @@ class HttpTransport:
 
     async def _open(self) -> _Pool:
         if self._closed:
-            raise _closed()
+            raise closed_client()
         loop = asyncio.get_running_loop()
         for other in list(self._pools):
             if other.is_closed() and (pool := self._pools.pop(other, None)) is not None:
@@ -223,7 +216,7 @@ class _Connector(aiohttp.TCPConnector):
         try:
             connection = await super().connect(*args, **kwargs)
         except asyncio.CancelledError as cancelled:
-            cancelled.add_note(_NEVER_CONNECTED)
+            cancelled.add_note(NEVER_CONNECTED)
             raise
         connection.add_callback(partial(_abort_unwritten, connection.transport))
         return connection
@@ -238,118 +231,9 @@ def _abort_unwritten(transport: asyncio.Transport | None) -> None:
         transport.abort()
 
 
-def proxy_from_environment(origin: str) -> str | None:
-    """Find the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` ask for.
-
-    Args:
-        origin: Scheme, host and port of the server.
-
-    Returns:
-        The proxy's URL, or ``None``. This machine itself is never reached through a proxy.
-    """
-    from wooshpay.config import is_loopback
-
-    parts = urlsplit(origin)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)
-
-
-def _connect_limit(limit: float, connect: float) -> float:
-    # Connecting must run out before the whole does: only then is it known that nothing was sent. Under load both may
-    # run out at once; then only our own connector knows, and an injected session leaves doubt.
-    return min(connect, limit * 0.98)
-
-
 @lru_cache(maxsize=64)
 def _timeout(total: float | None, connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, connect=connect, ceil_threshold=_NEVER_ROUND)
-
-
-def _named(error: Exception, request: Request, limit: float) -> errors.TransportError:
-    """Give a failure of aiohttp its name, and say whether the request may have arrived."""
-    host = urlsplit(request.url).hostname or "the host"
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return errors.TimeoutError(
-            f"Connecting to {host} took longer than {_connect_limit(limit, request.connect_timeout):.3g} s."
-            " Check the network, or raise connect_timeout=....",
-            failure="not_connected",
-        )
-    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)):
-        return errors.ConnectError(
-            f"The TLS certificate of {host} could not be verified ({_reason(error)})."
-            " Check base_url, this machine's clock and its CA certificates.",
-            failure="refused",
-        )
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return _of_tls(error, host)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return errors.ConnectError(
-            f"The proxy refused to connect to {host} (HTTP {error.status}). Check the proxy and its credentials.",
-            failure="refused",
-        )
-    if isinstance(error, aiohttp.ClientConnectorError):
-        what = "The proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else host
-        return errors.ConnectError(
-            f"{what} could not be reached ({_reason(error)}). Check the network and base_url.", failure="not_connected"
-        )
-    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
-    if isinstance(error, TimeoutError) and _NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ()):
-        return errors.TimeoutError(
-            f"No connection to {host} was made within {limit:.3g} s."
-            " Check the network, or raise attempt_timeout=... or timeout=....",
-            failure="not_connected",
-        )
-    if isinstance(error, TimeoutError):
-        return errors.TimeoutError(
-            f"No whole answer came within {limit:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
-            failure="broken",
-        )
-    return errors.ProtocolError(
-        f"The connection to {host} broke before the whole answer was read ({_reason(error)}).", failure="broken"
-    )
-
-
-def _of_tls(error: aiohttp.ClientConnectorSSLError, host: str) -> errors.ConnectError:
-    cause: Any = getattr(error, "os_error", None)
-    if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return errors.ConnectError(f"{host} ended the TLS handshake. Check the network.", failure="not_connected")
-    return errors.ConnectError(
-        f"No TLS connection to {host} could be made ({_reason(error)}). Check that base_url names an https host.",
-        failure="refused",
-    )
-
-
-def _reason(error: Exception) -> str:
-    """Give the innermost cause in a few words, without URLs and secrets."""
-    inner: Any = getattr(error, "os_error", None) or error
-    text = getattr(inner, "strerror", None) or getattr(inner, "verify_message", None)
-    if not text and not isinstance(inner, (aiohttp.InvalidURL, aiohttp.ClientResponseError)):
-        text = str(inner)
-    return redact(str(text or type(inner).__name__))[:200]
-
-
-def _without_secrets(error: Exception) -> Exception | None:
-    """Keep a cause only where it shows no secret: aiohttp puts whole URLs into some, and the headers into others."""
-    shown = f"{error} {error!r}"
-    return error if redact(shown) == shown and not isinstance(error, aiohttp.ClientResponseError) else None
-
-
-def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> errors.ConfigurationError | None:
-    """Explain what aiohttp reports as a RuntimeError of a session that was used wrongly; ``None`` for any other."""
-    if session.closed:
-        return _closed()
-    if "loop" in str(error) or "Timeout context manager" in str(error):
-        return errors.ConfigurationError(
-            "The session belongs to another event loop: make client and session in the loop that uses them."
-        )
-    return None
-
-
-def _closed() -> errors.ConfigurationError:
-    return errors.ConfigurationError("This client is closed. Make a new one, or close it later.")
 
 
 _transports: weakref.WeakSet[HttpTransport] = weakref.WeakSet()

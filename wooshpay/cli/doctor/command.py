@@ -17,7 +17,7 @@ from wooshpay.cli.connection import KEY_VARIABLE, URL_VARIABLE, Connection, with
 from wooshpay.cli.doctor import probes
 from wooshpay.cli.doctor.findings import Finding, Status, of_host, of_key, of_proxy, of_versions
 from wooshpay.config import TEST_URL, check_base_url, resolve
-from wooshpay.transport.http import proxy_from_environment
+from wooshpay.transport.proxies import proxy_from_environment
 
 _SECONDS: Final = 10.0
 _STYLES: Final[dict[Status, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
