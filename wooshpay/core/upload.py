@@ -23,6 +23,20 @@ NAME_OF_FILE: Final = "filename"
 _CHUNK: Final = 256 * 1024
 
 
+class UploadFailed(Exception):
+    """The file cannot be uploaded to its end.
+
+    Attributes:
+        message: What happened, to which file, and what to do.
+        begun: Whether a part of the request may have been sent before.
+    """
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.begun = begun
+
+
 class Upload:
     """A multipart body of some text fields and one file.
 

@@ -20,7 +20,15 @@ from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.alarm import Alarm
-from wooshpay.transport.failures import NEVER_CONNECTED, closed_client, connect_limit, failure_of, shown_cause
+from wooshpay.transport.failures import (
+    NEVER_CONNECTED,
+    closed_client,
+    connect_limit,
+    failure_of,
+    in_event_loop,
+    shown_cause,
+    without_event_loop,
+)
 from wooshpay.transport.fork import abandon
 from wooshpay.transport.proxies import proxy_from_environment
 
@@ -74,9 +82,15 @@ class HttpTransport:
 
         Raises:
             TransportError: No whole answer came.
-            ConfigurationError: The transport is closed, or its session belongs to another loop.
+            ConfigurationError: The transport is closed, its session belongs to another loop, there is no event loop,
+                or the proxy that the environment names cannot be used.
         """
-        pool = self._injected or self._pools.get(asyncio.get_running_loop()) or await self._open()
+        try:
+            pool = self._injected or self._pools.get(asyncio.get_running_loop()) or await self._open()
+        except RuntimeError:
+            if in_event_loop():
+                raise
+            raise without_event_loop() from None
         if self._closed:
             raise closed_client()
         slots = pool.slots
@@ -174,6 +188,8 @@ class HttpTransport:
     async def close(self) -> None:
         """Close the connections of the running loop, and refuse further requests on any."""
         self._closed = True
+        if not in_event_loop():
+            return  # under trio, say: there never was a connection
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None and pool.lifetime is not None:
             await pool.lifetime.aclose()
