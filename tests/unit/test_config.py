@@ -154,7 +154,7 @@ def test_a_base_url_that_would_put_the_key_at_risk_is_refused(key: str, url: Any
 )
 def test_a_host_that_no_name_server_can_know_is_refused_when_the_client_is_made(host: str) -> None:
     """The resolver fails on such names with a raw UnicodeError, which once said that money may have moved."""
-    with pytest.raises(ConfigurationError, match="base URL.*host") as caught:
+    with pytest.raises(ConfigurationError, match=r"base URL.*host") as caught:
         resolved(url=f"https://{host}/v1")
     assert caught.value.outcome == "not_sent"
 
