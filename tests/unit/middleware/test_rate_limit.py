@@ -58,7 +58,14 @@ class Shop:
     """Many refunds at once through one limiter; writes down when each attempt of each was sent."""
 
     def __init__(
-        self, rate: float, *, burst: int = 1, timeout: float = 10_000.0, latency: float = 0.0, script: Script = ()
+        self,
+        rate: float,
+        *,
+        burst: int = 1,
+        timeout: float = 10_000.0,
+        latency: float = 0.0,
+        script: Script = (),
+        longest_retry_after: float = 300.0,
     ) -> None:
         self.time = Timeline()
         self.sent: list[tuple[float, str | None]] = []
@@ -68,7 +75,10 @@ class Shop:
         self.client = ScriptedClient(
             self._answer,
             effects=effects,
-            attempt_middlewares=[RateLimit(rate, burst=burst, effects=effects), self._travel],
+            attempt_middlewares=[
+                RateLimit(rate, burst=burst, longest_retry_after=longest_retry_after, effects=effects),
+                self._travel,
+            ],
             timeout=timeout,
             attempt_timeout=10_000.0,
         )
@@ -212,16 +222,9 @@ async def test_one_odd_wish_does_not_stop_the_client_for_good(wish: str) -> None
 
 
 async def test_the_longest_wish_that_counts_can_be_chosen() -> None:
-    time = Timeline()
-    limit = RateLimit(1, longest_retry_after=20.0, effects=time.effects())
-    shop = Shop(1, script=[answer(429, headers={"Retry-After": "50"})])
-    shop.time = time
-    shop.client = ScriptedClient(
-        shop._answer, effects=time.effects(), attempt_middlewares=[limit], timeout=10_000.0, max_retries=0
-    )
-    await shop.refund("a")
-    await shop.refund("b")
-    assert shop.moments == [0.0, 21.0]
+    shop = Shop(1, script=[answer(429, headers={"Retry-After": "50"})], longest_retry_after=20.0)
+    await shop.refund("a", "b")
+    assert shop.moments == [0.0, 21.0, 50.0]
 
 
 @pytest.mark.parametrize("longest", [0.0, -1.0, float("inf"), float("nan")])
