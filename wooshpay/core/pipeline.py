@@ -229,8 +229,8 @@ class Pipeline:
             wait, why_not = self._next_wait(request, attempt)
             if wait is None:
                 if error is not None:
-                    if error.outcome == "unknown" and not ambiguous:
-                        error.outcome = "rejected"  # a GET: whatever became of it, it changed nothing
+                    if error.outcome == "unknown" and request.method == "GET":
+                        error.outcome = "rejected"  # whatever became of it, it changed nothing
                     error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)
                     raise _finished(error, request, why_not)
                 assert response is not None

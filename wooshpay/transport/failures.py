@@ -298,8 +298,11 @@ def shown_cause(error: BaseException) -> BaseException | None:
     """Return the cause to show with the SDK's error, or ``None`` where it would show a secret.
 
     aiohttp puts whole URLs into some of its errors, the headers into others, and the password of a proxy into most.
-    Of those that wrap one of the system's, that one is shown.
+    Of those that wrap one of the system's, that one is shown; of those that wrap one of the user's file, the latter.
     """
+    failed = _first(error, UploadFailed)
+    if failed is not None:
+        return failed.__cause__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
