@@ -18,6 +18,7 @@ from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.failures import error_of, read_failing, readable_text
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
+from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.redaction import Secret, one_line
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
 from wooshpay.core.retry import Attempt, RetryEvent, parse_retry_after
@@ -197,6 +198,10 @@ class Pipeline:
                 log_interruption(_interrupted(request))
             raise
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
+            if isinstance(error, RuntimeError) and not in_event_loop():
+                unsent = without_event_loop()
+                identify(unsent, request)
+                raise unsent from error
             note_interruption(error, request)
             raise
         if response.status >= 300:

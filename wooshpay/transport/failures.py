@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import re
 import ssl
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from wooshpay import errors
+from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Request
 from wooshpay.core.upload import UploadFailed
@@ -54,14 +54,12 @@ def failure_of(
     failed = _first(error, UploadFailed)
     if failed is not None:
         return _of_upload(failed, request)
+    if stage == "unclear" and _must_be_connecting(error):
+        stage = "connecting"
     if stage in {"preparing", "connecting"}:
         return _of_connecting(error, request, limit, stage)
-    if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
+    if stage == "sent" or isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
         return _of_answer(error, request, limit)
-    if stage == "sent":
-        return errors.ProtocolError(
-            f"The answer of {_host_of(request)} could not be read ({_reason(error)}).", failure="broken"
-        )
     return None
 
 
@@ -93,6 +91,17 @@ def stage_of(error: BaseException) -> Stage:
     return "unclear"
 
 
+def _must_be_connecting(error: Exception) -> bool:
+    """Whether aiohttp raises such an exception only before it writes."""
+    kinds = (
+        *(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ServerFingerprintMismatch),
+        *(aiohttp.ClientHttpProxyError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError),
+    )
+    if isinstance(error, kinds):
+        return True
+    return isinstance(error, TimeoutError) and NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ())
+
+
 def _stage_at(
     module: str, code: CodeType, error: BaseException, inner: list[tuple[str, CodeType]]
 ) -> Literal["preparing", "connecting", "sent"] | None:
@@ -104,7 +113,7 @@ def _stage_at(
         return "preparing" if unwritten else "sent"
     if code.co_qualname.startswith("ClientResponse.") or module in {"aiohttp.client_proto", "aiohttp.streams"}:
         return "sent"
-    if module == "aiohttp.client_reqrep" or module.startswith(("idna", "yarl")):
+    if module in {"aiohttp.client_reqrep", "wooshpay.transport.proxies"} or module.startswith(("idna", "yarl")):
         return "preparing"
     if code.co_name in {"_build_url", "_prepare_headers"}:
         return "preparing"
@@ -255,20 +264,14 @@ def _of_upload(failed: UploadFailed, request: Request) -> errors.WooshPayError:
 
 
 def _of_answer(error: Exception, request: Request, limit: float) -> errors.TransportError:
-    host = _host_of(request)
-    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or (
-        isinstance(error, TimeoutError) and NEVER_CONNECTED in getattr(error.__cause__, "__notes__", ())
-    ):
-        return _of_connecting(error, request, limit, "connecting")
     if isinstance(error, TimeoutError):
         return errors.TimeoutError(
             f"No whole answer came within {limit:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
             failure="broken",
         )
     return errors.ProtocolError(
-        f"The connection to {host} broke before the whole answer was read ({_reason(error)}).", failure="broken"
+        f"The connection to {_host_of(request)} broke before the whole answer was read ({_reason(error)}).",
+        failure="broken",
     )
 
 
@@ -327,23 +330,6 @@ def _misused(session: aiohttp.ClientSession, error: RuntimeError) -> errors.Conf
             "The session belongs to another event loop: make client and session in the loop that uses them."
         )
     return None
-
-
-def in_event_loop() -> bool:
-    """Whether an event loop of asyncio runs here."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def without_event_loop() -> errors.ConfigurationError:
-    """Return the error of a call outside asyncio."""
-    return errors.ConfigurationError(
-        "AsyncWooshPay needs a running event loop of asyncio, and there is none here. Start one with asyncio.run(...)."
-        " Under trio, call the synchronous WooshPay in a thread: await trio.to_thread.run_sync(...)."
-    )
 
 
 def closed_client() -> errors.ConfigurationError:

@@ -16,19 +16,12 @@ import attrs
 from yarl import URL
 
 from wooshpay import errors
+from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.alarm import Alarm
-from wooshpay.transport.failures import (
-    NEVER_CONNECTED,
-    closed_client,
-    connect_limit,
-    failure_of,
-    in_event_loop,
-    shown_cause,
-    without_event_loop,
-)
+from wooshpay.transport.failures import NEVER_CONNECTED, closed_client, connect_limit, failure_of, shown_cause
 from wooshpay.transport.fork import abandon
 from wooshpay.transport.proxies import proxy_from_environment
 
