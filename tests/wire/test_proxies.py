@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
+import aiohttp
 import attrs
 import pytest
+import trustme
 from support.leaks import shown_by
+from support.peer import Peer, reply
 
 import wooshpay
 from wooshpay import AsyncWooshPay, RetryPolicy
@@ -220,3 +225,79 @@ async def test_the_password_of_a_proxy_is_nowhere_in_an_error(answer: bytes | No
     shown = [text.decode("latin-1") if isinstance(text, bytes) else text for text in shown_by(error)]
     assert len(shown) > 5
     assert not [text for text in shown if PASSWORD in text or encoded in text]
+
+
+# ---- proxies that speak TLS themselves ----
+
+
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate: Any = authority.issue_cert("127.0.0.1", "localhost")
+    certificate.configure_cert(context)
+    return context
+
+
+async def test_a_plain_proxy_behind_https_is_blamed_itself() -> None:
+    """People write ``https://`` since it is for https; the proxy itself mostly speaks plain HTTP."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        error = await error_of(proxy=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert isinstance(error, wooshpay.ConnectError)
+    assert error.outcome == "not_sent"
+    assert "proxy" in error.message
+    assert "http://" in error.message
+    assert "base_url" not in error.message
+
+
+async def test_a_proxy_whose_certificate_is_not_trusted_is_blamed_itself() -> None:
+    async def never(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(never, "127.0.0.1", 0, ssl=server_context(trustme.CA())) as server:
+        error = await error_of(proxy=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert isinstance(error, wooshpay.ConnectError)
+    assert (error.outcome, error.attempts) == ("not_sent", 1)
+    assert "certificate of the proxy 127.0.0.1" in error.message
+    assert "base_url" not in error.message
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_calls_go_through_a_proxy_that_works(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS to the host runs inside the tunnel, and for https inside the TLS to the proxy."""
+    authority: Any = trustme.CA()
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
+    heads: list[bytes] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        port = int(host.url.rpartition(":")[2])
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    refund = {"id": "re_1", "object": "refund"}
+    async with Peer(reply(200, refund), tls=server_context(authority)) as host:
+        tls = server_context(authority) if scheme == "https" else None
+        async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+            proxy = f"{scheme}://me:{PASSWORD}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with client_of(base_url=host.url, proxy=proxy, max_retries=0) as client:
+                for _ in range(2):
+                    assert (await client.refunds.create(payment_intent="pi_1")).id == "re_1"
+    assert len(heads) == 1, "the tunnel is kept and used again"
+    assert b"Proxy-Authorization: Basic " in heads[0]
+    assert all("proxy-authorization" not in request.headers for request in host.requests)

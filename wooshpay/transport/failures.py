@@ -159,22 +159,23 @@ def _of_connecting(
     shortage = _shortage(error, host)
     if shortage is not None:
         return errors.ConnectError(shortage, failure="not_connected")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _of_proxy(error, host)
+    # The connection to a proxy is looked up and made like any other, so only its host tells that it is one.
+    there = getattr(error, "host", host)
+    proxied = there != host or isinstance(error, aiohttp.ClientProxyConnectionError)
+    name = f"the proxy {there}" if proxied else host
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)):
+        setting = "the proxy (proxy=... or HTTPS_PROXY)" if proxied else "base_url"
         return errors.ConnectError(
-            f"The TLS certificate of {host} could not be verified ({_reason(error)})."
-            " Check base_url, this machine's clock and its CA certificates.",
+            f"The TLS certificate of {name} could not be verified ({_reason(error)})."
+            f" Check {setting}, this machine's clock and its CA certificates.",
             failure="refused",
         )
     if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return _of_tls(error, host)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _of_proxy(error, host)
+        return _of_tls(error, name, proxied=proxied)
     if isinstance(error, aiohttp.ClientConnectorError):
-        # The connection to a proxy is looked up and made like any other, so only its host tells that it is one.
-        proxied = isinstance(error, aiohttp.ClientProxyConnectionError) or error.host != host
-        what, check = (
-            (f"The proxy {error.host}", _CHECK_PROXY) if proxied else (host, "Check the network and base_url.")
-        )
+        what, check = (f"The proxy {there}", _CHECK_PROXY) if proxied else (host, "Check the network and base_url.")
         return errors.ConnectError(f"{what} could not be reached ({_reason(error)}). {check}", failure="not_connected")
     if isinstance(error, aiohttp.ClientResponseError):
         return errors.ConnectError(f"The proxy did not answer in HTTP. {_CHECK_PROXY}", failure="refused")
@@ -239,13 +240,19 @@ def _of_proxy(error: aiohttp.ClientHttpProxyError, host: str) -> errors.ConnectE
     )
 
 
-def _of_tls(error: aiohttp.ClientConnectorSSLError, host: str) -> errors.ConnectError:
+def _of_tls(error: aiohttp.ClientConnectorSSLError, name: str, *, proxied: bool) -> errors.ConnectError:
     cause: Any = getattr(error, "os_error", None)
     if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return errors.ConnectError(f"{host} ended the TLS handshake. Check the network.", failure="not_connected")
+        return errors.ConnectError(
+            f"The TLS handshake was ended by {name}. Check the network.", failure="not_connected"
+        )
+    check = (
+        "If the proxy speaks plain HTTP, as most do, its URL must begin with http:// (proxy=... or HTTPS_PROXY)."
+        if proxied
+        else "Check that base_url names an https host."
+    )
     return errors.ConnectError(
-        f"No TLS connection to {host} could be made ({_reason(error)}). Check that base_url names an https host.",
-        failure="refused",
+        f"No TLS connection to {name} could be made ({_reason(error)}). {check}", failure="refused"
     )
 
 
