@@ -318,3 +318,44 @@ asyncio.run(main())
         )
     assert output.count("refunds.create was carried out (HTTP 200, re_1)") == 2
     assert output.count("order-1") == 2
+
+
+def test_a_process_without_a_free_descriptor_loses_none_and_calls_again_when_there_is_one(program: Program) -> None:
+    """With a real limit: what was opened for the call that failed must be closed, or the process never recovers."""
+    with ThreadedPeer(reply(200, REFUND)) as peer:
+        output = run(
+            program,
+            peer.url,
+            """
+import gc, os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+client = WooshPay("sk_test_x", base_url=url, retry_policy=wooshpay.RetryPolicy(base=0.0))
+client.refunds
+client.refunds.retrieve("re_1")
+client.close()
+client = WooshPay("sk_test_x", base_url=url, retry_policy=wooshpay.RetryPolicy(base=0.0))
+before = len(os.listdir("/proc/self/fd"))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+for _ in range(3):  # for the event loop; none is left for a connection
+    os.close(held.pop())
+problems = []
+for _ in range(5):
+    try:
+        client.refunds.create(payment_intent="pi_1")
+    except wooshpay.ConnectError as error:
+        problems.append((error.outcome, error.attempts, "ulimit -n" in error.message, hasattr(error, "__notes__")))
+for descriptor in held:
+    os.close(descriptor)
+print(set(problems), len(problems))
+print(client.refunds.retrieve("re_1").id)
+client.close()
+gc.collect()
+print(len(os.listdir("/proc/self/fd")) - before)
+""",
+        )
+    assert output == "{('not_sent', 3, True, False)} 5\nre_1\n0\n"

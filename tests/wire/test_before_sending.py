@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import aiohappyeyeballs
 import aiohttp
 import pytest
 from support.peer import Peer, reply
@@ -114,7 +115,7 @@ def raising(error: Exception) -> Callable[..., Awaitable[Any]]:
 
 PLACES = {
     "looking up the host": (aiohttp.ThreadedResolver, "resolve"),
-    "opening the socket": (aiohttp.connector.aiohappyeyeballs, "start_connection"),  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue, reportUnknownMemberType]
+    "opening the socket": (aiohappyeyeballs, "start_connection"),
     "the TLS handshake": (asyncio.SelectorEventLoop, "create_connection"),
     "making the connection": (aiohttp.TCPConnector, "_create_connection"),
 }

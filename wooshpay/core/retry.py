@@ -16,7 +16,8 @@ Failure: TypeAlias = Literal["not_connected", "refused", "broken"]
 """How an attempt without an answer ended.
 
 ``not_connected``: DNS, refused, reset while connecting: the request was not sent.
-``refused``: a bad certificate, URL or proxy: the request was not sent, and trying again cannot help.
+``refused``: a bad certificate, URL or proxy: the request was not sent, and trying again cannot help. The one exception
+is an upload whose file changed while it was sent: then a part may have arrived, and ``outcome`` says so.
 ``broken``: disconnected, reset, timed out, or the body was cut off: it may have been carried out.
 """
 

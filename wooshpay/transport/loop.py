@@ -251,7 +251,7 @@ class PrivateLoop:
         finally:
             if waited:
                 self._starting.release()
-        if self._closed:
+        if self.closed:
             # It was closed in between, when there was nothing to stop yet.
             self.close()
             raise _closed()
