@@ -199,9 +199,7 @@ class Pipeline:
             raise
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
             if isinstance(error, RuntimeError) and not in_event_loop():
-                unsent = without_event_loop()
-                identify(unsent, request)
-                raise unsent from error
+                raise _without_event_loop(request) from error
             note_interruption(error, request)
             raise
         if response.status >= 300:
@@ -383,6 +381,12 @@ def note_interruption(interruption: BaseException, request: Request) -> None:
     """Leave the key on an exception that ends a call from outside, such as Ctrl-C."""
     if request.method != "GET" and (note := _interrupted(request)) not in getattr(interruption, "__notes__", ()):
         interruption.add_note(note)
+
+
+def _without_event_loop(request: Request) -> ConfigurationError:
+    error = without_event_loop()
+    identify(error, request)
+    return error
 
 
 def _interrupted(request: Request) -> str:

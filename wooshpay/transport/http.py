@@ -115,7 +115,7 @@ class HttpTransport:
                 headers["Content-Length"] = str(data.length)
             data = data.chunks()
         answer: Any = None
-        failure: errors.WooshPayError
+        failure: errors.WooshPayError | None
         cause: BaseException | None
         try:
             with _NO_LIMIT if pool.alarm is None else pool.alarm.within(limit):
@@ -133,10 +133,10 @@ class HttpTransport:
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
-            named = failure_of(error, request, limit, pool.session)
-            if named is None:
+            failure = failure_of(error, request, limit, pool.session)
+            if failure is None:
                 raise
-            failure, cause = named, shown_cause(error)
+            cause = shown_cause(error)
         else:
             return Response(status=answer.status, headers=answer.headers, body=body)
         try:
