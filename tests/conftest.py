@@ -23,7 +23,8 @@ settings.load_profile("wooshpay")
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own key, host and proxy must not reach the tests."""
-    for name in ("WOOSHPAY_API_KEY", "WOOSHPAY_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for name in ("WOOSHPAY_API_KEY", "WOOSHPAY_BASE_URL", *proxies, *(name.upper() for name in proxies)):
         monkeypatch.delenv(name, raising=False)
 
 

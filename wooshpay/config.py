@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from wooshpay.core.effects import Effects
+from wooshpay.core.hosts import UNSAFE_IN_URL, ascii_host, check_proxy, in_url
 from wooshpay.core.redaction import Secret, redact
 from wooshpay.core.retry import RetryEvent, RetryPolicy
 from wooshpay.core.unset import UNSET, Unset
@@ -81,6 +82,10 @@ def check_idempotency_key(key: str) -> str:
     return key
 
 
+def _checked_proxy(proxy: str | None) -> str | None:
+    return None if proxy is None or proxy == "" else check_proxy(proxy, "proxy=...")
+
+
 @attrs.frozen(kw_only=True)
 class RequestOptions:
     """Settings for one call. What is left out comes from the client.
@@ -137,7 +142,7 @@ class Config:
     max_connections: int = DEFAULT_MAX_CONNECTIONS
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
     max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES
-    proxy: str | None = attrs.field(default=None, repr=False)
+    proxy: str | None = attrs.field(default=None, repr=False, converter=_checked_proxy)
     effects: Effects = attrs.field(factory=Effects, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -208,11 +213,18 @@ def check_base_url(url: str, *, live: bool) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
-    if not host or parts.scheme not in {"http", "https"} or re.search(r"[\s\x00-\x1f\x7f\\]", url):
+    if not host or port == 0 or parts.scheme not in {"http", "https"} or UNSAFE_IN_URL.search(url):
         shown = "" if "@" in url else f" {redact(url)!r}"  # what stands before an @ may be a password
         raise ConfigurationError(f"The base URL{shown} is malformed: pass something like {TEST_URL!r}.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError("The base URL must not hold credentials, a query or a fragment: only host and path.")
+    name = ascii_host(host)
+    if name is None:
+        raise ConfigurationError(
+            f"The base URL names the host {redact(host)!r}, which cannot exist: between its dots there must be 1 to 63"
+            f" letters, digits or hyphens. Pass something like {TEST_URL!r}."
+        )
+    host = name
     if parts.scheme == "http" and (live or not is_loopback(host)):
         raise ConfigurationError(
             "A live key is never sent over plain http: use an https base URL."
@@ -224,8 +236,7 @@ def check_base_url(url: str, *, live: bool) -> str:
         kind = "live" if live else "test"
         raise ConfigurationError(f"This is a {kind} key, but {host} is the other mode's host: change one of them.")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    shown_host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown_host}{'' if port is None else f':{port}'}{path}"
+    return f"{parts.scheme}://{in_url(host)}{'' if port is None else f':{port}'}{path}"
 
 
 def is_loopback(host: str) -> bool:

@@ -15,7 +15,7 @@ from support.peer import ThreadedPeer, after, reply
 
 import wooshpay
 from wooshpay import WooshPay
-from wooshpay.transport.loop import PrivateLoop, _Job  # pyright: ignore[reportPrivateUsage]  # what two threads do at once is shown on it
+from wooshpay.transport.loop import Job, PrivateLoop
 
 from .conftest import Program
 
@@ -107,7 +107,7 @@ def test_closing_does_not_take_the_result_from_a_call_that_has_it() -> None:
         while job.done.locked():
             await asyncio.sleep(0)
 
-    job: _Job[str] = _Job(PrivateLoop(at_end), work, "answer")
+    job: Job[str] = Job(PrivateLoop(at_end), work, "answer")
     asyncio.run(carry_out())
     job.done.acquire()  # as its caller does first
     job.lose()

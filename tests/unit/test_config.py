@@ -135,6 +135,112 @@ def test_a_base_url_that_would_put_the_key_at_risk_is_refused(key: str, url: Any
         resolved(key, url)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b.example",
+        ".example",
+        "example..",
+        f"{'a' * 64}.example",
+        ".".join(["a" * 60] * 5),
+        "xn--ä.example",
+        "ä" * 60,
+        "exa<mple.com",
+        "exam%70le.com",
+        "127.1",
+        "2130706433",
+        "1.2.3.999",
+    ],
+)
+def test_a_host_that_no_name_server_can_know_is_refused_when_the_client_is_made(host: str) -> None:
+    """The resolver fails on such names with a raw UnicodeError, which once said that money may have moved."""
+    with pytest.raises(ConfigurationError, match=r"base URL.*host") as caught:
+        resolved(url=f"https://{host}/v1")
+    assert caught.value.outcome == "not_sent"
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("münchen.example", "xn--mnchen-3ya.example"),
+        ("XN--MNCHEN-3YA.example", "xn--mnchen-3ya.example"),
+        ("例え.example", "xn--r8jz45g.example"),
+        ("gateway.example.", "gateway.example."),
+        ("my_gateway", "my_gateway"),
+        ("a" * 63, "a" * 63),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[2001:db8::1]", "[2001:db8::1]"),
+    ],
+)
+def test_a_host_is_kept_in_the_form_in_which_it_is_sent(host: str, sent: str) -> None:
+    """A name with umlauts would stand in the Host header as it was typed, which no server knows."""
+    assert resolved(url=f"https://{host}").base_url == f"https://{sent}"
+
+
+def test_port_0_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="malformed"):
+        resolved(url="https://gateway.example:0")
+
+
+# ---- proxies ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxy", "used"),
+    [
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("HTTP://Proxy.Example:3128/", "http://proxy.example:3128"),
+        ("http://proxy.example", "http://proxy.example:80"),
+        ("https://proxy.example", "https://proxy.example:443"),
+        ("proxy.example:3128", "http://proxy.example:3128"),
+        ("me:pw@proxy.example:3128", "http://me:pw@proxy.example:3128"),
+        ("http://me:p%40w@proxy.example:3128", "http://me:p%40w@proxy.example:3128"),
+        ("http://[::1]:3128", "http://[::1]:3128"),
+        ("10.0.0.1:3128", "http://10.0.0.1:3128"),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_a_proxy_is_taken_as_curl_takes_it(proxy: str | None, used: str | None) -> None:
+    """``HTTPS_PROXY=host:3128`` is what curl, requests and Go accept, so that many machines have it."""
+    assert resolved(KEY, proxy=proxy).proxy == used
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("garbage", "http://proxy.example:3128"),
+        ("socks5://proxy.example:1080", "SOCKS"),
+        ("socks5h://me:hunter2@proxy.example:1080", "SOCKS"),
+        ("ftp://proxy.example", "http://proxy.example:3128"),
+        ("http://", "http://proxy.example:3128"),
+        ("http://proxy.example:port", "http://proxy.example:3128"),
+        ("http://proxy.example:99999", "http://proxy.example:3128"),
+        ("http://proxy.example:0", "http://proxy.example:3128"),
+        ("http://[::1", "http://proxy.example:3128"),
+        ("http://proxy.example:3128 ", "http://proxy.example:3128"),
+        ("http://me:hunter2@proxy.example:3128\r\nX: y", "http://proxy.example:3128"),
+        ("http://me:hunter2/x@proxy.example:3128", "percent-encode"),
+        ("http://me:12/hunter2@proxy.example:3128", "percent-encode"),
+        ("http://me:12?hunter2@proxy.example:3128", "percent-encode"),
+        ("http://me:12#hunter2@proxy.example:3128", "percent-encode"),
+        ("http://me:hunter2€@proxy.example:3128", "Latin-1"),
+        ("http://m%3Ae:hunter2@proxy.example:3128", "colon"),
+        ("http://a..b:3128", "host"),
+        (f"http://{'a' * 64}:3128", "host"),
+        (8080, "text"),
+        (b"http://proxy.example:3128", "text"),
+    ],
+)
+def test_a_proxy_that_cannot_work_is_refused_when_the_client_is_made(proxy: Any, words: str) -> None:
+    """Otherwise the first payment fails, and the error blames the base URL."""
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        AsyncWooshPay(KEY, proxy=proxy)
+    assert "proxy=" in caught.value.message
+    assert "base_url" not in caught.value.message
+    assert "hunter2" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
 @pytest.mark.parametrize("url", ["https://user:hunter2@gate way", "ftp://user:hunter2@h", "https://u:hunter2@[::1"])
 def test_a_malformed_base_url_does_not_show_its_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="malformed") as caught:

@@ -186,11 +186,22 @@ async def test_a_short_deadline_may_hold_a_second_attempt_too() -> None:
 
 async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once_and_says_so() -> None:
     """Sleeping until the deadline only to fail then would waste the caller's time."""
-    client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "600"}))
-    with pytest.raises(RateLimitError, match="asks to wait 600 s") as caught:
+    client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "200"}))
+    with pytest.raises(RateLimitError, match="asks to wait 200 s") as caught:
         await refund(client)
     assert client.clock.slept == []
-    assert (caught.value.retry_after, caught.value.attempts, caught.value.outcome) == (600.0, 1, "rejected")
+    assert (caught.value.retry_after, caught.value.attempts, caught.value.outcome) == (200.0, 1, "rejected")
+
+
+async def test_an_odd_retry_after_counts_as_five_minutes() -> None:
+    """Programs sleep for as long as `retry_after` says: 1e300 seconds would be an OverflowError, or for ever."""
+    client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "1e300"}), answer())
+    await refund(client, timeout=1000.0)
+    assert client.clock.slept == [300.0]
+    client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "1e300"}))
+    with pytest.raises(RateLimitError) as caught:
+        await refund(client)
+    assert caught.value.retry_after == 300.0
 
 
 async def test_retry_after_is_waited_for() -> None:

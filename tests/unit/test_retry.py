@@ -147,6 +147,12 @@ def test_retry_after_never_makes_a_final_answer_retryable() -> None:
         ({"Retry-After-Ms": "what", "Retry-After": "9"}, 9.0),
         ({"Retry-After-Ms": "nan", "Retry-After": "9"}, 9.0),
         ({"Retry-After-Ms": "-1"}, 0.0),
+        ({"Retry-After": "300"}, 300.0),
+        ({"Retry-After": "301"}, 300.0),
+        ({"Retry-After": "1e300"}, 300.0),
+        ({"Retry-After-Ms": "1e300"}, 300.0),
+        ({"Retry-After": formatdate(NOW + 10_000, usegmt=True)}, 300.0),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 300.0),
     ],
 )
 def test_every_form_of_retry_after_is_read(

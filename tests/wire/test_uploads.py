@@ -6,7 +6,7 @@ import email
 import io
 import os
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import pytest
 from support.peer import Peer, Received, ThreadedPeer, close, reply
 
 import wooshpay
-from wooshpay import AsyncWooshPay, RetryPolicy, WooshPay
+from wooshpay import AsyncWooshPay, Next, Request, Response, RetryPolicy, WooshPay
 from wooshpay.api.files import File
+from wooshpay.core.upload import Upload, UploadFailed
 
 KEY = "sk_test_x"
 NO_WAIT = RetryPolicy(base=0.0)
@@ -207,3 +208,143 @@ async def test_a_name_that_is_no_unicode_is_sent_as_its_bytes(tmp_path: Path) ->
     first, second = (request.body for request in peer.requests)
     assert b'filename="r\xe9sum\xe9.pdf"' in first
     assert b'filename="a?%00.pdf"' in second
+
+
+# ---- files that change ----
+
+
+def during(change: Callable[[], None]) -> Any:
+    """Change a file after its size was sent along in the request, and before the file is read."""
+
+    async def middleware(request: Request, call_next: Next) -> Response:
+        change()
+        return await call_next(request)
+
+    return [middleware]
+
+
+def client_of(peer: Peer, **settings: Any) -> AsyncWooshPay:
+    """A client whose limits are so long that a call which waits for them would never end."""
+    return AsyncWooshPay(
+        KEY, base_url=peer.url, retry_policy=NO_WAIT, timeout=3600.0, attempt_timeout=3600.0, **settings
+    )
+
+
+@pytest.mark.parametrize("change", ["shorter", "longer", "gone"])
+async def test_a_file_that_changed_before_it_is_sent_is_not_sent(change: str, path: Path) -> None:
+    """Its length stands in the head: of a shorter one the server waits for the rest, and a longer one is cut off."""
+
+    def happen() -> None:
+        if change == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(CONTENT[:-1] if change == "shorter" else CONTENT + b"x")
+
+    async with Peer(reply(200, FILE)) as peer, client_of(peer, attempt_middlewares=during(happen)) as client:
+        with pytest.raises(wooshpay.ConfigurationError, match=r"slip\.png") as caught:
+            await client.files.create(file=path, purpose="dispute_evidence")
+    assert (caught.value.outcome, caught.value.attempts) == ("not_sent", 1)
+    assert peer.requests == []
+
+
+async def test_an_open_file_that_changed_before_it_is_sent_is_not_sent(path: Path) -> None:
+    with path.open("rb") as opened:
+
+        def grow() -> None:
+            path.write_bytes(CONTENT + b"x")
+
+        async with Peer(reply(200, FILE)) as peer, client_of(peer, attempt_middlewares=during(grow)) as client:
+            with pytest.raises(wooshpay.ConfigurationError, match="changed") as caught:
+                await client.files.create(file=opened, purpose="dispute_evidence")
+    assert caught.value.outcome == "not_sent"
+    assert peer.requests == []
+
+
+class Changing(io.BytesIO):
+    """A file that is changed by someone else while it is read."""
+
+    name = "slip.png"
+
+    def __init__(self, change: str) -> None:
+        super().__init__(CONTENT)
+        self._change = change
+        self._reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._reads += 1
+        if self._reads == 2:
+            if self._change == "fails":
+                raise OSError(5, "Input/output error")
+            content = {"shorter": CONTENT[:-1], "longer": CONTENT + b"x", "empty": b""}[self._change]
+            place = self.tell()
+            self.seek(0)
+            self.truncate()
+            self.write(content)
+            self.seek(place)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("change", ["shorter", "longer", "empty", "fails"])
+async def test_a_file_that_changes_while_it_is_sent_ends_the_call_at_once(change: str) -> None:
+    """Today's silence until the deadline, or a file that is cut off and reported as uploaded, are both worse."""
+    async with Peer(reply(200, FILE)) as peer, client_of(peer) as client:
+        with pytest.raises(wooshpay.TransportError, match=r"slip\.png") as caught:
+            await client.files.create(file=Changing(change), purpose="dispute_evidence")
+    assert (caught.value.outcome, caught.value.attempts) == ("unknown", 1)
+    assert caught.value.idempotency_key is not None
+    assert peer.requests == [], "the server must not take a part for the whole"
+
+
+@pytest.mark.parametrize("size", [0, 1, 256 * 1024, 256 * 1024 + 1, 2 * 256 * 1024])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+async def test_not_a_byte_more_or_less_passes_for_the_file(size: int, more: int, tmp_path: Path) -> None:
+    """The sizes are those around the chunks in which a file is read."""
+    upload = Upload({}, "file", io.BytesIO(b"x" * size))
+    stream: Any = upload._source  # pyright: ignore[reportPrivateUsage]  # what changes is behind it
+    if size + more < 0:
+        return
+    chunks = upload.chunks()
+    head = await anext(chunks)
+    stream.truncate(size + more)
+    stream.seek(0)
+    stream.write(b"x" * (size + more))
+    stream.seek(0)
+    if more == 0:
+        assert len(head) + sum([len(chunk) async for chunk in chunks]) == upload.length
+        return
+    sent = len(head)
+
+    async def send_the_rest() -> None:
+        nonlocal sent
+        async for chunk in chunks:
+            sent += len(chunk)
+
+    with pytest.raises(UploadFailed) as caught:
+        await send_the_rest()
+    assert caught.value.begun
+    assert upload.length is not None
+    assert sent < upload.length
+
+
+async def test_what_an_iterator_raises_is_the_cause_of_the_error() -> None:
+    """aiohttp hides it behind an error of the connection, which nobody would look for in the user's own code."""
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield CONTENT
+        raise LookupError("the download has ended")
+
+    async with Peer(reply(200, FILE)) as peer, client_of(peer) as client:
+        with pytest.raises(wooshpay.TransportError, match="could not be read") as caught:
+            await client.files.create(file=broken(), purpose="dispute_evidence")
+    assert isinstance(caught.value.__cause__, LookupError)
+    assert caught.value.outcome == "unknown"
+    assert peer.requests == []
+
+
+async def test_an_iterator_over_text_is_named() -> None:
+    async def text() -> AsyncIterator[Any]:
+        yield "not bytes"
+
+    async with Peer(reply(200, FILE)) as peer, client_of(peer) as client:
+        with pytest.raises(wooshpay.TransportError, match="str"):
+            await client.files.create(file=text(), purpose="dispute_evidence")

@@ -6,16 +6,17 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wooshpay.core.confined import Confined
+from wooshpay.core.interruptions import note_end
 from wooshpay.core.listing import ListObject
 from wooshpay.core.paging import AsyncPager, Pager
-from wooshpay.core.pipeline import Pipeline, identify, note_interruption
+from wooshpay.core.pipeline import Pipeline, identify
 from wooshpay.core.request import ApiResponse, Call, Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.errors import WooshPayError
 
 if TYPE_CHECKING:
     from wooshpay.core.waiting import Wait, WaitResult
-    from wooshpay.transport.loop import PrivateLoop
+    from wooshpay.transport.loop import Job, PrivateLoop
 
 T = TypeVar("T")
 
@@ -34,20 +35,28 @@ class AsyncCaller(Confined):
 
     async def call(self, call: Call, returns: Any) -> Any:
         """Give the result."""
+        request = response = None
         try:
             request = self.pipeline.prepare(call)
-            return self.pipeline.decode(request, await self.pipeline.run(request), returns)
+            response = await self.pipeline.run(request)
+            return self.pipeline.decode(request, response, returns)
         except BaseException as error:
             forget_locals(error)
+            if request is not None and response is not None:
+                _note_result(error, request, response)
             raise
 
     async def call_with_response(self, call: Call, returns: Any) -> ApiResponse[Any]:
         """Give the result with the answer's facts."""
+        request = response = None
         try:
             request = self.pipeline.prepare(call)
-            return self.pipeline.decode_with_response(request, await self.pipeline.run(request), returns)
+            response = await self.pipeline.run(request)
+            return self.pipeline.decode_with_response(request, response, returns)
         except BaseException as error:
             forget_locals(error)
+            if request is not None and response is not None:
+                _note_result(error, request, response)
             raise
 
     def page(self, call: Call, returns: Any) -> AsyncPager[Any]:
@@ -124,14 +133,24 @@ class SyncCaller(Confined):
 
     def _run(self, call: Call, returns: Any, read: Callable[[Request, Response, Any], T]) -> T:
         request: Request | None = None
+        job: Job[Response] | None = None
         try:
             request = self.pipeline.prepare(call)
-            return read(request, self.loop.run(self.pipeline.run, request), returns)
+            job = self.loop.job(self.pipeline.run, request)
+            return read(request, self.loop.carry_out(job), returns)
         except BaseException as error:
             forget_locals(error)
             # One that comes from the loop itself does not know yet which call it ended.
             if isinstance(error, WooshPayError) and request is not None:
                 identify(error, request)
-            elif request is not None:
-                note_interruption(error, request)
+            elif request is not None and job is not None:
+                note_end(error, request, job.result, job.error, unsent=job.over and not job.begun)
             raise
+        finally:
+            job = None  # it has the error, whose traceback has this frame
+
+
+def _note_result(error: BaseException, request: Request, response: Response) -> None:
+    """Leave on an exception that came from outside, such as Ctrl-C, that the response had already arrived."""
+    if not isinstance(error, WooshPayError):
+        note_end(error, request, response, None, unsent=False)

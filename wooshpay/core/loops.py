@@ -1,4 +1,4 @@
-"""Connections belong to an event loop: one set of them for each loop that uses a store."""
+"""Event loops of asyncio: whether one runs here, and connections that belong to one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
+
+from wooshpay.errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -50,3 +52,20 @@ class PerLoop(Generic[T]):
         except Exception:
             return  # it never came to be
         await self._close(made)
+
+
+def in_event_loop() -> bool:
+    """Whether an event loop of asyncio runs here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def without_event_loop() -> ConfigurationError:
+    """Return the error of a call outside asyncio."""
+    return ConfigurationError(
+        "AsyncWooshPay needs a running event loop of asyncio, and there is none here. Start one with asyncio.run(...)."
+        " Under trio, call the synchronous WooshPay in a thread: await trio.to_thread.run_sync(...)."
+    )

@@ -19,7 +19,9 @@ OPTIONS: Final = frozenset(field.name for field in attrs.fields(RequestOptions))
 # An aiohttp session is a setting of the async client only, and not part of its configuration.
 SETTINGS: Final = frozenset(field.name for field in attrs.fields(Config)) - OPTIONS | {"session"}
 # These belong to the connections, which a client from `with_options` shares.
-ONLY_AT_CONSTRUCTION: Final = frozenset({"effects", "max_connections", "proxy", "session"})
+ONLY_AT_CONSTRUCTION: Final = frozenset(
+    {"effects", "max_connections", "max_error_bytes", "max_response_bytes", "proxy", "session"}
+)
 # What other SDKs call them. As parameters of the API these names would be possible, so they are advice only.
 _ALSO_CALLED: Final = {
     "extra_headers": "headers",

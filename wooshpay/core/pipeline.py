@@ -19,6 +19,7 @@ from wooshpay.core.confined import Confined
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
 from wooshpay.core.json import JsonObject, dumps
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
+from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.query import encode_query
 from wooshpay.core.redaction import Secret, one_line, redact
 from wooshpay.core.request import ApiResponse, Call, Middleware, Next, Request, Response
@@ -179,6 +180,8 @@ class Pipeline(Confined):
                 log_interruption(_interrupted(request))
             raise
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
+            if isinstance(error, RuntimeError) and not in_event_loop():
+                raise _without_event_loop(request) from error
             note_interruption(error, request)
             raise
         if 200 <= response.status < 300:
@@ -214,7 +217,9 @@ class Pipeline(Confined):
                     if response.close_connection is not None:
                         response.close_connection()
                     if doubted is not None or not self._can_ask_again(request):
-                        raise _finished(_settled(error, ambiguous=ambiguous, answered=True), request, None)
+                        raise _finished(
+                            _settled(error, request.method, ambiguous=ambiguous, answered=True), request, None
+                        )
                     doubted = mismatch
                     self._tell(request, self._describe(request, None, error), 0.0, error)
                     request = attrs.evolve(request, attempt=request.attempt + 1, new_connection=True)
@@ -231,7 +236,9 @@ class Pipeline(Confined):
                 if response is not None:
                     return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous, gave_up=why_not)
                 assert error is not None
-                raise _finished(_settled(error, ambiguous=ambiguous, answered=answered), request, why_not)
+                raise _finished(
+                    _settled(error, request.method, ambiguous=ambiguous, answered=answered), request, why_not
+                )
 
             self._tell(request, attempt, wait, error)
             await self.config.effects.sleep(wait)
@@ -398,6 +405,12 @@ def note_interruption(interruption: BaseException, request: Request) -> None:
         interruption.add_note(note)
 
 
+def _without_event_loop(request: Request) -> ConfigurationError:
+    error = without_event_loop()
+    identify(error, request)
+    return error
+
+
 def _interrupted(request: Request) -> str:
     text = f"{request.operation} was interrupted and may have been carried out"
     if request.idempotency_key is None:
@@ -449,10 +462,10 @@ def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: st
         raise TypeError(f"{operation}(): {redact(str(error))}") from None
 
 
-def _settled(error: TransportError, *, ambiguous: bool, answered: bool) -> TransportError:
+def _settled(error: TransportError, method: str, *, ambiguous: bool, answered: bool) -> TransportError:
     """Give the error of the last attempt the outcome that all attempts have together."""
-    if error.outcome == "unknown" and not ambiguous:
-        error.outcome = "rejected"  # a GET, which changed nothing, whatever happened to it
+    if error.outcome == "unknown" and method == "GET":
+        error.outcome = "rejected"  # whatever happened to it, it changed nothing
     error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)
     return error
 

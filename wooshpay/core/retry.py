@@ -16,13 +16,16 @@ Failure: TypeAlias = Literal["not_connected", "refused", "broken"]
 """How an attempt without an answer ended.
 
 ``not_connected``: DNS, refused, reset while connecting: the request was not sent.
-``refused``: a bad certificate, URL or proxy: the request was not sent, and trying again cannot help.
+``refused``: a bad certificate, URL or proxy: the request was not sent, and trying again cannot help. The one exception
+is an upload whose file changed while it was sent: then a part may have arrived, and ``outcome`` says so.
 ``broken``: disconnected, reset, timed out, or the body was cut off: it may have been carried out.
 """
 
 _SERVER_FAULTS: Final = frozenset({408, 500, 502, 503, 504})
 _MOST_DOUBLINGS: Final = 64
 _TOO_EARLY_OR_MANY: Final = frozenset({425, 429})
+LONGEST_RETRY_AFTER: Final = 300.0
+"""Seconds. A longer wish is taken for a mistake of the server, or of its clock."""
 
 
 def may_be_done(status: int) -> bool:
@@ -139,16 +142,22 @@ class RetryEvent:
     idempotency_key: str | None
 
 
-def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], now: float, *, longest: float = LONGEST_RETRY_AFTER) -> float | None:
     """Read how long to wait from ``Retry-After-Ms`` or ``Retry-After`` (seconds or an HTTP date).
 
     Args:
         headers: The headers of the answer.
         now: Seconds since 1970.
+        longest: Seconds. What asks for more counts as this much. Default: 300.
 
     Returns:
-        Seconds, never negative; ``None`` where nothing sensible was said.
+        Seconds, from 0 to ``longest``; ``None`` where nothing sensible was said.
     """
+    seconds = _asked_for(headers, now)
+    return None if seconds is None else min(seconds, longest)
+
+
+def _asked_for(headers: Mapping[str, str], now: float) -> float | None:
     milliseconds = _number(headers.get("Retry-After-Ms"))
     if milliseconds is not None:
         return milliseconds / 1000

@@ -1,4 +1,9 @@
-"""Files on their way out: streamed, never whole in memory, and sent again only where they can be read again."""
+"""Files on their way out: streamed, never whole in memory, and sent again only where they can be read again.
+
+The length of a file stands in the head of the request, before the file is read. So it is compared with what is read,
+and the last bytes are held back until it is known that they are the last: a server never gets a whole request with a
+part of a file in it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
+from wooshpay.core.redaction import redact
 from wooshpay.errors import ConfigurationError
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | AsyncIterable[bytes]
@@ -21,6 +27,20 @@ FILE_FIELD: Final = "file"
 NAME_OF_FILE: Final = "filename"
 
 _CHUNK: Final = 256 * 1024
+
+
+class UploadFailed(Exception):
+    """The file cannot be uploaded to its end.
+
+    Attributes:
+        message: What happened, to which file, and what to do.
+        begun: Whether a part of the request may have been sent before.
+    """
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.begun = begun
 
 
 class Upload:
@@ -44,11 +64,12 @@ class Upload:
             ConfigurationError: There is no such file, or it is not one.
         """
         self._source = source
+        self._name = filename or _name_of(source)
         self._start = 0
         self._read = False
         size = self._measure()
         boundary = secrets.token_hex(16)
-        self._head = _head(boundary, fields, name, filename or _name_of(source))
+        self._head = _head(boundary, fields, name, self._name)
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._size = size
@@ -66,11 +87,29 @@ class Upload:
         return not self._read or self._size is not None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Go through the body from its beginning."""
-        yield self._head
-        async for chunk in self._file_chunks():
-            yield chunk
-        yield self._tail
+        """Go through the body from its beginning.
+
+        Raises:
+            UploadFailed: The file cannot be read, or it is not as long any more as the request says.
+        """
+        begun = False
+        try:
+            async for chunk in self._parts():
+                if not isinstance(chunk, (bytes, bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+                    raise TypeError(f"it gave {type(chunk).__name__} instead of bytes")
+                begun = True
+                yield chunk
+        except _Changed:
+            raise UploadFailed(
+                f"The file {self._name!r} changed: it is not {self._size} bytes long any more, as it was when the call"
+                " began. Upload a copy that nothing writes to.",
+                begun=begun,
+            ) from None
+        except Exception as error:
+            reason = redact(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+            raise UploadFailed(
+                f"The file {self._name!r} could not be read ({reason}). Check it, and call again.", begun=begun
+            ) from error
 
     def _measure(self) -> int | None:
         source = self._source
@@ -94,33 +133,60 @@ class Upload:
         if not source.seekable():
             return None
         self._start = source.tell()
-        size = source.seek(0, os.SEEK_END) - self._start
-        source.seek(self._start)
-        return size
+        return _size_from(source, self._start)
 
-    async def _file_chunks(self) -> AsyncIterator[bytes]:
-        source = self._source
+    async def _parts(self) -> AsyncIterator[bytes]:
+        source, size = self._source, self._size
         self._read = True
         if isinstance(source, bytes):
+            yield self._head
             for start in range(0, len(source), _CHUNK):
                 yield source[start : start + _CHUNK]
         elif isinstance(source, AsyncIterable):
+            yield self._head
             async for chunk in source:
+                yield chunk
+        elif size is None:
+            unsized: Any = source
+            yield self._head
+            while chunk := await asyncio.to_thread(unsized.read, _CHUNK):
                 yield chunk
         elif isinstance(source, (str, os.PathLike)):
             with await asyncio.to_thread(Path(source).open, "rb") as file:
-                async for chunk in _read(file):
+                async for chunk in self._sized(file, size):
                     yield chunk
         else:
-            if self._size is not None:
-                await asyncio.to_thread(source.seek, self._start)
-            async for chunk in _read(source):
+            async for chunk in self._sized(source, size):
                 yield chunk
+        yield self._tail
+
+    async def _sized(self, file: IO[bytes], size: int) -> AsyncIterator[bytes]:
+        """Go through the head and a file of which it is known how long it should be."""
+        if await asyncio.to_thread(_size_from, file, self._start) != size:
+            raise _Changed  # before anything is sent
+        yield self._head
+        left = size
+        chunk = await asyncio.to_thread(file.read, _CHUNK)
+        while chunk:
+            left -= len(chunk)
+            after = await asyncio.to_thread(file.read, _CHUNK)
+            if left < 0 or bool(left) != bool(after):
+                break
+            yield chunk
+            chunk = after
+        if chunk or left:
+            raise _Changed
 
 
-async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(file.read, _CHUNK):
-        yield chunk
+class _Changed(Exception):
+    """The file is longer or shorter than it was."""
+
+
+def _size_from(file: IO[bytes], start: int) -> int:
+    """Measure a file from a place on, and go to that place."""
+    size = file.seek(0, os.SEEK_END) - start
+    file.seek(start)
+    return size
 
 
 def _name_of(source: FileSource) -> str:

@@ -19,7 +19,7 @@ import warnings
 import weakref
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -200,9 +200,11 @@ class Exchange(TimeLimit):
         self.writing = True
 
     @property
-    def unsent(self) -> bool:
-        """Whether it is certain that no byte of the request was written."""
-        return self.connecting and not self.writing
+    def stage(self) -> Literal["connecting", "sent"] | None:
+        """How far the request has come; ``None`` as long as no connection was looked for."""
+        if self.writing:
+            return "sent"
+        return "connecting" if self.connecting else None
 
     @property
     def answered_early(self) -> bool:

@@ -15,6 +15,7 @@ from yarl import URL
 
 from wooshpay import errors
 from wooshpay.core.confined import Confined
+from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
@@ -86,10 +87,16 @@ class HttpTransport(Confined):
 
         Raises:
             TransportError: No whole answer came.
-            ConfigurationError: The transport is closed, or its session belongs to another loop.
+            ConfigurationError: The transport is closed, its session belongs to another loop, there is no event loop,
+                or the proxy that the environment names cannot be used.
         """
-        loop = asyncio.get_running_loop()
-        pool = self._injected or self._pools.get(loop) or await self._open()
+        try:
+            loop = asyncio.get_running_loop()
+            pool = self._injected or self._pools.get(loop) or await self._open()
+        except RuntimeError:
+            if in_event_loop():
+                raise
+            raise without_event_loop() from None
         if self._injected is not None and (pool.limits is None or pool.limits.loop is not loop):
             _prepare(pool, loop)
         if self._closed:
@@ -144,7 +151,7 @@ class HttpTransport(Confined):
             # Reports of errors keep the variables of all frames, and those of aiohttp hold the whole request.
             answer = data = headers = url = None
             forget_locals(error)
-            failure = failure_of(error, request, limit, pool.session, unsent=exchange.unsent)
+            failure = failure_of(error, request, limit, pool.session, exchange.stage)
             exchange.connection = None  # it holds aiohttp's error, which holds this frame
             if failure is None:
                 raise
@@ -204,6 +211,8 @@ class HttpTransport(Confined):
     async def close(self) -> None:
         """Close the connections of the running loop, and refuse further requests on any."""
         self._closed = True
+        if not in_event_loop():
+            return  # under trio, say: there never was a connection
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None and pool.lifetime is not None:
             await pool.lifetime.aclose()

@@ -3,6 +3,10 @@
 Its rules: the thread starts with the first request; waiting can be interrupted, and then the call is
 cancelled; it works inside a running loop, after a fork, and under any number of threads; it never
 outlives the interpreter, and nothing that the garbage collector runs ever waits.
+
+Signal handlers and finalizers run between any two lines of what they interrupt, in the same thread, and they may close
+the client or call it. So nothing here waits for a lock that the interrupted code may hold: what must happen once is
+decided by `dict.setdefault`, which nothing can interrupt.
 """
 
 from __future__ import annotations
@@ -18,21 +22,37 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
-from wooshpay.errors import ConfigurationError, TransportError
+import attrs
+
+from wooshpay.errors import ConfigurationError, ConnectError, TransportError
 from wooshpay.transport.fork import abandon
 
 A = TypeVar("A")
 T = TypeVar("T")
 
-# Seconds. How long an interrupted caller waits for its call to be cancelled, and an exit for the thread to end.
+# Seconds. How long an interrupted caller waits for its call to be cancelled, an exit for the thread to end, and a
+# first call for that of another thread, which starts the loop for both.
 _CANCEL_WAIT: Final = 1.0
 _CLOSE_WAIT: Final = 5.0
+_START_WAIT: Final = 1.0
+
+_THE_ONE: Final = "running"
 
 
-class _Job(Generic[T]):
-    """One call under way on the loop, and the lock on which its caller waits."""
+class Job(Generic[T]):
+    """One call under way on the loop, and the lock on which its caller waits.
 
-    __slots__ = ("_argument", "_context", "_owner", "_work", "cancelled", "done", "error", "over", "result", "task")
+    Attributes:
+        over: Whether the work has ended.
+        result: What it returned, also when the caller was interrupted and did not get it.
+        error: What it raised.
+        begun: Whether the work has begun. What is over without having begun never will.
+    """
+
+    __slots__ = (
+        *("_argument", "_context", "_owner", "_work"),
+        *("begun", "cancelled", "done", "error", "over", "result", "task"),
+    )
 
     def __init__(self, owner: PrivateLoop, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> None:
         self._owner = owner
@@ -44,6 +64,7 @@ class _Job(Generic[T]):
         self.task: asyncio.Task[None] | None = None
         self.cancelled = False
         self.over = False
+        self.begun = False
         self.error: BaseException | None = None
         self.result: T | None = None
 
@@ -55,6 +76,7 @@ class _Job(Generic[T]):
             self.task = asyncio.get_running_loop().create_task(self._drive(), context=self._context)
 
     async def _drive(self) -> None:
+        self.begun = True
         try:
             self.result = await self._work(self._argument)
         except BaseException as error:  # handed to the waiting thread, whatever it is
@@ -69,13 +91,47 @@ class _Job(Generic[T]):
         self.cancelled = True
         if self.task is not None:
             self.task.cancel()
+        if not self.begun:
+            self.lose()  # what never begins does not tell its caller that it has ended
 
     def lose(self) -> None:
         """Release the caller of a call that the closing loop will not carry out."""
         if not self.over:
             self.over = True
-            self.error = _closed() if self.task is None else asyncio.CancelledError()
+            self.error = asyncio.CancelledError() if self.begun or self.cancelled else _closed()
             self.done.release()
+
+
+@attrs.define(eq=False)
+class _Running:
+    """An event loop and its thread, and what the thread does when the loop stops."""
+
+    loop: asyncio.AbstractEventLoop
+    jobs: set[Job[Any]]
+    at_end: Callable[[], Coroutine[Any, Any, None]] | None
+    thread: threading.Thread | None = None
+    ending: bool = False
+
+    def stop(self) -> None:
+        """Have the thread end. May be called again, from anywhere."""
+        try:
+            self.loop.call_soon_threadsafe(self._halt)
+        except RuntimeError:
+            pass  # closed already
+
+    def _halt(self) -> None:
+        if not self.ending:  # otherwise the connections are being closed, which must not be cut short
+            self.loop.stop()
+
+    def discard(self) -> None:
+        """Stop a loop that is not needed, without touching what belongs to the client."""
+        self.jobs, self.at_end = set(), None
+        self.stop()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end, unless this is that thread."""
+        if self.thread is not None and self.thread.ident != threading.get_ident():
+            self.thread.join(timeout)
 
 
 class PrivateLoop:
@@ -88,10 +144,12 @@ class PrivateLoop:
             at_end: Run on the loop as the last thing, to close what lives on it.
         """
         self._at_end = at_end
-        self._lock = threading.Lock()
+        self._running: dict[str, _Running] = {}
+        # Only keeps several threads from starting a loop each. A handler may enter it again, and nobody relies on it.
+        self._starting = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._jobs: set[_Job[Any]] = set()
+        self._jobs: set[Job[Any]] = set()
         self._closed = False
         self._warned = False
         _loops.add(self)
@@ -107,6 +165,14 @@ class PrivateLoop:
             ConfigurationError: The loop is closed, or this is its own thread.
             BaseException: What the coroutine raised, or what interrupted the wait; the coroutine is then cancelled.
         """
+        return self.carry_out(self.job(work, argument))
+
+    def job(self, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> Job[T]:
+        """Prepare a call, for a caller that has to know what became of it when `carry_out` is interrupted."""
+        return Job(self, work, argument)
+
+    def carry_out(self, job: Job[T]) -> T:
+        """Run a job on the loop, and wait for its result. Raises what `run` raises."""
         loop = self._loop or self._start()
         thread = self._thread
         if thread is not None and thread.ident == threading.get_ident():
@@ -116,10 +182,9 @@ class PrivateLoop:
             )
         if not self._warned:
             self._warn_if_blocking(loop)
-        job: _Job[T] = _Job(self, work, argument)
-        self._jobs.add(job)
         entered = False
         try:
+            self._jobs.add(job)
             loop.call_soon_threadsafe(job.start)
             entered = True
             job.done.acquire()
@@ -130,9 +195,6 @@ class PrivateLoop:
             raise
         finally:
             self._jobs.discard(job)
-        return self._outcome(job)
-
-    def _outcome(self, job: _Job[T]) -> T:
         error = job.error
         if error is None:
             return job.result  # type: ignore[return-value]  # a job without error has its result
@@ -145,7 +207,9 @@ class PrivateLoop:
             del error, job
 
     @staticmethod
-    def _cancel(loop: asyncio.AbstractEventLoop, job: _Job[Any]) -> None:
+    def _cancel(loop: asyncio.AbstractEventLoop, job: Job[Any]) -> None:
+        if job.over:
+            return  # the exception came after the end, so there is nothing to wait for
         try:
             loop.call_soon_threadsafe(job.cancel)
         except RuntimeError:
@@ -168,36 +232,45 @@ class PrivateLoop:
         )
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
+        waited = self._starting.acquire(timeout=_START_WAIT)
+        try:
             if self._closed:
                 raise _closed()
-            if self._loop is None:
+            running = self._running.get(_THE_ONE)
+            if running is None:
                 _check_uwsgi()
-                loop = asyncio.new_event_loop()
-                thread = threading.Thread(
-                    target=_serve, args=(loop, self._jobs, self._at_end), name="wooshpay-loop", daemon=True
-                )
-                thread.start()
-                weakref.finalize(self, _stop, loop).atexit = False
-                self._thread = thread
-                self._loop = loop
-            return self._loop
+                mine = _launch(self._jobs, self._at_end)
+                # A handler that came in between may have started one too.
+                running = self._running.setdefault(_THE_ONE, mine)
+                if running is mine:
+                    weakref.finalize(self, mine.stop).atexit = False
+                else:
+                    mine.discard()
+            self._thread = running.thread
+            self._loop = running.loop
+        finally:
+            if waited:
+                self._starting.release()
+        if self.closed:
+            # It was closed in between, when there was nothing to stop yet.
+            self.close()
+            raise _closed()
+        return running.loop
 
     def close(self, timeout: float = _CLOSE_WAIT) -> None:
-        """Stop the loop. Calls under way are cancelled; their callers get an error. May be called again.
+        """Stop the loop. Calls under way are cancelled; their callers get an error. May be called again, from anywhere.
 
         Args:
             timeout: Seconds to wait for the thread to end.
         """
-        with self._lock:
-            self._closed = True
-            loop, thread = self._loop, self._thread
-            self._loop = None
-        if loop is None or thread is None:
+        self._closed = True
+        running = self._running.get(_THE_ONE)
+        self._loop = None
+        if running is None:
             return
-        _stop(loop)
-        if thread.ident != threading.get_ident():
-            thread.join(timeout)
+        running.stop()
+        running.join(timeout)
+        self._running.pop(_THE_ONE, None)
 
     @property
     def closed(self) -> bool:
@@ -206,38 +279,64 @@ class PrivateLoop:
 
     def after_fork(self) -> None:
         """In a forked child: start anew with the next request, and leave the parent's loop alone."""
-        abandon((self._loop, self._thread, self._jobs))
-        self._lock = threading.Lock()
+        abandon((self._running, self._loop, self._thread, self._jobs))
+        self._starting = threading.RLock()
+        self._running = {}
         self._loop = None
         self._thread = None
         self._jobs = set()
 
 
-def _serve(
-    loop: asyncio.AbstractEventLoop, jobs: set[_Job[Any]], at_end: Callable[[], Coroutine[Any, Any, None]]
-) -> None:
+def _launch(jobs: set[Job[Any]], at_end: Callable[[], Coroutine[Any, Any, None]]) -> _Running:
+    """Start a loop in a thread.
+
+    Raises:
+        ConnectError: The process has run out of threads or of descriptors.
+    """
+    try:
+        loop = asyncio.new_event_loop()
+    except OSError as error:
+        raise ConnectError(
+            f"The event loop of this client could not be opened ({error.strerror}). Close files and connections that"
+            " are no longer needed, or raise the limit on open files (ulimit -n).",
+            failure="not_connected",
+        ) from error
+    running = _Running(loop, jobs, at_end)
+    running.thread = threading.Thread(target=_serve, args=(running,), name="wooshpay-loop", daemon=True)
+    try:
+        running.thread.start()
+    except BaseException as error:
+        if not isinstance(error, RuntimeError) or "new thread" not in str(error):
+            running.discard()  # a handler raised, and the thread has started or will
+            raise
+        loop.close()
+        raise ConnectError(
+            f"The thread of this client could not be started ({error}). End threads that are no longer needed, or raise"
+            " the limit on threads (ulimit -u, or the pids limit of the container).",
+            failure="not_connected",
+        ) from error
+    return running
+
+
+def _serve(running: _Running) -> None:
+    loop = running.loop
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        running.ending = True
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
         if tasks:
             loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_WAIT))
-        loop.run_until_complete(at_end())
+        if running.at_end is not None:
+            loop.run_until_complete(running.at_end())
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-        for job in list(jobs):
+        for job in list(running.jobs):
             job.lose()
-
-
-def _stop(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.call_soon_threadsafe(loop.stop)
-    except RuntimeError:
-        pass  # closed already
 
 
 def _closed() -> ConfigurationError:

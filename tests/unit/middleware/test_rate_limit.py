@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Sequence
-from typing import TypeAlias
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, TypeAlias
 
 import attrs
 import pytest
@@ -55,7 +58,14 @@ class Shop:
     """Many refunds at once through one limiter; writes down when each attempt of each was sent."""
 
     def __init__(
-        self, rate: float, *, burst: int = 1, timeout: float = 10_000.0, latency: float = 0.0, script: Script = ()
+        self,
+        rate: float,
+        *,
+        burst: int = 1,
+        timeout: float = 10_000.0,
+        latency: float = 0.0,
+        script: Script = (),
+        longest_retry_after: float = 300.0,
     ) -> None:
         self.time = Timeline()
         self.sent: list[tuple[float, str | None]] = []
@@ -65,7 +75,10 @@ class Shop:
         self.client = ScriptedClient(
             self._answer,
             effects=effects,
-            attempt_middlewares=[RateLimit(rate, burst=burst, effects=effects), self._travel],
+            attempt_middlewares=[
+                RateLimit(rate, burst=burst, longest_retry_after=longest_retry_after, effects=effects),
+                self._travel,
+            ],
             timeout=timeout,
             attempt_timeout=10_000.0,
         )
@@ -194,6 +207,151 @@ def test_no_span_ever_has_more_than_the_rate_and_the_burst(
     for first, start in enumerate(shop.moments):
         for last in range(first, len(shop.moments)):
             assert last - first + 1 <= burst + (shop.moments[last] - start) * rate + 1e-6
+
+
+# ---- one odd wish ----
+
+
+@pytest.mark.parametrize("wish", ["1e300", "99999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_one_odd_wish_does_not_stop_the_client_for_good(wish: str) -> None:
+    """A server or a gateway with a wrong clock must not keep all payments of a process from ever being sent again."""
+    shop = Shop(1, script=[answer(429, headers={"Retry-After": wish})])
+    results = await shop.refund("a", "b")
+    assert shop.moments == [0.0, 301.0, 302.0]
+    assert [type(result) for result in results] == [Refund] * 2
+
+
+async def test_the_longest_wish_that_counts_can_be_chosen() -> None:
+    shop = Shop(1, script=[answer(429, headers={"Retry-After": "50"})], longest_retry_after=20.0)
+    await shop.refund("a", "b")
+    assert shop.moments == [0.0, 21.0, 50.0]
+
+
+@pytest.mark.parametrize("longest", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_longest_wish_that_is_no_limit_is_refused(longest: float) -> None:
+    with pytest.raises(ConfigurationError, match="longest_retry_after"):
+        RateLimit(1, longest_retry_after=longest)
+
+
+# ---- who gives up ----
+
+
+async def test_calls_that_were_cancelled_while_they_waited_give_their_turns_back() -> None:
+    """Otherwise a burst of calls that nobody waits for any more holds up the next one, which is a customer's."""
+    shop = Shop(1)
+    first = asyncio.ensure_future(shop.client.refunds.create(payment_intent="pi_1"))
+    waiting = [asyncio.ensure_future(shop.client.refunds.create(payment_intent="pi_1")) for _ in range(100)]
+    await asyncio.sleep(0)
+    await first
+    for call in waiting:
+        call.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await shop.refund("a", "b")
+    assert shop.moments == [0.0, 1.0, 2.0]
+
+
+async def test_a_turn_that_was_given_back_too_late_is_not_saved_up() -> None:
+    """Two that take turns of the past would start at once, which is more than the rate."""
+    shop = Shop(1)
+    calls = [asyncio.ensure_future(shop.client.refunds.create(payment_intent="pi_1")) for _ in range(4)]
+    await asyncio.sleep(0)
+    await calls[0]
+    for call in calls[1:]:
+        call.cancel()
+    await asyncio.gather(*calls[1:], return_exceptions=True)
+    shop.time.now = 2.5
+    await shop.refund("a", "b", "c")
+    assert shop.moments == [0.0, 3.0, 4.0, 5.0]
+
+
+async def test_those_that_wait_behind_one_that_was_cancelled_keep_their_turns() -> None:
+    shop = Shop(1)
+    calls = [asyncio.ensure_future(shop.client.refunds.create(payment_intent="pi_1")) for _ in range(4)]
+    await asyncio.sleep(0)
+    calls[1].cancel()
+    await shop.time.run(calls)
+    assert shop.moments == [0.0, 2.0, 3.0]
+
+
+async def test_a_call_that_the_wish_of_another_ended_gives_its_turn_back() -> None:
+    """Its deadline came before its new turn; the turn is for whoever has more time."""
+    shop = Shop(1, timeout=5.0, script=[answer(429, headers={"Retry-After": "60"})])
+    await shop.refund("a", "b", "c")
+    shop.client = shop.client.with_options(timeout=1000.0)
+    await shop.refund("d")
+    assert shop.moments == [0.0, 61.0]
+
+
+@given(
+    burst=st.integers(1, 4), count=st.integers(2, 12), cancelled=st.sets(st.integers(0, 11)), pause=st.floats(0.0, 5.0)
+)
+def test_turns_that_are_given_back_never_add_up_to_more_than_the_rate(
+    burst: int, count: int, cancelled: set[int], pause: float
+) -> None:
+    shop = Shop(1, burst=burst)
+
+    async def play() -> None:
+        calls = [asyncio.ensure_future(shop.client.refunds.create(payment_intent="pi_1")) for _ in range(count)]
+
+        async def give_up() -> None:
+            await shop.time.sleep(pause)
+            for place in cancelled & set(range(count)):
+                calls[place].cancel()
+
+        async def come_later() -> Refund:
+            await shop.time.sleep(pause)
+            return await shop.client.refunds.create(payment_intent="pi_1")
+
+        more = [asyncio.ensure_future(come_later()) for _ in range(count)]
+        giving_up = asyncio.ensure_future(give_up())
+        await shop.time.run([*calls, *more])
+        await asyncio.gather(giving_up, *calls, *more, return_exceptions=True)
+
+    asyncio.run(play())
+    for first, start in enumerate(shop.moments):
+        for last in range(first, len(shop.moments)):
+            assert last - first + 1 <= burst + (shop.moments[last] - start) + 1e-6
+
+
+# ---- handlers ----
+
+
+def test_a_handler_may_wait_for_a_call_of_another_thread_at_any_line() -> None:
+    """A lock would be held by the interrupted code for as long as the handler waits for the other thread: for ever."""
+    effects = FakeClock().effects()
+    script = [answer(429, headers={"Retry-After": "1"}), answer()]
+    place = 0
+    while True:
+        place += 1
+        limit = RateLimit(1000, effects=effects)
+        left = place
+        finished: list[bool] = []
+
+        def call_elsewhere(limit: RateLimit = limit, finished: list[bool] = finished) -> None:
+            other = ScriptedClient(*script, effects=effects, attempt_middlewares=[limit])
+            thread = threading.Thread(target=lambda: asyncio.run(other.refunds.create(payment_intent="pi_2")))
+            thread.start()
+            thread.join(20)
+            finished.append(not thread.is_alive())
+
+        def trace(frame: FrameType, event: str, _: object, act: Callable[[], None] = call_elsewhere) -> Any:
+            nonlocal left
+            if event == "line" and frame.f_globals.get("__name__") == "wooshpay.middleware.rate_limit":
+                left -= 1
+                if left == 0:
+                    act()
+            return trace
+
+        client = ScriptedClient(*script, effects=effects, attempt_middlewares=[limit])
+        sys.settrace(trace)
+        try:
+            asyncio.run(client.refunds.create(payment_intent="pi_1"))
+        finally:
+            sys.settrace(None)
+        if left > 0:
+            break
+        assert finished == [True]
+    assert place > 20
 
 
 @pytest.mark.parametrize(

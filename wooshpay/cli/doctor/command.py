@@ -65,8 +65,12 @@ def examine(connection: Connection, clock: probes.Clock | None = None) -> list[F
     if base_url is None:
         return found
     usable = not _failed(found)
-    proxy = proxy_from_environment(base_url)
-    found += [of_host(base_url, url_source if key or given_url else "default"), of_proxy(proxy)]
+    found.append(of_host(base_url, url_source if key or given_url else "default"))
+    try:
+        proxy = proxy_from_environment(base_url)
+    except ConfigurationError as error:
+        return [*found, Finding("proxy", "fail", error.message)]
+    found.append(of_proxy(proxy))
     reached = probes.connect(base_url, proxy, seconds, clock)
     found += reached
     if usable and not any(one.check == "connection" and one.status == "fail" for one in reached):

@@ -105,7 +105,7 @@ def of_proxy(proxy: str | None) -> Finding:
         return Finding("proxy", "ok", "none")
     parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
     port = "" if parts.port is None else f":{parts.port}"
-    return Finding("proxy", "ok", f"{parts.hostname}{port}, from HTTPS_PROXY; NO_PROXY makes exceptions")
+    return Finding("proxy", "ok", f"{parts.hostname}{port}, from HTTPS_PROXY or ALL_PROXY; NO_PROXY makes exceptions")
 
 
 def of_connection(reached: Reached, place: str) -> list[Finding]:

@@ -1,0 +1,64 @@
+"""What an exception says that ended a call from outside when the call itself had ended already."""
+
+from __future__ import annotations
+
+from wooshpay.core.json import is_object, loads
+from wooshpay.core.log import log_interruption
+from wooshpay.core.pipeline import note_interruption
+from wooshpay.core.redaction import one_line
+from wooshpay.core.request import Request, Response
+from wooshpay.errors import WooshPayError
+
+_LONGEST_ID = 100
+
+
+def note_end(
+    interruption: BaseException,
+    request: Request,
+    response: Response | None,
+    error: BaseException | None,
+    *,
+    unsent: bool,
+) -> None:
+    """Leave on an exception what is known about the call that it ended.
+
+    Args:
+        interruption: The exception, such as one that a signal handler raised.
+        request: The request of the call.
+        response: The response, if it had come.
+        error: The error with which the call had ended, if it had.
+        unsent: Whether it is known that the call had not begun.
+    """
+    if request.method == "GET":
+        return
+    if response is not None:
+        _note(interruption, _carried_out(request, response))
+    elif isinstance(error, WooshPayError):
+        _note(interruption, f"{request.operation} had already ended: {error}")
+    elif unsent:
+        interruption.add_note(f"{request.operation} was interrupted before anything was sent")
+    else:
+        note_interruption(interruption, request)
+
+
+def _note(interruption: BaseException, text: str) -> None:
+    interruption.add_note(text)
+    log_interruption(text)
+
+
+def _carried_out(request: Request, response: Response) -> str:
+    found = _id_of(response)
+    facts = f"HTTP {response.status}" if found is None else f"HTTP {response.status}, {found}"
+    text = f"{request.operation} was carried out ({facts}), but an exception came before the result was returned"
+    if request.idempotency_key is None:
+        return text
+    return f"{text}; call it again with idempotency key {request.idempotency_key} for the result"
+
+
+def _id_of(response: Response) -> str | None:
+    try:
+        body = loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    found = body.get("id") if is_object(body) else None
+    return one_line(found, _LONGEST_ID) if isinstance(found, str) else None
