@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ import pytest
 from bulk.world import MemoryJournal, payment, refunded
 from celery import Celery  # type: ignore[import-untyped]  # it has no types
 from celery.exceptions import Reject, SoftTimeLimitExceeded  # type: ignore[import-untyped]  # it has no types
+from celery.signals import task_revoked  # type: ignore[import-untyped]  # it has no types
 from redis import Redis
 from webhooks import servers
 
@@ -44,6 +46,9 @@ class Retry(Exception):
 class Request:
     retries: int
     id: str = "task-1"
+    expires: str | None = None
+    args: Any = None
+    kwargs: Any = None
     delivery_info: Mapping[str, Any] = {"exchange": "", "routing_key": "refunds", "priority": 0}
 
 
@@ -77,6 +82,8 @@ class App:
 
 class MemoryOutbox:
     """Records in a dict."""
+
+    retention = 30 * 86_400.0
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}
@@ -270,9 +277,10 @@ class Queue:
         self.error: Exception | None = None
         self.app: Any = Celery("shop", set_as_current=False)
         self.now = 1_000_000.0
-        task = bulk_task(self.app, "refunds.create", client=client, journal=MemoryJournal(), outbox=self.outbox)
-        self.task: Any = task
-        self.rows: QueuedRows = self.task._queued
+        self.task: Any = bulk_task(
+            self.app, "refunds.create", client=client, journal=MemoryJournal(), outbox=self.outbox
+        )
+        self.rows: QueuedRows = getattr(self.task, "_queued")  # noqa: B009  # it is not in the protocol
         monkeypatch.setattr(self.rows, "_now", lambda: self.now)
         monkeypatch.setattr(self.app, "send_task", self._send)
 
@@ -300,7 +308,7 @@ def test_a_row_is_in_the_outbox_before_its_message_is_published(queue: Queue) ->
     queue.task.s("recall", "r3", ARGUMENTS).apply_async()
     assert queue.saved == [1, 2, 3]
     found = queue.task.unfinished("recall")
-    assert [(row.row, row.state, row.arguments, row.at) for row in found] == [
+    assert [(row.row, row.state, row.arguments, row.since) for row in found] == [
         (f"r{number}", "queued", ARGUMENTS, queue.now) for number in (1, 2, 3)
     ]
     assert [row.task_id for row in found] == [message["task_id"] for message in queue.messages]
@@ -354,9 +362,59 @@ def test_resume_publishes_the_message_of_an_unfinished_row_again(queue: Queue) -
     assert {row.row for row in queue.task.unfinished()} == {"r1", "r2", "r3"}
 
 
+def test_a_row_that_the_journal_may_have_forgotten_is_not_resumed(queue: Queue) -> None:
+    """The journal takes a row that it has forgotten for a new one, and WooshPay has forgotten its key by then: if the
+    row was carried out, it would be carried out again."""
+    queue.task.delay("recall", "r1", ARGUMENTS)
+    queue.now += MemoryOutbox.retention - 7200
+    assert queue.task.resume() == 1
+    queue.now += 7200
+    assert queue.task.resume() == 0
+    [row] = queue.task.unfinished()
+    assert (row.state, "Look in WooshPay" in row.error) == ("refused", True)
+
+
+def test_a_row_with_a_countdown_is_listed_but_not_resumed_before_it_is_due(queue: Queue) -> None:
+    """A refund that was queued for tomorrow must not be sent today."""
+    tomorrow = datetime.fromtimestamp(queue.now + 86_400, UTC)
+    queue.task.apply_async(("recall", "r1", ARGUMENTS), countdown=86_400)
+    queue.task.apply_async(("recall", "r2", ARGUMENTS), eta=tomorrow)
+    queue.task.apply_async(("recall", "r3", ARGUMENTS), eta=tomorrow.replace(tzinfo=None).isoformat())
+    assert [row.since for row in queue.task.unfinished()] == [queue.now + 86_400] * 3
+    queue.now += 86_399
+    assert queue.task.resume(older_than=0) == 0
+    queue.now += 1
+    assert queue.task.resume(older_than=0) == 3
+
+
+def test_a_row_keeps_the_moment_at_which_it_expires(queue: Queue) -> None:
+    """The broker lost its message, and resume() must not send it after the time that its caller set."""
+    queue.task.apply_async(("recall", "r1", ARGUMENTS), expires=60)
+    queue.now += 3600
+    queue.messages.clear()
+    assert queue.task.resume() == 1
+    assert queue.messages[0]["expires"] == "1970-01-12T13:47:40+00:00"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [({}, "was revoked"), ({"expired": True}, "expired"), ({"terminated": True}, "may have been carried out")],
+)
+def test_a_row_whose_task_was_revoked_is_listed_and_not_resumed(queue: Queue, how: Any, reason: str) -> None:
+    """Workers forget which tasks were revoked when they restart. A resumed row would then be sent against the will of
+    whoever revoked it."""
+    queue.task.delay("recall", "r1", ARGUMENTS)
+    request = Request(retries=0, args=["recall", "r1", ARGUMENTS])
+    signal: Any = task_revoked
+    signal.send(queue.app.tasks[queue.task.name], request=request, signum=None, **how)
+    [row] = queue.task.unfinished()
+    assert (row.state, reason in row.error) == ("refused", True)
+    assert queue.task.resume(older_than=0) == 0
+
+
 async def test_resume_leaves_refused_rows_alone_until_they_are_forgotten(queue: Queue) -> None:
     """They would be refused again. Somebody has to look at them."""
-    row = UnfinishedRow(run="recall", row="r1", arguments=ARGUMENTS, task_id="t1")
+    row = UnfinishedRow(run="recall", row="r1", arguments=ARGUMENTS, since=100.0, task_id="t1")
     await queue.rows.note(row, RowResult(row="r1", state="refused", error="currency is missing."))
     await queue.rows.note(attrs.evolve(row, arguments={}), RowResult(row="r1", state="unknown", error="no response"))
     with pytest.warns(RuntimeWarning, match="inside a running event loop"):
@@ -385,15 +443,11 @@ def test_two_apps_in_one_process_keep_to_their_own_clients(monkeypatch: pytest.M
         queues = [Queue(first, monkeypatch), Queue(second, monkeypatch)]
         for queue in queues:
             queue.app.finalize()
-        assert [queue.task._caller for queue in queues] == [first._caller, second._caller]
-        for queue in queues:
-            assert queue.app.tasks["wooshpay.bulk.refunds.create"].run.__closure__ == queue.task.run.__closure__
+        assert [queue.task._caller for queue in queues] == [first._caller, second._caller]  # pyright: ignore[reportPrivateUsage]
 
 
 def test_dates_and_other_values_that_messages_can_hold_come_back_from_the_outbox(queue: Queue) -> None:
     """If the record of a row were not found under the arguments that the worker received, it would never be removed."""
-    from datetime import UTC, datetime
-
     moment = datetime(2026, 5, 1, tzinfo=UTC)
     queue.task.delay("recall", "r1", {"created": moment, "ids": ("a", "b")})
     [row] = queue.task.unfinished()
@@ -403,14 +457,14 @@ def test_dates_and_other_values_that_messages_can_hold_come_back_from_the_outbox
 
 
 @asynccontextmanager
-async def redis_outbox(redis_url: str, folder: Path) -> AsyncIterator[Outbox]:
+async def redis_outbox(redis_url: str, folder: Path) -> AsyncGenerator[Outbox]:
     journal = RedisJournal(redis_url, prefix=f"{folder.name}:")
     yield journal.outbox()
     await journal.close()
 
 
 @asynccontextmanager
-async def sqlite_outbox(redis_url: str, folder: Path) -> AsyncIterator[Outbox]:
+async def sqlite_outbox(redis_url: str, folder: Path) -> AsyncGenerator[Outbox]:
     journal = SqliteJournal(folder / "journal.db")
     yield journal.outbox()
     await journal.close()
@@ -419,17 +473,19 @@ async def sqlite_outbox(redis_url: str, folder: Path) -> AsyncIterator[Outbox]:
 @pytest.mark.parametrize("opened", [redis_outbox, sqlite_outbox])
 async def test_an_outbox_keeps_the_rows_of_each_task_and_host(opened: Any, redis_url: str, tmp_path: Path) -> None:
     """A row that was queued for a sandbox must never be resumed with a live key."""
-    row = UnfinishedRow(run="recall", row="r1", arguments=ARGUMENTS, task_id="t1", options={"queue": "slow"})
+    row = UnfinishedRow(
+        run="recall", row="r1", arguments=ARGUMENTS, since=100.0, task_id="t1", options={"queue": "slow"}
+    )
     async with opened(redis_url, tmp_path) as outbox:
         live = QueuedRows(outbox, "refund", "https://live.example", lambda: 100.0)
-        test = QueuedRows(outbox, "refund", "https://test.example", lambda: 200.0)
-        assert await live.find(None, 0) == []
+        test = QueuedRows(outbox, "refund", "https://test.example", lambda: 100.0)
+        assert await live.find(None, None) == []
         assert [await live.put(row), await live.put(row), await test.put(row)] == [True, False, True]
         assert await live.put(attrs.evolve(row, row="r2", arguments={}))
         await live.remove(attrs.evolve(row, row="r2", arguments={}))
         await live.remove(attrs.evolve(row, row="r3"))
-        assert await live.find("recall", 0) == [attrs.evolve(row, at=100.0)]
-        assert await test.find(None, 0) == [attrs.evolve(row, at=200.0)]
+        assert await live.find("recall", 0) == [row]
+        assert await test.find(None, None) == [row]
         assert await test.find(None, 1) == []
 
 
@@ -446,7 +502,7 @@ class Shop:
         path = os.pathsep.join([str(PLACE), os.environ.get("PYTHONPATH", "")])
         self.environ = {**os.environ, "PYTHONPATH": path, "SHOP_REDIS": url}
         self.environ |= {"WOOSHPAY_API_KEY": sandbox.api_key, "WOOSHPAY_BASE_URL": sandbox.base_url}
-        self.redis: Any = Redis.from_url(url, decode_responses=True)
+        self.redis: Any = Redis.from_url(url, decode_responses=True)  # pyright: ignore[reportUnknownMemberType]  # so typed there
         self.client = WooshPay(sandbox.api_key, base_url=sandbox.base_url)
         self.app: Any = Celery("shop", broker=url, set_as_current=False)
         self.journal = RedisJournal(url)
@@ -495,13 +551,16 @@ class Shop:
             "seconds since messages were taken": [round(now - at, 1) for _, at in taken],
             "seconds until the lock on redelivery expires": self.redis.ttl("unacked_mutex"),
             "refunds": self.sandbox.store.count("refund"),
-            "unfinished": [(row.row, row.state, round(now - row.at, 1), row.error) for row in self.refund.unfinished()],
+            "unfinished": [
+                (row.row, row.state, round(now - row.since, 1), row.error) for row in self.refund.unfinished()
+            ],
             "log": (self.folder / "workers.log").read_text(errors="replace")[-6000:],
         }
         return "\n".join(f"{name}: {value}" for name, value in facts.items())
 
     def close(self) -> None:
-        self.client._caller.run(self.journal.close)  # type: ignore[union-attr]
+        caller: Any = self.client._caller  # pyright: ignore[reportPrivateUsage]
+        caller.run(self.journal.close)
         self.client.close()
         self.app.close()
         self.redis.close()

@@ -33,7 +33,7 @@ import attrs
 from wooshpay.bulk.engine import Engine, find_operation
 from wooshpay.bulk.journal import Journal, Policy, Run
 from wooshpay.bulk.outbox import HasOutbox, Outbox, UnfinishedRow
-from wooshpay.bulk.queued import QueuedRows, routing
+from wooshpay.bulk.queued import QueuedRows, delivered
 from wooshpay.bulk.rows import Row, RowResult
 from wooshpay.config import check_count, check_seconds
 from wooshpay.core.callers import AsyncCaller, SyncCaller
@@ -47,6 +47,9 @@ RESUME_AFTER: Final = 3600.0
 """Seconds that `Task.resume` leaves a row to its message, by default."""
 
 _NAMES: Final = ("run", "row_id", "arguments")
+_REVOKED: Final = "The task was revoked, so this attempt was not made. An earlier attempt may have been carried out."
+_EXPIRED: Final = "The task expired, so this attempt was not made. An earlier attempt may have been carried out."
+_TERMINATED: Final = "The task was terminated while the row was being sent. It may have been carried out."
 
 
 class App(Protocol):
@@ -83,12 +86,12 @@ class Task(Protocol):
         """Put a row into the queue, with Celery's own options."""
         ...
 
-    def unfinished(self, run: str | None = None, *, older_than: float = 0.0) -> list[UnfinishedRow]:
+    def unfinished(self, run: str | None = None, *, older_than: float | None = None) -> list[UnfinishedRow]:
         """List the rows that were put into the queue and are not finished, the oldest first.
 
         Args:
             run: Only rows of this run; default: of all runs.
-            older_than: Only rows that were last queued or attempted at least so many seconds ago.
+            older_than: Only rows that were last queued, attempted or due at least so many seconds ago; default: all.
 
         Raises:
             JournalError: The outbox cannot be read.
@@ -100,11 +103,11 @@ class Task(Protocol):
 
         This is safe even if the message of a row is still in the queue: the journal passes over a row that is done,
         and a row that is sent twice has the same key both times. Refused rows are left alone, since they would be
-        refused again.
+        refused again. A row that has been unfinished for almost as long as the journal remembers rows is refused, too.
 
         Args:
             run: Only rows of this run; default: of all runs.
-            older_than: Only rows that were last queued or attempted at least so many seconds ago. To avoid useless
+            older_than: Only rows that were last queued, attempted or due at least so many seconds ago. To avoid useless
                 messages, choose more than a row usually waits in the queue.
 
         Returns:
@@ -159,8 +162,8 @@ def bulk_task(
             connections.
         journal: Notes what became of the rows: a `RedisJournal` for many machines, a `SqliteJournal` for one.
         outbox: Keeps the unfinished rows. Default: the outbox of the journal.
-        name: The name of the task, which no other task of the app has. Two tasks for the same operation, such as for two
-            accounts, need different names. Default: ``wooshpay.bulk.`` and the operation.
+        name: The name of the task, which no other task of the app has. Two tasks for the same operation, such as for
+            two accounts, need different names. Default: ``wooshpay.bulk.`` and the operation.
         retries: How often Celery retries a row whose response was lost, or which did not reach WooshPay.
         first_gap: Seconds before the first retry. Each further gap is twice as long; up to half of it is random.
         longest_gap: The longest gap, in seconds. With Redis as the broker it must be shorter than the visibility
@@ -197,7 +200,7 @@ def bulk_task(
         row = Row(row_id, arguments)
         which = Run(name=run, operation=operation, host=config.base_url)
         engine = Engine(declaration, awaited, journal, which, policy=policy)
-        unfinished = _delivered(task.request, run, row)
+        unfinished = delivered(run, row, task.request)
 
         async def attempt() -> RowResult:
             try:
@@ -220,9 +223,10 @@ def bulk_task(
             raise _retry(task, _gap(again, first_gap, longest_gap))
         return _as_json(result)
 
+    task_class: Any = _task_class(app, caller, queued)
     made: Task = app.task(
         send,
-        base=_task_class(app, caller, queued),
+        base=task_class,
         name=task_name,
         bind=True,
         # By default, Celery also registers a task with all other apps of the process. If one of them has a task for the
@@ -233,6 +237,9 @@ def bulk_task(
         acks_on_timeout=False,
         max_retries=retries,
     )
+
+    # The signal holds its receivers weakly; the task holds this one.
+    import_module("celery.signals").task_revoked.connect(task_class._on_revoked)
 
     def resume(run: str | None = None, older_than: float = RESUME_AFTER) -> int:
         return made.resume(run, older_than=older_than)
@@ -259,15 +266,13 @@ class _RowTask(_CeleryTask):
     _queued: QueuedRows
 
     def apply_async(self, args: Any = None, kwargs: Any = None, task_id: Any = None, **options: Any) -> Any:
-        given = dict(zip(_NAMES, args or (), strict=False)) | dict(kwargs or {})
-        if options.get("retries") or set(given) != set(_NAMES):
+        given = _given(args, kwargs)
+        if options.get("retries") or given is None:
             # The outbox has the row already; or Celery is about to say which arguments are wrong.
             return super().apply_async(args, kwargs, task_id, **options)
         task_id = task_id or str(uuid.uuid4())
         row = Row(given["row_id"], given["arguments"])
-        unfinished = UnfinishedRow(
-            run=given["run"], row=row.id, arguments=row.arguments, task_id=task_id, options=routing(options)
-        )
+        unfinished = self._queued.describe(given["run"], row, task_id, options)
         new = self._caller.run(lambda: self._queued.put(unfinished))
         try:
             return super().apply_async(args, kwargs, task_id, **options)
@@ -283,19 +288,18 @@ class _RowTask(_CeleryTask):
         except JournalError:
             error.add_note(f"The row {row.row!r} could not be removed from the outbox. resume() would queue it.")
 
-    def unfinished(self, run: str | None = None, *, older_than: float = 0.0) -> list[UnfinishedRow]:
+    def unfinished(self, run: str | None = None, *, older_than: float | None = None) -> list[UnfinishedRow]:
         return self._caller.run(lambda: self._queued.find(run, older_than))
 
     def resume(self, run: str | None = None, *, older_than: float = RESUME_AFTER) -> int:
-        rows = [row for row in self.unfinished(run, older_than=older_than) if row.state != "refused"]
-        for row in rows:
-            self._put_again(row)
-        return len(rows)
+        return sum(self._put_again(row) for row in self.unfinished(run, older_than=older_than))
 
-    def _put_again(self, row: UnfinishedRow) -> None:
-        # With the present time, so that the next call of resume() leaves the row to this message.
-        self._caller.run(lambda: self._queued.put(row))
+    def _put_again(self, row: UnfinishedRow) -> bool:
+        resumed = self._caller.run(lambda: self._queued.resume(row))
+        if resumed is None:
+            return False
         super().apply_async((row.run, row.row, dict(row.arguments)), None, row.task_id, **row.options)
+        return True
 
     def forget(self, run: str, row_id: str) -> int:
         rows = [row for row in self.unfinished(run) if row.row == row_id]
@@ -305,18 +309,33 @@ class _RowTask(_CeleryTask):
 
 
 def _task_class(app: App, caller: SyncCaller, queued: QueuedRows) -> type:
-    return type("RowTask", (_RowTask, app.Task), {"abstract": True, "_caller": caller, "_queued": queued})
+    receiver = staticmethod(_on_revoked(caller, queued))
+    values = {"abstract": True, "_caller": caller, "_queued": queued, "_on_revoked": receiver}
+    return type("RowTask", (_RowTask, app.Task), values)
 
 
-def _delivered(request: Any, run: str, row: Row) -> UnfinishedRow:
-    """Make the record of a row that a worker is processing."""
-    where: Mapping[str, Any] = request.delivery_info or {}
-    options = routing(where)
-    if where.get("exchange") == "" and "routing_key" in options:
-        # The default exchange has no name; its routing keys are the names of the queues.
-        options = {"queue": options["routing_key"], **routing({"priority": where.get("priority")})}
-    task_id = request.id or str(uuid.uuid4())
-    return UnfinishedRow(run=run, row=row.id, arguments=row.arguments, task_id=task_id, options=options)
+def _given(args: Any, kwargs: Any) -> dict[str, Any] | None:
+    """Return the arguments of a task by name; ``None`` if they are not those of a row."""
+    given: dict[str, Any] = {**dict(zip(_NAMES, args or (), strict=False)), **(kwargs or {})}
+    return given if set(given) == set(_NAMES) else None
+
+
+def _on_revoked(caller: SyncCaller, queued: QueuedRows) -> Callable[..., None]:
+    """Make the receiver of Celery's signal ``task_revoked``, which is sent in the worker's main process.
+
+    A row whose task was revoked or has expired must not be resumed: somebody decided that it is not to be sent.
+    """
+
+    def revoked(*, sender: Any, request: Any, terminated: bool = False, expired: bool = False, **_: Any) -> None:
+        given = _given(request.args, request.kwargs)
+        if getattr(sender, "_queued", None) is not queued or given is None:
+            return
+        row = Row(given["row_id"], given["arguments"])
+        error = _TERMINATED if terminated else _EXPIRED if expired else _REVOKED
+        result = RowResult(row=row.id, state="refused", error=error)
+        caller.run(lambda: queued.note(delivered(given["run"], row, request), result))
+
+    return revoked
 
 
 def _retry(task: Any, countdown: float, error: Exception | None = None) -> BaseException:

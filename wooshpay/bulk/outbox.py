@@ -8,6 +8,7 @@ remains can be listed and put into the queue again.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -44,9 +45,12 @@ class UnfinishedRow:
         arguments: The operation's arguments.
         state: How far the row is.
         error: Why the latest attempt did not succeed; ``None`` if none has ended.
-        at: When the row was last put into the queue or attempted, in seconds since 1970.
+        since: When the row was last attempted, in seconds since 1970. If it never was: when it was queued, or when it
+            is due, for a row with a ``countdown`` or an ``eta``.
+        resumed_at: When `Task.resume` last queued it again; ``None`` if it did not.
         task_id: The ID of the row's task in Celery. It stays the same when the row is queued again.
-        options: Where its message goes: ``queue``, ``exchange``, ``routing_key`` and ``priority``, if they were set.
+        options: Where its message goes and when it expires: ``queue``, ``exchange``, ``routing_key``, ``priority`` and
+            ``expires``, if they were set.
     """
 
     run: str
@@ -54,13 +58,19 @@ class UnfinishedRow:
     arguments: Mapping[str, Any] = attrs.field(repr=lambda arguments: f"<{', '.join(arguments)}>")
     state: UnfinishedState = "queued"
     error: str | None = None
-    at: float = 0.0
+    since: float
+    resumed_at: float | None = None
     task_id: str
     options: Mapping[str, str | int] = attrs.field(factory=dict[str, "str | int"])
 
 
 class Outbox(Protocol):
     """Keeps a record for each unfinished row of a task. Every method raises `JournalError` if the store fails."""
+
+    @property
+    def retention(self) -> float:
+        """Seconds for which the journal remembers a row. A row that is older is not resumed."""
+        ...
 
     async def put(self, task: str, row: str, record: str, /) -> bool:
         """Write the record of a row, and return whether there was none before."""
@@ -90,9 +100,11 @@ class RedisOutbox:
     Args:
         store: The connections.
         prefix: What the keys begin with.
+        retention: Seconds for which the journal remembers a row.
     """
 
-    def __init__(self, store: RedisStore, *, prefix: str) -> None:
+    def __init__(self, store: RedisStore, *, prefix: str, retention: float) -> None:
+        self.retention: Final = retention
         self._store = store
         self._prefix = prefix
 
@@ -127,6 +139,7 @@ class SqliteOutbox:
     """
 
     def __init__(self, do: Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]) -> None:
+        self.retention: Final = math.inf
         self._do = do
 
     async def put(self, task: str, row: str, record: str, /) -> bool:

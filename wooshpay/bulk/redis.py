@@ -83,7 +83,7 @@ class RedisJournal:
 
     def outbox(self) -> RedisOutbox:
         """Return the outbox in the same Redis, for `wooshpay.bulk.celery`."""
-        return RedisOutbox(self._redis, prefix=self._prefix)
+        return RedisOutbox(self._redis, prefix=self._prefix, retention=self._retention / 1000)
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
