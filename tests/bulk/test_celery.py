@@ -174,7 +174,7 @@ def test_what_wooshpay_refuses_is_a_result(desk: Desk) -> None:
     result = desk.task(Bound(), "recall", "r1", {**desk.arguments, "amount": 10**9})
     assert result["state"] == "rejected"
     assert desk.task(Bound(), "recall", "r2", {})["state"] == "refused"
-    with pytest.raises(ConfigurationError, match="id of a row"):
+    with pytest.raises(ConfigurationError, match=r"(?i)id of a row"):
         desk.task(Bound(), "recall", "", {})
 
 
@@ -246,6 +246,16 @@ def test_a_row_that_ends_without_being_finished_stays_with_its_reason(desk: Desk
     desk.task(Bound(), "recall", "r2", {"amount": 5, "colour": "red"})
     assert [(row["row"], row["state"]) for row in desk.outbox.rows] == [("r1", "unknown"), ("r2", "refused")]
     assert desk.outbox.rows[0]["error"] == result["error"]
+
+
+def test_a_result_that_is_neither_success_nor_rejection_stays_to_be_looked_at(queue: Queue) -> None:
+    """For example a response that WooshPay repeated for a request which this run did not send."""
+    row = UnfinishedRow(run="recall", row="r1", arguments=ARGUMENTS, since=0.0, task_id="t1")
+    state: Any = "replayed"
+    result = RowResult(row="r1", state=state, error="It was already done under this key.")
+    queue.task._caller.run(lambda: queue.rows.note(row, result))
+    assert [(each.state, each.error) for each in queue.task.unfinished()] == [("refused", result.error)]
+    assert queue.task.resume(older_than=0) == 0
 
 
 def test_what_the_engine_refuses_for_the_whole_run_is_noted_with_the_row(

@@ -69,7 +69,7 @@ class Task(Protocol):
     name: str
 
     def delay(self, run: str, row_id: str, arguments: Mapping[str, Any], /) -> Any:
-        """Put a row into the queue.
+        """Put a row into the queue. This writes to the outbox and to the broker, and waits for both.
 
         Args:
             run: The name of the run, which goes into the keys of its rows.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from wooshpay.bulk.outbox import Outbox, UnfinishedRow, UnfinishedState
+from wooshpay.bulk.outbox import Outbox, UnfinishedRow
 from wooshpay.bulk.rows import Row, RowResult
 
 # The options of a message that say where it goes.
@@ -24,7 +24,6 @@ _TOO_OLD: Final = (
     "The row has been unfinished for so long that the journal may have forgotten whether it was sent. Look in WooshPay"
     " whether it was carried out; if not, queue it with delay() again. In both cases, forget() removes this record."
 )
-_UNFINISHED: Final[dict[str, UnfinishedState]] = {"not_sent": "not_sent", "unknown": "unknown", "refused": "refused"}
 
 
 class QueuedRows:
@@ -68,11 +67,12 @@ class QueuedRows:
 
     async def note(self, row: UnfinishedRow, result: RowResult) -> None:
         """Note the result of an attempt. A finished row is removed; any other is kept, with the reason."""
-        state = _UNFINISHED.get(result.state)
-        if state is None:
+        if result.state in {"succeeded", "rejected"}:
             await self.remove(row)
-        else:
-            await self.put(attrs.evolve(row, state=state, error=result.error, since=self._now()))
+            return
+        # Any other result needs somebody who looks at it, as a refused row does.
+        state = result.state if result.state in {"not_sent", "unknown"} else "refused"
+        await self.put(attrs.evolve(row, state=state, error=result.error, since=self._now()))
 
     async def find(self, run: str | None, older_than: float | None) -> list[UnfinishedRow]:
         """Find the rows that were last queued, attempted or due at least so many seconds ago, the oldest first."""
