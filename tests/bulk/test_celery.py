@@ -528,9 +528,9 @@ class Shop:
         self.journal = RedisJournal(url)
         self.refund = bulk_task(self.app, "refunds.create", client=self.client, journal=self.journal)
 
-    def queue(self, number: int) -> None:
+    def queue(self, number: int, **options: Any) -> None:
         row = {"payment_intent": self.paid, "amount": 1, "metadata": {"row": str(number)}}
-        self.refund.delay("recall", f"r{number}", row)
+        self.refund.apply_async(("recall", f"r{number}", row), **options)
 
     @contextmanager
     def worker(self, *options: str) -> Generator[subprocess.Popen[bytes]]:
@@ -618,6 +618,17 @@ def test_a_row_whose_message_the_broker_lost_is_listed_and_resumed(shop: Shop) -
         assert shop.refund.resume("recall", older_than=0) == 1
         shop.wait_until(lambda: shop.refund.unfinished() == [], worker)
     assert refunded(shop.sandbox) == sorted([*done, str(lost)])
+
+
+def test_a_row_that_expired_in_the_queue_is_not_sent_and_stays_to_be_looked_at(shop: Shop) -> None:
+    """A worker drops an expired message. Without a note nobody would learn that the row was not sent."""
+    shop.queue(1, expires=datetime(2020, 1, 1, tzinfo=UTC))
+    with shop.worker() as worker:
+        shop.wait_until(lambda: [row.state for row in shop.refund.unfinished()] == ["refused"], worker)
+        shop.queue(2)
+        shop.wait_until(lambda: len(shop.refund.unfinished()) == 1, worker)
+    assert "expired" in str(shop.refund.unfinished()[0].error)
+    assert refunded(shop.sandbox) == ["2"]
 
 
 def test_rows_of_workers_that_are_killed_are_done_once(shop: Shop) -> None:
