@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from wooshpay.core.redis import RedisStore
+if TYPE_CHECKING:
+    from wooshpay.core.redis import RedisStore
 
 UnfinishedState: TypeAlias = Literal["queued", "not_sent", "unknown", "refused"]
 """How far an unfinished row is.
