@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from wooshpay.bulk.journal import KEY_LIFETIME, Change, Entry, Run
+from wooshpay.bulk.outbox import RedisOutbox
 from wooshpay.core.redis import RedisStore
 from wooshpay.errors import ConfigurationError, JournalError
 
@@ -79,6 +80,10 @@ class RedisJournal:
                 answer: Any = client.eval(_SWAP, 1, key, kept, made, str(self._retention))
                 if await answer:
                     return
+
+    def outbox(self) -> RedisOutbox:
+        """Return the outbox in the same Redis, for `wooshpay.bulk.celery`."""
+        return RedisOutbox(self._redis, prefix=self._prefix, retention=self._retention / 1000)
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from wooshpay.bulk.journal import Change, Entry, Run
+from wooshpay.bulk.outbox import SqliteOutbox
 from wooshpay.errors import JournalError
 
 _FIELDS: Final = tuple(field.name for field in attrs.fields(Entry))
@@ -74,6 +75,10 @@ class SqliteJournal:
                 connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
 
         await self._do(work)
+
+    def outbox(self) -> SqliteOutbox:
+        """Return the outbox in the same file, for `wooshpay.bulk.celery`."""
+        return SqliteOutbox(self._do)
 
     async def close(self) -> None:
         """Close the file."""
