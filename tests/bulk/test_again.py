@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import attrs
 import pytest
 from bulk.world import MemoryJournal, payment, refunded, rows
 from support.effects import FakeClock, ScriptedClient, Step, answer
@@ -204,7 +205,7 @@ def test_a_rotated_key_resumes_a_run(sandbox: SyncSandbox, tmp_path: Path) -> No
         bulk.run(client, "refunds.create", rows(paid, 2), journal=journal)
     # What the journal holds of a run that was begun with a key which has been rotated since.
     (id, entry), *_ = journal.runs.items()
-    journal.runs[id] = bulk.RunEntry(**{**_fields(entry), "accounts": ("another",)})
+    journal.runs[id] = attrs.evolve(entry, accounts=("another",))
     with WooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
         with pytest.raises(ConfigurationError, match="made with another API key"):
             bulk.run(client, "refunds.create", rows(paid, 3), journal=journal)
@@ -213,12 +214,6 @@ def test_a_rotated_key_resumes_a_run(sandbox: SyncSandbox, tmp_path: Path) -> No
         # Once said, it need not be said again.
         assert bulk.run(client, "refunds.create", rows(paid, 3), journal=journal, finished_ok=True).complete
     assert refunded(sandbox) == list("012")
-
-
-def _fields(entry: bulk.RunEntry) -> dict[str, Any]:
-    import attrs
-
-    return attrs.asdict(entry)
 
 
 def test_a_journal_for_another_host_is_refused(run: Runs, sandbox: SyncSandbox, tmp_path: Path) -> None:
@@ -272,7 +267,7 @@ async def test_a_clock_that_went_back_makes_no_expired_key_good() -> None:
 
 
 async def test_the_latest_time_is_noted_while_a_run_goes_on() -> None:
-    """A run takes days, is killed, and the clock is set back: that it was begun lately must not be all that is known."""
+    """A run takes days, is killed, and the clock is set back: when it was begun must not be all that is known."""
     clock, journal = FakeClock(), MemoryJournal()
 
     def source() -> Any:

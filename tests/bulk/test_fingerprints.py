@@ -15,8 +15,9 @@ CARD = {"number": "4111111111111111", "exp_month": "12", "exp_year": "2034", "cv
 
 
 def digest(key: Secret = KEY, secret: str = "s", **changed: Any) -> str:
+    card: dict[str, str] = {**CARD, **changed.pop("card", {})}
     body = {"amount": 5, "currency": "USD", "metadata": {"order": "1"}, **changed}
-    body["payment_method_data"] = {"type": "card", "card": {**CARD, **body.pop("card", {})}}
+    body["payment_method_data"] = {"type": "card", "card": card}
     return fingerprint_of(find_operation("payment_intents.create").bind((), body), api_key=key, secret=secret)
 
 

@@ -231,7 +231,7 @@ async def test_a_row_in_redis_of_an_earlier_version_is_refused(redis_url: str, t
     from redis.asyncio import Redis
 
     journal = RedisJournal(redis_url, prefix=f"{tmp_path.name}:")
-    client = Redis.from_url(redis_url)
+    client: Redis = Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType]  # so typed there
     await client.set(f'{tmp_path.name}:row:["recall", "refunds.create", "{RUN.host}"]:r1', "{}")
     with pytest.raises(JournalError, match="in the format of an earlier version"):
         await journal.change(RUN, "r1", lambda _: ENTRY)
@@ -246,7 +246,7 @@ async def test_a_journal_is_for_the_eyes_of_its_owner(tmp_path: Path) -> None:
     await journal.change(RUN, "r1", lambda _: ENTRY)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     await journal.close()
-    assert modes == {name: 0o600 for name in ("journal.db", "journal.db-wal", "journal.db-shm")}
+    assert modes == dict.fromkeys(["journal.db", "journal.db-wal", "journal.db-shm"], 0o600)
 
 
 async def test_nothing_is_written_through_a_symbolic_link(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Digests that tell whether a row is still the one that was sent, and whether a run still has the account it began with.
+"""Digests that tell whether a row is still the one that was sent, and whether a run still has its account.
 
 A card number can be guessed from its plain digest, as there are few of them. All digests here are therefore keyed with
 the run's random secret, and those that cover secret fields with the API key as well: the file of a journal alone does

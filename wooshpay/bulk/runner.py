@@ -209,9 +209,9 @@ class _Tally:
 
     def interrupted(self, interruption: BaseException) -> None:
         if isinstance(interruption, (KeyboardInterrupt, asyncio.CancelledError)):
+            called = self.report.name or self.report.operation
             interruption.add_note(
-                f"The bulk run {self.report.name or self.report.operation!r} was interrupted after {self.report.rows} rows;"
-                " run the same again to go on"
+                f"The bulk run {called!r} was interrupted after {self.report.rows} rows; run the same again to go on"
             )
 
 

@@ -165,9 +165,9 @@ def _check_format(connection: sqlite3.Connection, path: str) -> None:
     columns = {name for (name,) in connection.execute(_COLUMNS, ("wooshpay_bulk_runs",)).fetchall()}
     if columns.isdisjoint({"identity", "secret"}):
         raise JournalError(
-            f"The journal {path} was written by an earlier version of wooshpay, and cannot be read any more. Nothing was"
-            " sent. Finish its run with that version. With a new journal every row is sent again, so look first which"
-            " of them were done."
+            f"The journal {path} was written by an earlier version of wooshpay, and cannot be read any more. Nothing"
+            " was sent. Finish its run with that version. With a new journal every row is sent again, so look first"
+            " which of them were done."
         )
 
 
@@ -186,8 +186,8 @@ def _open(path: str, busy: float) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             # A power cut must not forget what was sent.
             connection.execute("PRAGMA synchronous = FULL")
-            # Each change is copied from FILE-wal into the file itself right away, before anything is sent on the strength
-            # of it. Somebody who moves the file of a killed run may leave FILE-wal behind.
+            # Each change is copied from FILE-wal into the file itself right away, before anything is sent because of
+            # it. Somebody who moves the file of a killed run may leave FILE-wal behind.
             connection.execute("PRAGMA wal_autocheckpoint = 1")
             for statement in _SCHEMA:
                 connection.execute(statement)

@@ -1,0 +1,237 @@
+"""The results of ``wooshpay bulk``: what became of each row, as CSV or JSON Lines."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final
+
+import attrs
+import click
+
+from wooshpay.bulk import Entry, RowResult, Run, SqliteJournal
+from wooshpay.bulk.files import JSON_LINES
+from wooshpay.cli.files import open_new_private
+from wooshpay.cli.spreadsheets import guarded, unguarded
+from wooshpay.core.json import is_object
+
+_FIELDS: Final = tuple(field.name for field in attrs.fields(RowResult) if field.name != "object")
+STANDARD_OUTPUT: Final = "-"
+# How many rows of results are looked at to find out which run wrote them.
+_ROWS_TO_KNOW: Final = 20
+
+
+class Results:
+    """Writes results, one by one. The file is opened for the first of them: a run that is refused leaves it as it was.
+
+    Args:
+        path: The file, or ``-`` for standard output.
+        replace: Whether a file that exists is overwritten.
+    """
+
+    def __init__(self, path: Path, *, replace: bool) -> None:
+        self.path = path
+        self._replace = replace
+        self._file: IO[str] | None = None
+        self._put: Callable[[RowResult], object] | None = None
+
+    def write(self, result: RowResult) -> None:
+        """Write one result.
+
+        Raises:
+            click.ClickException: The file cannot be written.
+        """
+        try:
+            if self._put is None:
+                self._put = self._open()
+            self._put(result)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Close the file.
+
+        Raises:
+            click.ClickException: The rest of it cannot be written.
+        """
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _open(self) -> Callable[[RowResult], object]:
+        if str(self.path) == STANDARD_OUTPUT:
+            # Escaped, as not every terminal can show every character.
+            return lambda result: print(json.dumps(_facts(result)), flush=True)  # noqa: T201  # what was asked for
+        file = self._file = open_new_private(self.path, replace=self._replace)
+        if is_json_lines(self.path):
+            return lambda result: print(json.dumps(_facts(result), ensure_ascii=False), file=file, flush=True)
+        table = csv.DictWriter(file, _FIELDS, lineterminator="\n")
+        table.writeheader()
+        return lambda result: table.writerow({name: _cell(value) for name, value in _facts(result).items()})
+
+    def _failed(self, error: OSError) -> click.ClickException:
+        return click.ClickException(
+            f"The results cannot be written to {self.path}: {error.strerror or error}. What became of each row that"
+            " was sent is in the journal: run the same again, and every row is written."
+        )
+
+
+def find_place(asked: Path | None, *, file: Path, journal: Path, run: Run, overwrite: bool) -> Results:
+    """Find out where results go, so that nothing is lost by it.
+
+    A run that is resumed overwrites its own results, with every row. Those of another run, and other files, are
+    overwritten only when the user says so.
+
+    Args:
+        asked: The file that the user named. Default: FILE.results.csv, or the next free FILE.results.2.csv.
+        file: The file of the rows.
+        journal: The journal.
+        run: The run.
+        overwrite: Whether the user said that a file which is there may be overwritten.
+
+    Raises:
+        click.UsageError: They cannot go there.
+        JournalError: The journal cannot be read.
+    """
+    number = 1
+    while True:
+        path = asked or file.with_name(f"{file.name}.results{'' if number == 1 else f'.{number}'}.csv")
+        check_place(path, file=file, journal=journal)
+        there = str(path) != STANDARD_OUTPUT and path.exists()
+        if not there or overwrite or may_replace(path, journal, run):
+            return Results(path, replace=there)
+        if asked is not None:
+            raise click.UsageError(
+                f"--results {path} exists, and this run did not write it. Nothing was sent. Name another file, or add"
+                " --overwrite."
+            )
+        number += 1
+
+
+def check_place(path: Path, *, file: Path, journal: Path) -> None:
+    """Refuse to write results over the input or the journal, however the path is spelled, or through a link.
+
+    Raises:
+        click.UsageError: The results must go elsewhere.
+    """
+    if str(path) == STANDARD_OUTPUT:
+        return
+    for other, called in [(file, "the file of the rows"), *((place, "the journal") for place in _files_of(journal))]:
+        if _is_same_file(path, other):
+            raise click.UsageError(
+                f"--results {path} is {called}, which would be overwritten. Name another file for the results."
+            )
+    if path.is_symlink():
+        raise click.UsageError(
+            f"--results {path} is a symbolic link, through which nothing is written. Name the file that it points to,"
+            " or - for standard output."
+        )
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--results {path}: there is no folder {path.parent}.")
+
+
+def check_journal(journal: Path, *, file: Path) -> None:
+    """Refuse a journal that is the input.
+
+    Raises:
+        click.UsageError: It is.
+    """
+    if any(_is_same_file(place, file) for place in _files_of(journal)):
+        raise click.UsageError(f"--journal {journal} is the file of the rows. Name another file for the journal.")
+
+
+def may_replace(path: Path, journal: Path, run: Run) -> bool:
+    """Whether results that exist may be overwritten unasked: nothing is lost, as this very run wrote them.
+
+    They hold the idempotency key of each row, and so does the journal. A run that is resumed writes every row again.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    if not path.is_file():
+        return path.exists()
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            found = list(islice(_rows_of(file, json_lines=is_json_lines(path)), _ROWS_TO_KNOW))
+    except (OSError, UnicodeDecodeError, csv.Error, _NotResultsError):
+        return False
+    return not found or (journal.exists() and asyncio.run(_knows_one_of(found, journal, run)))
+
+
+def is_json_lines(path: Path) -> bool:
+    """Whether results go to this file as JSON Lines."""
+    return path.suffix.lower() in JSON_LINES
+
+
+class _NotResultsError(ValueError):
+    """The file was not written by this command."""
+
+
+def _rows_of(file: IO[str], *, json_lines: bool) -> Iterator[tuple[str, str]]:
+    """Go through the IDs and keys of results. The last line of a run that was killed may be cut off."""
+    if not json_lines:
+        table = csv.DictReader(file)
+        if tuple(table.fieldnames or _FIELDS) != _FIELDS:
+            raise _NotResultsError
+        yield from ((unguarded(row["row"]), row["idempotency_key"] or "") for row in table)
+        return
+    for number, line in enumerate(file):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            value = None
+        if not is_object(value) or "idempotency_key" not in value:
+            if number:
+                return
+            raise _NotResultsError
+        yield str(value.get("row")), str(value["idempotency_key"])
+
+
+async def _knows_one_of(found: list[tuple[str, str]], journal: Path, run: Run) -> bool:
+    kept = SqliteJournal(journal)
+    known = False
+
+    for row, key in found:
+
+        def look(entry: Entry | None, key: str = key) -> None:
+            nonlocal known
+            known = known or (entry is not None and entry.key == key)
+
+        try:
+            await kept.change(run, row, look)
+        except BaseException:
+            await kept.close()
+            raise
+    await kept.close()
+    return known
+
+
+def _facts(result: RowResult) -> dict[str, Any]:
+    return {field: getattr(result, field) for field in _FIELDS}
+
+
+def _cell(value: Any) -> Any:
+    return guarded(value) if isinstance(value, str) else value
+
+
+def _files_of(journal: Path) -> list[Path]:
+    """The file of a journal, and those that SQLite keeps beside it."""
+    return [journal, *(journal.with_name(f"{journal.name}-{part}") for part in ("wal", "shm", "journal"))]
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
