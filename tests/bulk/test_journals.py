@@ -258,15 +258,16 @@ async def test_nothing_is_written_through_a_symbolic_link(tmp_path: Path) -> Non
     assert not (tmp_path / "elsewhere").exists()
 
 
-async def test_a_file_that_is_moved_without_its_companions_knows_all(tmp_path: Path) -> None:
+async def test_a_file_that_is_moved_without_its_companions_knows_what_was_sent(tmp_path: Path) -> None:
     """A program that is killed leaves FILE-wal. Whoever moves FILE alone must not have its rows done again."""
     journal = SqliteJournal(tmp_path / "journal.db")
+    started = attrs.evolve(ENTRY, state="started")
     await journal.change_run(RUN, lambda _: RUN_ENTRY)
-    await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.change(RUN, "r1", lambda _: started)
     # What is on the disk now is what a kill would leave.
     shutil.copy(tmp_path / "journal.db", tmp_path / "moved.db")
     moved = SqliteJournal(tmp_path / "moved.db")
-    assert (await run_entry_of(moved), await entry_of(moved, "r1")) == (RUN_ENTRY, ENTRY)
+    assert (await run_entry_of(moved), await entry_of(moved, "r1")) == (RUN_ENTRY, started)
     await moved.close()
     await journal.close()
 

@@ -33,6 +33,7 @@ _SCHEMA: Final = (
     " tries INTEGER NOT NULL, seen INTEGER, object_id TEXT, status TEXT, error TEXT, code TEXT, PRIMARY KEY (run, id))"
     " WITHOUT ROWID",
 )
+_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 _COLUMNS: Final = "SELECT name FROM pragma_table_info(?)"
 _READ_RUN: Final = f"SELECT {', '.join(_RUN_FIELDS)} FROM wooshpay_bulk_runs WHERE run = ?"  # noqa: S608  # names of ours
 _WRITE_RUN: Final = (
@@ -48,8 +49,9 @@ _WRITE: Final = (
 _BATCH: Final = 500
 _LOOK_AGAIN: Final = 0.02
 
-Work: TypeAlias = Callable[[sqlite3.Connection], Any]
-_Item: TypeAlias = "tuple[Work, Future[Any]] | None"
+Work: TypeAlias = Callable[[sqlite3.Connection], bool]
+"""Reads and writes, and returns whether something will be sent because of it."""
+_Item: TypeAlias = "tuple[Work, Future[None]] | None"
 
 
 class SqliteJournal:
@@ -74,23 +76,27 @@ class SqliteJournal:
     async def change_run(self, run: Run, change: RunChange, /) -> None:
         """Change the entry of a run."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute(_READ_RUN, (run.id,)).fetchall()
             entry = change(_run_entry(found[0]) if found else None)
-            if entry is not None:
-                values = {**attrs.asdict(entry), "accounts": json.dumps(entry.accounts)}
-                connection.execute(_WRITE_RUN, (run.id, *values.values()))
+            if entry is None:
+                return False
+            values = {**attrs.asdict(entry), "accounts": json.dumps(entry.accounts)}
+            connection.execute(_WRITE_RUN, (run.id, *values.values()))
+            return True
 
         await self._do(work)
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         """Change the entry of a row."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute(_READ, (run.id, row_id)).fetchall()
             entry = change(Entry(**dict(zip(_FIELDS, found[0], strict=True))) if found else None)
-            if entry is not None:
-                connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
+            if entry is None:
+                return False
+            connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
+            return entry.state == "started"
 
         await self._do(work)
 
@@ -105,8 +111,8 @@ class SqliteJournal:
 
     # ---- the thread that writes
 
-    async def _do(self, work: Work) -> Any:
-        future: Future[Any] = Future()
+    async def _do(self, work: Work) -> None:
+        future: Future[None] = Future()
         with self._lock:
             if self._process != getpid():
                 # Neither threads nor SQLite's connections go through a fork.
@@ -118,7 +124,7 @@ class SqliteJournal:
                 )
                 self._thread.start()
             self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        await asyncio.wrap_future(future)
 
 
 def _serve(path: str, busy: float, waiting: queue.SimpleQueue[_Item]) -> None:
@@ -186,9 +192,6 @@ def _open(path: str, busy: float) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             # A power cut must not forget what was sent.
             connection.execute("PRAGMA synchronous = FULL")
-            # Each change is copied from FILE-wal into the file itself right away, before anything is sent because of
-            # it. Somebody who moves the file of a killed run may leave FILE-wal behind.
-            connection.execute("PRAGMA wal_autocheckpoint = 1")
             for statement in _SCHEMA:
                 connection.execute(statement)
             _check_format(connection, path)
@@ -204,26 +207,30 @@ def _open(path: str, busy: float) -> sqlite3.Connection:
         time.sleep(_LOOK_AGAIN)
 
 
-def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[Any]]]) -> None:
+def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[None]]]) -> None:
     """Do the works in one transaction: nobody is told that his is done before it is on the disk."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        results = [work(connection) for work, _ in works]
+        to_be_sent = [work(connection) for work, _ in works]
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    for (_, future), result in zip(works, results, strict=True):
-        _finish(future, result)
+    if any(to_be_sent):
+        # What is sent is copied from FILE-wal into the file itself first: somebody who moves the file of a killed run
+        # may leave FILE-wal behind. What came of it may be lost so, and the row is then sent again with the same key.
+        connection.execute(_CHECKPOINT).fetchall()
+    for _, future in works:
+        _finish(future)
 
 
-def _finish(future: Future[Any], result: Any) -> None:
+def _finish(future: Future[None]) -> None:
     # It is canceled where nobody waits any more.
     if future.set_running_or_notify_cancel():
-        future.set_result(result)
+        future.set_result(None)
 
 
-def _fail(works: list[tuple[Work, Future[Any]]], error: Exception) -> None:
+def _fail(works: list[tuple[Work, Future[None]]], error: Exception) -> None:
     for _, future in works:
         if future.set_running_or_notify_cancel():
             future.set_exception(_journal_error(error) if isinstance(error, sqlite3.Error) else error)
