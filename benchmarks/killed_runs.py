@@ -149,12 +149,13 @@ class Desk:
             self.findings.changes["changed rows put back"] += 1
         kinds: list[Callable[[], str]] = [self._edit, self._remove, self._spoil, self._shuffle, self._rename]
         kinds += [self._move_all, self._move_without_companions, self._lose_results]
-        done = [self._add(add)] if add else []
+        done = [self.add(add)] if add else []
         done += [kind() for kind in self.chance.sample(kinds, 2)]
         self.findings.changes.update(done)
         self.write()
 
-    def _add(self, count: int) -> str:
+    def add(self, count: int) -> str:
+        """Add rows that were never there before."""
         first = len(self.amounts)
         for number in range(first, first + count):
             self.amounts[f"P-{number}"] = self.chance.randint(100, 9_999)
@@ -236,8 +237,8 @@ def investigate(rows: int, kills: int, *, seed: int) -> Findings:
         desk = Desk(folder, folder / "payments.csv", {}, [], chance, findings)
         first = max(1, round(rows * _FROM_THE_BEGINNING))
         later = rows - first
-        desk.change(first)
-        findings.changes.clear()
+        desk.add(first)
+        desk.write()
         started = time.perf_counter()
         for kill in range(kills):
             _run_and_kill(desk, sandbox, charges=round(rows * (kill + chance.random()) / (kills + 1)))

@@ -15,7 +15,7 @@ OPTIONS = argparse.Namespace(rows=240, kills=4, seed=3, quick=True)
 
 def test_every_row_is_charged_once_however_often_the_command_is_killed() -> None:
     """Rows are added, edited, put in another order and removed meanwhile, and the files are renamed and moved."""
-    figures = {figure.what: [*figure.values.values()][0] for figure in BENCHMARK.run(OPTIONS)}
+    figures = {figure.what: next(iter(figure.values.values())) for figure in BENCHMARK.run(OPTIONS)}
     assert figures["Rows, those added on the way included"] == 240
     assert figures["Charges"] == figures["Rows charged exactly once"] == 240
     for what in (

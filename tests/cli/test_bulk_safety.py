@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,10 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def refunds(shell: Shell, count: int, *, amount: int = 1, name: str = "refunds.csv") -> str:
     """A file with an ID in each row."""
-    shell.paid = getattr(shell, "paid", None) or payment(shell.sandbox)
-    lines = [f"R-{number},{shell.paid},{amount}" for number in range(count)]
+    paid = next((payment["id"] for payment in shell.sandbox.store.all("payment_intent")), None) or payment(
+        shell.sandbox
+    )
+    lines = [f"R-{number},{paid},{amount}" for number in range(count)]
     return shell.file("\n".join(["number,payment_intent,amount", *lines, ""]), name)
 
 
@@ -241,11 +243,10 @@ def by_hard_link(shell: Shell, file: str) -> str:
 
 @pytest.mark.parametrize("spelled", [by_name, by_spelling, by_symbolic_link, by_hard_link])
 @pytest.mark.parametrize("option", ["--results", "--journal"])
-def test_the_input_is_never_written_over(shell: Shell, spelled: object, option: str) -> None:
+def test_the_input_is_never_written_over(shell: Shell, spelled: Callable[[Shell, str], str], option: str) -> None:
     """The list of whom to pay would be gone."""
     file = refunds(shell, 2)
     before = (shell.folder / file).read_bytes()
-    assert callable(spelled)
     run = shell.run("refunds.create", *BY_NUMBER, file, option, spelled(shell, file), "--overwrite")
     assert run.returncode == 2
     assert "is the file of the rows" in run.stderr
@@ -362,3 +363,40 @@ def test_ids_in_results_are_guarded_and_known_again(shell: Shell) -> None:
     # JSON Lines are for programs, which get the ID as it is.
     lines = shell.run("refunds.create", *BY_NUMBER, file, "--finished-ok", "--results", "-").stdout.splitlines()
     assert {json.loads(line)["row"] for line in lines} == {"=cmd|1", "\uff1dcmd|2"}
+
+
+# ---- files that were renamed ----------------------------------------------------------------------------------
+
+
+def interrupted(shell: Shell, file: str) -> None:
+    """Run a file so that some of its rows are left."""
+    shell.sandbox.faults.add("server_error", operation="refunds.create", times=None, probability=0.5, seed=7)
+    run = shell.run("refunds.create", *BY_NUMBER, file, "--concurrency", "1", "--max-retries", "0")
+    assert run.returncode == 1
+    shell.sandbox.faults.clear()
+
+
+def test_a_file_that_was_renamed_is_not_sent_again(shell: Shell) -> None:
+    """Its journal kept the old name: with a new one, everything that is done would be done again."""
+    file = refunds(shell, 4)
+    interrupted(shell, file)
+    done = count(shell)
+    assert 0 < done < 4
+    (shell.folder / file).rename(shell.folder / "renamed.csv")
+    run = shell.run("refunds.create", *BY_NUMBER, "renamed.csv")
+    assert (run.returncode, count(shell)) == (2, done)
+    assert "Row 'R-0' of renamed.csv was already sent by the unfinished run in refunds.csv.journal." in run.stderr
+    assert "If the file was renamed, add --journal refunds.csv.journal to resume that run." in run.stderr
+    resumed = shell.run("refunds.create", *BY_NUMBER, "renamed.csv", "--journal", "refunds.csv.journal")
+    assert (resumed.returncode, count(shell)) == (0, 4)
+
+
+def test_a_file_with_rows_of_its_own_is_a_new_run(shell: Shell) -> None:
+    """Neither a run that has finished, nor one of other rows, is in the way of it."""
+    interrupted(shell, refunds(shell, 4))
+    other = shell.run("refunds.create", *BY_NUMBER, refunds(shell, 4, amount=2, name="other.csv"))
+    assert other.returncode == 0
+    (shell.folder / "notes.journal").write_text("This is no journal of ours, and stays as it is.")
+    again = shell.run("refunds.create", *BY_NUMBER, refunds(shell, 4, amount=2, name="june.csv"))
+    assert again.returncode == 0
+    assert (shell.folder / "notes.journal").read_text() == "This is no journal of ours, and stays as it is."

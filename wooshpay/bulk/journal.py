@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
@@ -52,6 +52,10 @@ class Entry:
     code: str | None = None
 
 
+def _as_tuple(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class RunEntry:
     """What the journal knows of a run.
@@ -72,7 +76,7 @@ class RunEntry:
     secret: str = attrs.field(repr=False)
     mode: Mode
     host: str
-    accounts: tuple[str, ...] = attrs.field(converter=tuple)
+    accounts: tuple[str, ...] = attrs.field(converter=_as_tuple)
     passes: int = 0
     latest: float = 0.0
     finished_at: float | None = None

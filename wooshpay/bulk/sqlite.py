@@ -10,9 +10,10 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from os import PathLike, fspath, getpid
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -54,6 +55,31 @@ Work: TypeAlias = Callable[[sqlite3.Connection], bool]
 _Item: TypeAlias = "tuple[Work, Future[None]] | None"
 
 
+def peek(path: str | PathLike[str], run: Run, row_ids: Iterable[str]) -> tuple[RunEntry | None, dict[str, Entry]]:
+    """Look at a run in a file that may be a journal or not, and change nothing in it.
+
+    Args:
+        path: The file.
+        run: The run.
+        row_ids: The rows to look for.
+
+    Returns:
+        The entry of the run, and those of the rows that it knows; nothing if the file is not such a journal.
+    """
+    try:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return None, {}
+    try:
+        runs = connection.execute(_READ_RUN, (run.id,)).fetchall()
+        found = {row_id: connection.execute(_READ, (run.id, row_id)).fetchone() for row_id in row_ids}
+    except sqlite3.Error:
+        return None, {}
+    finally:
+        connection.close()
+    return _run_entry(runs[0]) if runs else None, {row_id: _entry(row) for row_id, row in found.items() if row}
+
+
 class SqliteJournal:
     """Keeps the entries in an SQLite file, in WAL mode. Changes that come at once are written in one go.
 
@@ -92,7 +118,7 @@ class SqliteJournal:
 
         def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute(_READ, (run.id, row_id)).fetchall()
-            entry = change(Entry(**dict(zip(_FIELDS, found[0], strict=True))) if found else None)
+            entry = change(_entry(found[0]) if found else None)
             if entry is None:
                 return False
             connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
@@ -147,6 +173,10 @@ def _serve(path: str, busy: float, waiting: queue.SimpleQueue[_Item]) -> None:
             _fail(works, error)
     if connection is not None:
         connection.close()
+
+
+def _entry(values: Sequence[Any]) -> Entry:
+    return Entry(**dict(zip(_FIELDS, values, strict=True)))
 
 
 def _run_entry(values: Sequence[Any]) -> RunEntry:

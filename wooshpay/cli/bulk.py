@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from wooshpay.bulk.engine import bind, find_operation
 from wooshpay.bulk.files import BY_LINE, BadRow, Table
 from wooshpay.bulk.money_moving import MOVES_MONEY
 from wooshpay.bulk.runner import DEFAULT_CONCURRENCY, checked_name, finished_sentence
-from wooshpay.cli.bulk_results import check_journal, find_place
+from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, check_journal, check_left_behind
+from wooshpay.cli.bulk_results import find_place
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import redact_json
@@ -118,6 +120,7 @@ def command(
     if dry_run:
         _rehearse(table, declaration, name)
         return
+    own = journal is None
     journal = journal or file.with_name(f"{file.name}.journal")
     check_journal(journal, file=file)
     console = Console(stderr=True, highlight=False)
@@ -130,6 +133,10 @@ def command(
 
     with connection.client() as client:
         which = Run(name=name, operation=declaration.name, host="")
+        if own and not journal.exists():
+            config = client._caller.pipeline.config  # pyright: ignore[reportPrivateUsage]  # of the same package
+            first = [(row.id, bind(declaration, row)) for row in islice(_rows(table), ROWS_TO_KNOW)]
+            check_left_behind(file, first, run=which, api_key=config.api_key)
         written = find_place(results, file=file, journal=journal, run=which, overwrite=overwrite)
         with closing(written), _telling_of_ctrl_c(), _bar(console) as bar:
             task = bar.add_task(declaration.name, total=count, errors="")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,16 +12,16 @@ from typing import IO, Any, Final
 import attrs
 import click
 
-from wooshpay.bulk import Entry, RowResult, Run, SqliteJournal
+from wooshpay.bulk import RowResult, Run
 from wooshpay.bulk.files import JSON_LINES
+from wooshpay.bulk.sqlite import peek
+from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, files_of, is_same_file
 from wooshpay.cli.files import open_new_private
 from wooshpay.cli.spreadsheets import guarded, unguarded
 from wooshpay.core.json import is_object
 
 _FIELDS: Final = tuple(field.name for field in attrs.fields(RowResult) if field.name != "object")
 STANDARD_OUTPUT: Final = "-"
-# How many rows of results are looked at to find out which run wrote them.
-_ROWS_TO_KNOW: Final = 20
 
 
 class Results:
@@ -102,7 +100,6 @@ def find_place(asked: Path | None, *, file: Path, journal: Path, run: Run, overw
 
     Raises:
         click.UsageError: They cannot go there.
-        JournalError: The journal cannot be read.
     """
     number = 1
     while True:
@@ -127,8 +124,8 @@ def check_place(path: Path, *, file: Path, journal: Path) -> None:
     """
     if str(path) == STANDARD_OUTPUT:
         return
-    for other, called in [(file, "the file of the rows"), *((place, "the journal") for place in _files_of(journal))]:
-        if _is_same_file(path, other):
+    for other, called in [(file, "the file of the rows"), *((place, "the journal") for place in files_of(journal))]:
+        if is_same_file(path, other):
             raise click.UsageError(
                 f"--results {path} is {called}, which would be overwritten. Name another file for the results."
             )
@@ -141,32 +138,22 @@ def check_place(path: Path, *, file: Path, journal: Path) -> None:
         raise click.UsageError(f"--results {path}: there is no folder {path.parent}.")
 
 
-def check_journal(journal: Path, *, file: Path) -> None:
-    """Refuse a journal that is the input.
-
-    Raises:
-        click.UsageError: It is.
-    """
-    if any(_is_same_file(place, file) for place in _files_of(journal)):
-        raise click.UsageError(f"--journal {journal} is the file of the rows. Name another file for the journal.")
-
-
 def may_replace(path: Path, journal: Path, run: Run) -> bool:
     """Whether results that exist may be overwritten unasked: nothing is lost, as this very run wrote them.
 
     They hold the idempotency key of each row, and so does the journal. A run that is resumed writes every row again.
-
-    Raises:
-        JournalError: The journal cannot be read.
     """
     if not path.is_file():
         return path.exists()
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            found = list(islice(_rows_of(file, json_lines=is_json_lines(path)), _ROWS_TO_KNOW))
+            found = list(islice(_rows_of(file, json_lines=is_json_lines(path)), ROWS_TO_KNOW))
     except (OSError, UnicodeDecodeError, csv.Error, _NotResultsError):
         return False
-    return not found or (journal.exists() and asyncio.run(_knows_one_of(found, journal, run)))
+    if not found:
+        return True
+    _, known = peek(journal, run, [row for row, _ in found])
+    return any(row in known and known[row].key == key for row, key in found)
 
 
 def is_json_lines(path: Path) -> bool:
@@ -198,40 +185,9 @@ def _rows_of(file: IO[str], *, json_lines: bool) -> Iterator[tuple[str, str]]:
         yield str(value.get("row")), str(value["idempotency_key"])
 
 
-async def _knows_one_of(found: list[tuple[str, str]], journal: Path, run: Run) -> bool:
-    kept = SqliteJournal(journal)
-    known = False
-
-    for row, key in found:
-
-        def look(entry: Entry | None, key: str = key) -> None:
-            nonlocal known
-            known = known or (entry is not None and entry.key == key)
-
-        try:
-            await kept.change(run, row, look)
-        except BaseException:
-            await kept.close()
-            raise
-    await kept.close()
-    return known
-
-
 def _facts(result: RowResult) -> dict[str, Any]:
     return {field: getattr(result, field) for field in _FIELDS}
 
 
 def _cell(value: Any) -> Any:
     return guarded(value) if isinstance(value, str) else value
-
-
-def _files_of(journal: Path) -> list[Path]:
-    """The file of a journal, and those that SQLite keeps beside it."""
-    return [journal, *(journal.with_name(f"{journal.name}-{part}") for part in ("wal", "shm", "journal"))]
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return os.path.realpath(one) == os.path.realpath(other)
