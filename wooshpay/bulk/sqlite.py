@@ -50,9 +50,10 @@ _WRITE: Final = (
 _BATCH: Final = 500
 _LOOK_AGAIN: Final = 0.02
 
-Work: TypeAlias = Callable[[sqlite3.Connection], bool]
-"""Reads and writes, and returns whether something will be sent because of it."""
-_Item: TypeAlias = "tuple[Work, Future[None]] | None"
+Work: TypeAlias = Callable[[sqlite3.Connection], Any]
+_Item: TypeAlias = "tuple[Work, Future[Any]] | None"
+# The result of a work because of which something will be sent.
+_TO_BE_SENT: Final = object()
 
 
 def peek(path: str | PathLike[str], run: Run, row_ids: Iterable[str]) -> tuple[RunEntry | None, dict[str, Entry]]:
@@ -102,27 +103,27 @@ class SqliteJournal:
     async def change_run(self, run: Run, change: RunChange, /) -> None:
         """Change the entry of a run."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> object:
             found = connection.execute(_READ_RUN, (run.id,)).fetchall()
             entry = change(_run_entry(found[0]) if found else None)
             if entry is None:
-                return False
+                return None
             values = {**attrs.asdict(entry), "accounts": json.dumps(entry.accounts)}
             connection.execute(_WRITE_RUN, (run.id, *values.values()))
-            return True
+            return _TO_BE_SENT
 
         await self._do(work)
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         """Change the entry of a row."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> object:
             found = connection.execute(_READ, (run.id, row_id)).fetchall()
             entry = change(_entry(found[0]) if found else None)
             if entry is None:
-                return False
+                return None
             connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
-            return entry.state == "started"
+            return _TO_BE_SENT if entry.state == "started" else None
 
         await self._do(work)
 
@@ -137,8 +138,8 @@ class SqliteJournal:
 
     # ---- the thread that writes
 
-    async def _do(self, work: Work) -> None:
-        future: Future[None] = Future()
+    async def _do(self, work: Work) -> Any:
+        future: Future[Any] = Future()
         with self._lock:
             if self._process != getpid():
                 # Neither threads nor SQLite's connections go through a fork.
@@ -150,7 +151,7 @@ class SqliteJournal:
                 )
                 self._thread.start()
             self._queue.put((work, future))
-        await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(future)
 
 
 def _serve(path: str, busy: float, waiting: queue.SimpleQueue[_Item]) -> None:
@@ -237,30 +238,30 @@ def _open(path: str, busy: float) -> sqlite3.Connection:
         time.sleep(_LOOK_AGAIN)
 
 
-def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[None]]]) -> None:
+def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[Any]]]) -> None:
     """Do the works in one transaction: nobody is told that his is done before it is on the disk."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        to_be_sent = [work(connection) for work, _ in works]
+        results = [work(connection) for work, _ in works]
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    if any(to_be_sent):
+    if any(result is _TO_BE_SENT for result in results):
         # What is sent is copied from FILE-wal into the file itself first: somebody who moves the file of a killed run
         # may leave FILE-wal behind. What came of it may be lost so, and the row is then sent again with the same key.
         connection.execute(_CHECKPOINT).fetchall()
-    for _, future in works:
-        _finish(future)
+    for (_, future), result in zip(works, results, strict=True):
+        _finish(future, result)
 
 
-def _finish(future: Future[None]) -> None:
+def _finish(future: Future[Any], result: Any) -> None:
     # It is canceled where nobody waits any more.
     if future.set_running_or_notify_cancel():
-        future.set_result(None)
+        future.set_result(result)
 
 
-def _fail(works: list[tuple[Work, Future[None]]], error: Exception) -> None:
+def _fail(works: list[tuple[Work, Future[Any]]], error: Exception) -> None:
     for _, future in works:
         if future.set_running_or_notify_cancel():
             future.set_exception(_journal_error(error) if isinstance(error, sqlite3.Error) else error)

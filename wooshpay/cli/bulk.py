@@ -24,7 +24,7 @@ from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, check_journal, check_left_b
 from wooshpay.cli.bulk_results import find_place
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.core.declaration import Declaration
-from wooshpay.core.redaction import redact_json
+from wooshpay.core.redaction import Secret, redact_json
 from wooshpay.describe.operations import facts_of
 from wooshpay.errors import ConfigurationError
 
@@ -134,9 +134,8 @@ def command(
     with connection.client() as client:
         which = Run(name=name, operation=declaration.name, host="")
         if own and not journal.exists():
-            config = client._caller.pipeline.config  # pyright: ignore[reportPrivateUsage]  # of the same package
             first = [(row.id, bind(declaration, row)) for row in islice(_rows(table), ROWS_TO_KNOW)]
-            check_left_behind(file, first, run=which, api_key=config.api_key)
+            check_left_behind(file, first, run=which, api_key=Secret(connection.key()))
         written = find_place(results, file=file, journal=journal, run=which, overwrite=overwrite)
         with closing(written), _telling_of_ctrl_c(), _bar(console) as bar:
             task = bar.add_task(declaration.name, total=count, errors="")
