@@ -255,9 +255,10 @@ def investigate(rows: int, kills: int, *, seed: int) -> Findings:
 
 
 def _started(desk: Desk, sandbox: SyncSandbox) -> subprocess.Popen[str]:
-    files = ["--journal", str(desk.journal), "--results", str(desk.results)]
+    options = ["--id", "number", "--journal", str(desk.journal), "--results", str(desk.results)]
+    options += ["--finished-ok", "--overwrite"]
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, "bulk", OPERATION, str(desk.file), "--id", "number", *files, "--finished-ok"],
+        [sys.executable, "-c", _PROGRAM, "bulk", OPERATION, str(desk.file), *options],
         env={**environment(), "WOOSHPAY_API_KEY": sandbox.api_key, "WOOSHPAY_BASE_URL": sandbox.base_url},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

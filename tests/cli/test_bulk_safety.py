@@ -269,7 +269,7 @@ def test_a_file_that_is_there_is_not_overwritten_unasked(shell: Shell, text: str
     shell.file(text, "out.csv")
     run = shell.run("refunds.create", *BY_NUMBER, file, "--results", "out.csv")
     assert run.returncode == 2
-    assert "--results out.csv exists, and this run did not write it. Nothing was sent." in run.stderr
+    assert "--results out.csv exists, and this run did not write it" in run.stderr
     assert (shell.folder / "out.csv").read_text() == text
     assert count(shell) == 0
     assert shell.run("refunds.create", *BY_NUMBER, file, "--results", "out.csv", "--overwrite").returncode == 0
@@ -304,6 +304,29 @@ def test_results_of_another_run_are_not_a_runs_own(shell: Shell) -> None:
         row["object_id"] for row in may
     )
     assert not (shell.folder / "refunds.csv.results.3.csv").exists()
+
+
+def test_results_of_rows_that_were_removed_from_the_file_are_kept(shell: Shell) -> None:
+    """Nothing else but the journal tells which refund was whose."""
+    shell.run("refunds.create", *BY_NUMBER, refunds(shell, 3))
+    before = shell.results()
+    file = refunds(shell, 2)
+    shell.run("refunds.create", *BY_NUMBER, file)
+    assert shell.results() == before
+    assert len(shell.results("refunds.csv.results.2.csv")) == 2
+    run = shell.run("refunds.create", *BY_NUMBER, file, "--results", "refunds.csv.results.csv")
+    assert run.returncode == 2
+    assert "rows in it are no longer in refunds.csv" in run.stderr
+
+
+def test_results_of_a_killed_run_may_end_in_half_a_line(shell: Shell) -> None:
+    file = refunds(shell, 3)
+    shell.run("refunds.create", *BY_NUMBER, file)
+    whole = (shell.folder / "refunds.csv.results.csv").read_bytes()
+    (shell.folder / "refunds.csv.results.csv").write_bytes(whole[: whole.rindex(b"R-") + 1])
+    assert shell.run("refunds.create", *BY_NUMBER, file, "--finished-ok").returncode == 0
+    assert len(shell.results()) == 3
+    assert not (shell.folder / "refunds.csv.results.2.csv").exists()
 
 
 def test_nothing_is_written_through_a_symbolic_link(shell: Shell) -> None:

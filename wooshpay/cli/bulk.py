@@ -114,7 +114,7 @@ def command(
             id_column=_id_column(declaration.name, id_column),
             ignored=frozenset(ignored),
         )
-        count = _check(table)
+        ids = _check(table)
     except ConfigurationError as error:
         raise click.UsageError(error.message) from None
     if dry_run:
@@ -134,11 +134,11 @@ def command(
     with connection.client() as client:
         which = Run(name=name, operation=declaration.name, host="")
         if own and not journal.exists():
-            first = [(row.id, bind(declaration, row)) for row in islice(_rows(table), ROWS_TO_KNOW)]
-            check_left_behind(file, first, run=which, api_key=Secret(connection.key()))
-        written = find_place(results, file=file, journal=journal, run=which, overwrite=overwrite)
+            first = list(islice(_rows(table), ROWS_TO_KNOW))
+            check_left_behind(file, first, declaration, run=which, api_key=Secret(connection.key()))
+        written = find_place(results, file=file, ids=ids, journal=journal, run=which, overwrite=overwrite)
         with closing(written), _telling_of_ctrl_c(), _bar(console) as bar:
-            task = bar.add_task(declaration.name, total=count, errors="")
+            task = bar.add_task(declaration.name, total=len(ids), errors="")
             refused = False
             try:
                 last = run(
@@ -157,7 +157,7 @@ def command(
             finally:
                 bar.stop()
                 if not refused:
-                    _sum_up(console, last, count, written.path)
+                    _sum_up(console, last, len(ids), written.path)
     if not last.complete:
         raise SystemExit(1)
 
@@ -187,8 +187,15 @@ def _rehearse(table: Table, declaration: Declaration, name: str | None) -> None:
         click.echo(json.dumps(request, ensure_ascii=False))
 
 
-def _check(table: Table) -> int:
-    """Read the whole file; give the number of rows, or say what is wrong with them."""
+def _check(table: Table) -> set[str]:
+    """Read the whole file.
+
+    Returns:
+        The IDs of the rows.
+
+    Raises:
+        ConfigurationError: There are no rows, or something is wrong with some of them.
+    """
     count = 0
     problems: list[BadRow] = []
     ids: dict[str, int] = {}
@@ -206,7 +213,7 @@ def _check(table: Table) -> int:
         raise ConfigurationError("\n  ".join(["Nothing was sent, as the file cannot be read:", *lines]))
     if not count:
         raise ConfigurationError(f"{table.path} has no rows.")
-    return count
+    return set(ids)
 
 
 def _rows(table: Table) -> Iterator[Row]:

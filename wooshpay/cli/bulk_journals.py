@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from itertools import islice
@@ -10,11 +11,13 @@ from typing import Final
 
 import click
 
-from wooshpay.bulk import Run
+from wooshpay.bulk import Row, Run
+from wooshpay.bulk.engine import bind
 from wooshpay.bulk.fingerprints import account_of, fingerprint_of
 from wooshpay.bulk.sqlite import peek
+from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import Secret
-from wooshpay.core.request import Call
+from wooshpay.errors import ConfigurationError
 
 ROWS_TO_KNOW: Final = 20
 """How many rows are looked at to find out which run sent them."""
@@ -32,14 +35,15 @@ def check_journal(journal: Path, *, file: Path) -> None:
         raise click.UsageError(f"--journal {journal} is the file of the rows. Name another file for the journal.")
 
 
-def check_left_behind(file: Path, rows: Sequence[tuple[str, Call]], *, run: Run, api_key: Secret) -> None:
+def check_left_behind(file: Path, rows: Sequence[Row], declaration: Declaration, *, run: Run, api_key: Secret) -> None:
     """Refuse to begin a run whose rows an unfinished run beside the file has sent: the file was renamed.
 
     With a new journal, the rows that were done would be done again.
 
     Args:
         file: The file of the rows, which has no journal yet.
-        rows: The first rows, each with its call.
+        rows: The first rows.
+        declaration: The operation.
         run: The run.
         api_key: The API key.
 
@@ -47,16 +51,22 @@ def check_left_behind(file: Path, rows: Sequence[tuple[str, Call]], *, run: Run,
         click.UsageError: There is such a run.
     """
     for journal in islice(sorted(file.parent.glob("*.journal")), _JOURNALS_TO_SEARCH):
-        entry, known = peek(journal, run, [row for row, _ in rows])
+        entry, known = peek(journal, run, [row.id for row in rows])
         if entry is None or entry.finished_at is not None or account_of(api_key, entry.secret) not in entry.accounts:
             continue
-        for row, call in rows:
-            sent = row in known and known[row].state != "not_sent"
-            if sent and known[row].fingerprint == fingerprint_of(call, api_key=api_key, secret=entry.secret):
+        for row in rows:
+            kept = known.get(row.id)
+            if kept is None or kept.state == "not_sent":
+                continue
+            # A row that makes no call is refused when its turn comes.
+            with contextlib.suppress(TypeError, ValueError, ConfigurationError):
+                call = bind(declaration, row)
+                if kept.fingerprint != fingerprint_of(call, api_key=api_key, secret=entry.secret):
+                    continue
                 raise click.UsageError(
-                    f"Row {row!r:.60} of {file} was already sent by the unfinished run in {journal}. Nothing was sent"
-                    f" now. If the file was renamed, add --journal {journal} to resume that run. If it is a new run,"
-                    f" name its journal: --journal {file}.journal"
+                    f"Row {row.id!r:.60} of {file} was already sent by the unfinished run in {journal}. Nothing was"
+                    f" sent now. If the file was renamed, add --journal {journal} to resume that run. If it is a new"
+                    f" run, name its journal: --journal {file}.journal"
                 )
 
 

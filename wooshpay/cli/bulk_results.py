@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
@@ -85,15 +86,18 @@ class Results:
         )
 
 
-def find_place(asked: Path | None, *, file: Path, journal: Path, run: Run, overwrite: bool) -> Results:
+def find_place(
+    asked: Path | None, *, file: Path, ids: Container[str], journal: Path, run: Run, overwrite: bool
+) -> Results:
     """Find out where results go, so that nothing is lost by it.
 
-    A run that is resumed overwrites its own results, with every row. Those of another run, and other files, are
-    overwritten only when the user says so.
+    A run that is resumed overwrites its own results, since it writes every row again. Those of another run, those of
+    rows that were removed from the file, and other files are overwritten only when the user says so.
 
     Args:
         asked: The file that the user named. Default: FILE.results.csv, or the next free FILE.results.2.csv.
         file: The file of the rows.
+        ids: The IDs of the rows.
         journal: The journal.
         run: The run.
         overwrite: Whether the user said that a file which is there may be overwritten.
@@ -106,12 +110,12 @@ def find_place(asked: Path | None, *, file: Path, journal: Path, run: Run, overw
         path = asked or file.with_name(f"{file.name}.results{'' if number == 1 else f'.{number}'}.csv")
         check_place(path, file=file, journal=journal)
         there = str(path) != STANDARD_OUTPUT and path.exists()
-        if not there or overwrite or may_replace(path, journal, run):
+        if not there or overwrite or may_replace(path, ids, journal, run):
             return Results(path, replace=there)
         if asked is not None:
             raise click.UsageError(
-                f"--results {path} exists, and this run did not write it. Nothing was sent. Name another file, or add"
-                " --overwrite."
+                f"--results {path} exists, and this run did not write it, or rows in it are no longer in {file}."
+                " Nothing was sent. Name another file, or add --overwrite."
             )
         number += 1
 
@@ -138,22 +142,31 @@ def check_place(path: Path, *, file: Path, journal: Path) -> None:
         raise click.UsageError(f"--results {path}: there is no folder {path.parent}.")
 
 
-def may_replace(path: Path, journal: Path, run: Run) -> bool:
-    """Whether results that exist may be overwritten unasked: nothing is lost, as this very run wrote them.
+def may_replace(path: Path, ids: Container[str], journal: Path, run: Run) -> bool:
+    """Whether results that exist may be overwritten unasked: this very run wrote them, and will write each row again.
 
-    They hold the idempotency key of each row, and so does the journal. A run that is resumed writes every row again.
+    They hold the idempotency key of each row, and so does the journal.
+
+    Args:
+        path: The results.
+        ids: The IDs of the rows that are in the file now.
+        journal: The journal.
+        run: The run.
     """
     if not path.is_file():
         return path.exists()
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            found = list(islice(_rows_of(file, json_lines=is_json_lines(path)), ROWS_TO_KNOW))
+        # A run that is killed may leave half of a line at the end.
+        text = path.read_text("utf-8")
+        found = dict(_rows_of(text[: text.rfind("\n") + 1], json_lines=is_json_lines(path)))
     except (OSError, UnicodeDecodeError, csv.Error, _NotResultsError):
         return False
     if not found:
         return True
-    _, known = peek(journal, run, [row for row, _ in found])
-    return any(row in known and known[row].key == key for row, key in found)
+    if any(row not in ids for row in found):
+        return False
+    _, known = peek(journal, run, islice(found, ROWS_TO_KNOW))
+    return any(entry.key == found[row] for row, entry in known.items())
 
 
 def is_json_lines(path: Path) -> bool:
@@ -165,22 +178,21 @@ class _NotResultsError(ValueError):
     """The file was not written by this command."""
 
 
-def _rows_of(file: IO[str], *, json_lines: bool) -> Iterator[tuple[str, str]]:
-    """Go through the IDs and keys of results. The last line of a run that was killed may be cut off."""
+def _rows_of(text: str, *, json_lines: bool) -> Iterator[tuple[str, str]]:
+    """Go through the IDs and keys of results."""
     if not json_lines:
-        table = csv.DictReader(file)
+        table = csv.DictReader(io.StringIO(text, newline=""))
         if tuple(table.fieldnames or _FIELDS) != _FIELDS:
             raise _NotResultsError
         yield from ((unguarded(row["row"]), row["idempotency_key"] or "") for row in table)
         return
-    for number, line in enumerate(file):
+    # Not by `splitlines`, which divides at characters that JSON allows within a text.
+    for line in filter(None, text.split("\n")):
         try:
             value = json.loads(line)
         except ValueError:
             value = None
         if not is_object(value) or "idempotency_key" not in value:
-            if number:
-                return
             raise _NotResultsError
         yield str(value.get("row")), str(value["idempotency_key"])
 
