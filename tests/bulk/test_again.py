@@ -13,7 +13,7 @@ import pytest
 from bulk.world import MemoryJournal, payment, refunded, rows
 from support.effects import FakeClock, ScriptedClient, Step, answer
 
-from wooshpay import AsyncWooshPay, ConfigurationError, ProtocolError, WooshPay, bulk
+from wooshpay import AsyncWooshPay, ConfigurationError, ProtocolError, RetryEvent, WooshPay, bulk
 from wooshpay.bulk import Report, Row, RowResult
 from wooshpay.bulk.decisions import CLOCK_TOLERANCE
 from wooshpay.bulk.journal import KEY_LIFETIME
@@ -158,6 +158,37 @@ def test_what_a_call_asks_for_twice_is_its_own(run: Runs, sandbox: SyncSandbox) 
     report = run(rows(payment(sandbox), 2))
     assert (report.succeeded, report.replayed, report.complete) == (2, 0, True)
     assert calls(sandbox) == 4
+
+
+IN_USE = answer(409, {"error": {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "in use"}})
+TOO_MANY = answer(429, {"error": {"message": "slow down"}})
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([IN_USE], "replayed"),
+        ([TOO_MANY, IN_USE], "replayed"),
+        ([IN_USE, LOST], "replayed"),
+        ([LOST], "succeeded"),
+        ([LOST, IN_USE], "succeeded"),
+        ([answer(500), IN_USE], "succeeded"),
+        ([TOO_MANY], "replayed"),
+    ],
+    ids=["in_use", "429_in_use", "in_use_lost", "lost", "lost_in_use", "500_in_use", "429"],
+)
+async def test_a_key_that_somebody_else_had_in_use_first_is_not_the_runs_own(steps: list[Step], state: str) -> None:
+    """Two programs run the same list at once: each would report all rows as its own, and half is paid."""
+    client = ScriptedClient(*steps, answer(headers=REPLAYED), max_retries=5)
+    report = await bulk.run(client, "refunds.create", [ROW], journal=MemoryJournal(), name="recall")
+    assert getattr(report, state) == 1
+
+
+async def test_the_users_own_hook_for_retries_is_called_all_the_same() -> None:
+    events: list[RetryEvent] = []
+    client = ScriptedClient(answer(500), answer(), on_retry=events.append)
+    await bulk.run(client, "refunds.create", [ROW], journal=MemoryJournal())
+    assert [event.status for event in events] == [500]
 
 
 async def test_what_an_earlier_pass_asked_for_is_the_runs_own() -> None:

@@ -17,6 +17,7 @@ from wooshpay.bulk.rows import Row, RowResult, RowState
 from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.objects import Object
+from wooshpay.core.pipeline import Pipeline
 from wooshpay.core.redaction import redact
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.errors import (
@@ -29,9 +30,9 @@ from wooshpay.errors import (
 )
 
 if TYPE_CHECKING:
-    from wooshpay.config import Config
     from wooshpay.core.callers import AsyncCaller
     from wooshpay.core.request import Call
+    from wooshpay.core.retry import RetryEvent
 
 # Seconds between two notes of the time in the journal. Against the life of a key it is next to nothing.
 _TIME_STEP: Final = 60.0
@@ -39,6 +40,10 @@ _REPLAYED: Final = (
     "This was already done under this key: WooshPay returned the response to an earlier request, which this journal did"
     " not send. Nothing was done for this row now. To send it as a new one, run under a new name."
 )
+
+_CONFLICT: Final = 409
+# After these an attempt was certainly not carried out.
+_DID_NOTHING: Final = frozenset({425, 429})
 
 # Nothing was done, and the same call may be done a little later, or with another API key.
 _TURNED_AWAY: Final = frozenset({401, 403, 408, 409, 425, 429})
@@ -89,7 +94,12 @@ class Engine:
         rotated_key: bool = False,
     ) -> None:
         self._declaration = declaration
-        self._caller = caller
+        config = caller.pipeline.config
+        self._user_on_retry = config.on_retry
+        self._config = attrs.evolve(config, on_retry=self._note_retry)
+        self._pipeline = Pipeline(self._config, caller.pipeline.transport)
+        # Of each call under way: whether its key was in use already when the call was sent for the first time.
+        self._in_use: dict[str, bool] = {}
         self._journal = journal
         self._run = run
         self._policy = policy or Policy()
@@ -160,7 +170,7 @@ class Engine:
         found: Any = None
         options = RequestOptions(idempotency_key=decision.entry.key)
         try:
-            found, replayed = await self._send(attrs.evolve(call, options=options))
+            found, replayed = await self._send(attrs.evolve(call, options=options), decision.entry.key)
             entry = after_success(decision, found, replayed=replayed)
         except WooshPayError as error:
             if isinstance(error, (AuthenticationError, PermissionError)):
@@ -168,10 +178,6 @@ class Engine:
             entry = after_error(decision, error)
         entry = await self._settle(row, entry)
         return attrs.evolve(_result(row, entry), object=found if isinstance(found, Object) else None)
-
-    @property
-    def _config(self) -> Config:
-        return self._caller.pipeline.config
 
     def _now(self) -> float:
         return self._config.effects.now()
@@ -243,22 +249,32 @@ class Engine:
             await self._journal.change_run(self._run, change)
         return kept
 
-    async def _send(self, call: Call) -> tuple[Any, bool]:
+    async def _send(self, call: Call, key: str) -> tuple[Any, bool]:
         """Make a call.
 
         Returns:
             The result, and whether the response repeats that of a request which this call did not make.
         """
-        pipeline = self._caller.pipeline
         try:
-            request = pipeline.prepare(call)
-            response = await pipeline.run(request)
-            found = pipeline.decode(request, response, self._declaration.returns)
+            request = self._pipeline.prepare(call)
+            response = await self._pipeline.run(request)
+            found = self._pipeline.decode(request, response, self._declaration.returns)
         except BaseException as error:
             forget_locals(error)
             raise
-        # After an attempt that may have been carried out, the response that is repeated is that attempt's.
-        return found, response.headers.get("Idempotent-Replayed") == "true" and not response.ambiguous
+        finally:
+            in_use = self._in_use.pop(key, False)
+        # After an attempt that may have been carried out, the response that is repeated is that attempt's, unless
+        # somebody else had the key in use before.
+        own = response.ambiguous and not in_use
+        return found, response.headers.get("Idempotent-Replayed") == "true" and not own
+
+    def _note_retry(self, event: RetryEvent) -> None:
+        """Note of a call whether its key was in use before an attempt of its own may have been carried out."""
+        if event.idempotency_key is not None and event.status not in _DID_NOTHING:
+            self._in_use.setdefault(event.idempotency_key, event.status == _CONFLICT)
+        if self._user_on_retry is not None:
+            self._user_on_retry(event)
 
     async def _settle(self, row: Row, entry: Entry) -> Entry:
         settled = entry
