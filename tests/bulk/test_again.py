@@ -89,7 +89,7 @@ def test_rows_that_were_added_to_a_finished_run_are_sent_and_the_others_are_told
     more = run(rows(paid, 5))
     assert (more.succeeded, more.earlier, more.complete) == (5, 3, False)
     assert refunded(sandbox) == list("01234")
-    assert "Nothing was sent for 3 of the 5 rows now, 2 were new and sent." in caplog.text
+    assert "2 of the 5 rows were sent now, and nothing was sent for the other 3." in caplog.text
     assert run(rows(paid, 6), finished_ok=True).complete
 
 
@@ -123,6 +123,19 @@ async def test_a_run_with_rows_left_has_not_finished(state: str) -> None:
     assert getattr(first, state) == 1
     again = await bulk.run(ScriptedClient(), "refunds.create", [ROW], journal=journal)
     assert (again.complete, again.succeeded) == (True, 1)
+
+
+async def test_a_finished_run_may_be_repeated_for_what_was_rejected() -> None:
+    """The others are passed over; the user says that this is meant, as next month's list would look the same."""
+    declined = answer(402, {"error": {"type": "card_error", "message": "declined"}})
+    journal, rows_of_two = MemoryJournal(), [ROW, Row("r2", dict(ROW.arguments))]
+    await bulk.run(ScriptedClient(declined, answer()), "refunds.create", rows_of_two, journal=journal, concurrency=1)
+    for finished_ok in (False, True):
+        client = ScriptedClient(declined if not finished_ok else answer())
+        report = await bulk.run(
+            client, "refunds.create", rows_of_two, journal=journal, retry_rejected=True, finished_ok=finished_ok
+        )
+        assert (len(client.transport.requests), report.earlier, report.complete) == (1, 1, finished_ok)
 
 
 # ---- rows that another journal sent ---------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_rows_without_success_make_it_end_with_1(shell: Shell) -> None:
     file = shell.file(f"payment_intent,amount\n{paid},5\n{paid},999999999\npi_1,5\n")
     run = shell.run("refunds.create", *BY_LINE, file)
     assert run.returncode == 1
-    assert "2 refused by WooshPay: nothing was changed; --retry-rejected sends them again" in run.stderr
+    assert "2 refused by WooshPay: nothing was changed; --retry-rejected --finished-ok sends them again" in run.stderr
     states = {row["row"]: row["state"] for row in shell.results()}
     assert states == {"row 1": "succeeded", "row 2": "rejected", "row 3": "rejected"}
     assert all(row["error"] and row["idempotency_key"] for row in shell.results() if row["state"] == "rejected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,12 +10,15 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from bulk.world import payment
 from cli.test_bulk import BY_LINE, Shell
 
 from wooshpay.api import declarations
+from wooshpay.bulk import RowResult, Run
 from wooshpay.bulk.money_moving import MOVES_MONEY
+from wooshpay.cli import bulk_results
 from wooshpay.cli.spreadsheets import guarded, unguarded
 from wooshpay.sandbox import Sandbox
 
@@ -71,7 +75,7 @@ def test_rows_added_to_a_finished_run_are_sent(shell: Shell) -> None:
     shell.run("refunds.create", *BY_NUMBER, refunds(shell, 2))
     more = shell.run("refunds.create", *BY_NUMBER, refunds(shell, 3))
     assert more.returncode == 1
-    assert "Nothing was sent for 2 of the 3 rows now, 1 were new and sent." in more.stderr
+    assert "1 of the 3 rows were sent now, and nothing was sent for the other 2." in more.stderr
     assert count(shell) == 3
     assert shell.run("refunds.create", *BY_NUMBER, refunds(shell, 4), "--finished-ok").returncode == 0
 
@@ -174,7 +178,7 @@ def test_by_line_a_row_that_took_the_place_of_another_is_refused(shell: Shell) -
     shell.file(head + row(two), "payments.csv")
     run = shell.run("payment_intents.create", *BY_LINE, file)
     assert run.returncode == 1
-    (result,) = shell.results("payments.csv.results.csv")
+    (result,) = shell.results("payments.csv.results.2.csv")
     assert result["state"] == "refused"
     assert "the row has changed since" in result["error"]
 
@@ -348,7 +352,7 @@ def test_new_files_are_for_the_eyes_of_their_owner(shell: Shell) -> None:
 
 
 def test_results_that_cannot_be_written_are_told_in_a_sentence(shell: Shell) -> None:
-    if not Path("/dev/full").exists():
+    if not Path("/dev/full").is_char_device():
         pytest.skip("only Linux has a disk that is always full")
     file = refunds(shell, 2)
     run = shell.run("refunds.create", *BY_NUMBER, file, "--results", "/dev/full")
@@ -357,6 +361,26 @@ def test_results_that_cannot_be_written_are_told_in_a_sentence(shell: Shell) -> 
     assert "Traceback" not in run.stderr
     assert shell.run("refunds.create", *BY_NUMBER, file, "--finished-ok").returncode == 0
     assert count(shell) == 2
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(bulk_results, "open_new_private", full)
+    results = bulk_results.Results(tmp_path / "out.csv", replace=False)
+    with pytest.raises(
+        click.ClickException, match=r"cannot be written to .*out.csv: No space left on device. What became"
+    ):
+        results.write(RowResult(row="R-1", state="succeeded"))
+    results.close()
+
+
+@pytest.mark.parametrize("text", ["\n\n", "a\n1\n", "\n1\n"], ids=["blank", "other", "no_header"])
+def test_files_that_are_no_results_are_recognized(tmp_path: Path, text: str) -> None:
+    (tmp_path / "out.csv").write_text(text)
+    run = Run(name=None, operation="refunds.create", host="")
+    assert bulk_results.may_replace(tmp_path / "out.csv", {"1"}, tmp_path / "journal", run) is (not text.strip())
 
 
 FORMULAS = [

@@ -221,8 +221,8 @@ def finished_sentence(report: Report) -> str:
     called = f"The run {report.name!r}" if report.name is not None else "The run of this journal"
     sent = report.rows - report.earlier - report.refused
     return (
-        f"{called} ({report.operation}) finished at {moment(report.finished_before)}. Nothing was sent for"
-        f" {report.earlier + report.refused:,} of the {report.rows:,} rows now, {sent:,} were new and sent."
+        f"{called} ({report.operation}) finished at {moment(report.finished_before)}. {sent:,} of the"
+        f" {report.rows:,} rows were sent now, and nothing was sent for the other {report.earlier + report.refused:,}."
         if sent
         else f"{called} ({report.operation}) finished at {moment(report.finished_before)}, and nothing was sent now."
     )

@@ -256,7 +256,7 @@ def _sum_up(console: Console, report: Report, count: int, results: Path) -> None
     lines = [f"{report.rows:,} of {count:,} rows in {report.seconds:.1f} s: {report.succeeded:,} succeeded{earlier}"]
     meanings = {
         "replayed": "already done under this key: nothing was sent for them by this journal, and nothing was done now",
-        "rejected": "refused by WooshPay: nothing was changed; --retry-rejected sends them again",
+        "rejected": "refused by WooshPay: nothing was changed; --retry-rejected --finished-ok sends them again",
         "not_sent": "not sent: the same command sends them",
         "unknown": "may have been carried out: the same command sends them again with the same key",
         "refused": "not sent, as something is wrong with them",

@@ -158,6 +158,8 @@ def may_replace(path: Path, ids: Container[str], journal: Path, run: Run) -> boo
     try:
         # A run that is killed may leave half of a line at the end.
         text = path.read_text("utf-8")
+        if text and "\n" not in text:
+            return False
         found = dict(_rows_of(text[: text.rfind("\n") + 1], json_lines=is_json_lines(path)))
     except (OSError, UnicodeDecodeError, csv.Error, _NotResultsError):
         return False
@@ -182,7 +184,7 @@ def _rows_of(text: str, *, json_lines: bool) -> Iterator[tuple[str, str]]:
     """Go through the IDs and keys of results."""
     if not json_lines:
         table = csv.DictReader(io.StringIO(text, newline=""))
-        if tuple(table.fieldnames or _FIELDS) != _FIELDS:
+        if text.strip() and tuple(table.fieldnames or ()) != _FIELDS:
             raise _NotResultsError
         yield from ((unguarded(row["row"]), row["idempotency_key"] or "") for row in table)
         return
