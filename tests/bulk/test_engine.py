@@ -9,9 +9,10 @@ from bulk.world import MemoryJournal
 from support.effects import FakeClock, ScriptedClient, Step, answer
 
 from wooshpay import ConfigurationError, ConnectError, ProtocolError, bulk
-from wooshpay.bulk import Row, RowResult
-from wooshpay.bulk.engine import find_operation
+from wooshpay.bulk import Row, RowResult, Run
+from wooshpay.bulk.engine import Engine, find_operation
 from wooshpay.bulk.journal import KEY_LIFETIME
+from wooshpay.core.callers import AsyncCaller
 
 ROW = Row("r1", {"payment_intent": "pi_1", "amount": 5})
 LOST = ProtocolError("cut off")
@@ -204,3 +205,20 @@ async def test_errors_in_the_journal_hold_no_secret(bench: Bench) -> None:
     (result,) = await bench.run(ROW)
     assert "4111" not in str(bench.journal.entries["r1"])
     assert "abcdef" not in str(result)
+
+
+async def test_a_row_of_a_queue_needs_the_account_of_its_run_too(bench: Bench) -> None:
+    """Where rows come from a queue, no pass begins that could look after it."""
+
+    def engine(client: ScriptedClient) -> Engine:
+        caller = client._caller  # pyright: ignore[reportPrivateUsage]  # as bulk does
+        assert isinstance(caller, AsyncCaller)
+        run = Run(name="recall", operation="refunds.create", host=caller.pipeline.config.base_url)
+        return Engine(find_operation("refunds.create"), caller, bench.journal, run)
+
+    first = ScriptedClient(clock=bench.clock)
+    assert [(await engine(first).do(ROW)).earlier for _ in range(2)] == [False, True]
+    other = ScriptedClient(clock=bench.clock, api_key="sk_test_another")
+    with pytest.raises(ConfigurationError, match="made with another API key"):
+        await engine(other).do(ROW)
+    assert (len(first.transport.requests), other.transport.requests) == (1, [])

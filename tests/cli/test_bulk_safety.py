@@ -376,7 +376,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     results.close()
 
 
-@pytest.mark.parametrize("text", ["\n\n", "a\n1\n", "\n1\n"], ids=["blank", "other", "no_header"])
+@pytest.mark.parametrize("text", ["", "\n\n", "a\n1\n", "\n1\n", "one line"])
 def test_files_that_are_no_results_are_recognized(tmp_path: Path, text: str) -> None:
     (tmp_path / "out.csv").write_text(text)
     run = Run(name=None, operation="refunds.create", host="")
