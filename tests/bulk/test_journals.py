@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import shutil
 import sqlite3
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +15,7 @@ import pytest
 from webhooks.servers import RedisServer
 
 from wooshpay import ConfigurationError, JournalError
-from wooshpay.bulk import Entry, Journal, RedisJournal, SqliteJournal
-from wooshpay.bulk.journal import Run
+from wooshpay.bulk import Entry, Journal, RedisJournal, Run, RunEntry, SqliteJournal
 
 RUN = Run(name="recall", operation="refunds.create", host="https://apitest.wooshpay.com")
 OTHER = attrs.evolve(RUN, name="another")
@@ -24,11 +25,24 @@ ENTRY = Entry(
     key="k",
     state="rejected",
     sent_at=1_800_000_000.25,
+    tries=2,
     seen=3,
     object_id="re_1",
     status="failed",
     error="Nicht möglich: “x”",
     code="c",
+)
+
+
+RUN_ENTRY = RunEntry(
+    identity="i",
+    secret="s",
+    mode="live",
+    host=RUN.host,
+    accounts=("a", "b"),
+    passes=4,
+    latest=1_800_000_000.25,
+    finished_at=1_800_000_001.5,
 )
 
 
@@ -59,6 +73,16 @@ async def entry_of(journal: Journal, row_id: str, run: Run = RUN) -> Entry | Non
     return found[-1]
 
 
+async def run_entry_of(journal: Journal, run: Run = RUN) -> RunEntry | None:
+    found: list[RunEntry | None] = []
+
+    def look(entry: RunEntry | None) -> None:
+        found.append(entry)
+
+    await journal.change_run(run, look)
+    return found[-1]
+
+
 async def test_an_entry_comes_back_as_it_was_kept(journal: Journal) -> None:
     assert await entry_of(journal, "r1") is None
     await journal.change(RUN, "r1", lambda _: ENTRY)
@@ -70,22 +94,34 @@ async def test_an_entry_comes_back_as_it_was_kept(journal: Journal) -> None:
 
 async def test_runs_and_rows_do_not_mix(journal: Journal) -> None:
     await journal.change(RUN, "r1", lambda _: ENTRY)
-    for run, row in ((RUN, "r2"), (RUN, "r1:"), (OTHER, "r1"), (attrs.evolve(RUN, host="https://api.x"), "r1")):
+    for run, row in ((RUN, "r2"), (RUN, "r1:"), (OTHER, "r1"), (attrs.evolve(RUN, name=None), "r1")):
         assert await entry_of(journal, row, run) is None
 
 
-async def test_passes_are_counted_for_each_run(journal: Journal) -> None:
-    assert [await journal.begin(RUN), await journal.begin(RUN), await journal.begin(OTHER)] == [1, 2, 1]
+async def test_a_run_is_the_same_run_for_another_host(journal: Journal) -> None:
+    """It could not be found out otherwise that it belongs to another mode."""
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    assert await entry_of(journal, "r1", attrs.evolve(RUN, host="https://api.x")) == ENTRY
+
+
+async def test_the_entry_of_a_run_comes_back_as_it_was_kept(journal: Journal) -> None:
+    assert await run_entry_of(journal) is None
+    await journal.change_run(RUN, lambda _: RUN_ENTRY)
+    assert await run_entry_of(journal) == RUN_ENTRY
+    assert await run_entry_of(journal, OTHER) is None
+    bare = attrs.evolve(RUN_ENTRY, finished_at=None, passes=0)
+    await journal.change_run(RUN, lambda entry: bare if entry == RUN_ENTRY else None)
+    assert await run_entry_of(journal) == bare
 
 
 async def test_a_journal_that_is_opened_again_knows_all(journal: Journal, place: str, tmp_path: Path) -> None:
-    await journal.begin(RUN)
+    await journal.change_run(RUN, lambda _: RUN_ENTRY)
     await journal.change(RUN, "r1", lambda _: ENTRY)
     await journal.close()
     await journal.close()
     again = opened(place, tmp_path.name)
     assert await entry_of(again, "r1") == ENTRY
-    assert await again.begin(RUN) == 2
+    assert await run_entry_of(again) == RUN_ENTRY
     await again.close()
 
 
@@ -144,7 +180,7 @@ async def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("no database, but a text that is long enough to be looked at" * 20)
     journal = SqliteJournal(tmp_path / "journal.db")
     with pytest.raises(JournalError, match="Check the file, its folder and the disk"):
-        await journal.begin(RUN)
+        await run_entry_of(journal)
     await journal.close()
 
 
@@ -158,14 +194,92 @@ async def test_the_file_can_be_read_with_any_sqlite_tool(tmp_path: Path) -> None
     assert rows == [("r1", "rejected", "re_1")]
 
 
+OLD_TABLES = (
+    "CREATE TABLE wooshpay_bulk_runs (run TEXT PRIMARY KEY, passes INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE wooshpay_bulk_rows (run TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL,"
+    " generation INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, sent_at REAL NOT NULL, seen INTEGER,"
+    " object_id TEXT, status TEXT, error TEXT, code TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID",
+)
+
+
+async def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    """Taken for an empty one, its rows would be done again."""
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    for statement in OLD_TABLES:
+        connection.execute(statement)
+    connection.close()
+    journal = SqliteJournal(tmp_path / "journal.db")
+    with pytest.raises(JournalError, match="written by an earlier version of wooshpay"):
+        await run_entry_of(journal)
+    await journal.close()
+
+
+async def test_an_earlier_version_cannot_take_a_file_for_its_own(tmp_path: Path) -> None:
+    """It would find no rows in it, and do them again."""
+    journal = SqliteJournal(tmp_path / "journal.db")
+    await journal.change_run(RUN, lambda _: RUN_ENTRY)
+    await journal.close()
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    begin = "INSERT INTO wooshpay_bulk_runs (run, passes) VALUES ('r', 1) ON CONFLICT (run) DO UPDATE SET passes = 2"
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(begin)
+    connection.close()
+
+
+async def test_a_row_in_redis_of_an_earlier_version_is_refused(redis_url: str, tmp_path: Path) -> None:
+    """Taken for a new one, it would be done again."""
+    from redis.asyncio import Redis
+
+    journal = RedisJournal(redis_url, prefix=f"{tmp_path.name}:")
+    client: Redis = Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType]  # so typed there
+    await client.set(f'{tmp_path.name}:row:["recall", "refunds.create", "{RUN.host}"]:r1', "{}")
+    with pytest.raises(JournalError, match="in the format of an earlier version"):
+        await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.change(RUN, "r2", lambda _: ENTRY)
+    await client.aclose()
+    await journal.close()
+
+
+async def test_a_journal_is_for_the_eyes_of_its_owner(tmp_path: Path) -> None:
+    """It holds IDs of orders and reasons why somebody's card was declined."""
+    journal = SqliteJournal(tmp_path / "journal.db")
+    await journal.change(RUN, "r1", lambda _: ENTRY)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    await journal.close()
+    assert modes == dict.fromkeys(["journal.db", "journal.db-wal", "journal.db-shm"], 0o600)
+
+
+async def test_nothing_is_written_through_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").symlink_to(tmp_path / "elsewhere")
+    journal = SqliteJournal(tmp_path / "journal.db")
+    with pytest.raises(JournalError, match="is a symbolic link"):
+        await journal.change(RUN, "r1", lambda _: ENTRY)
+    await journal.close()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_file_that_is_moved_without_its_companions_knows_what_was_sent(tmp_path: Path) -> None:
+    """A program that is killed leaves FILE-wal. Whoever moves FILE alone must not have its rows done again."""
+    journal = SqliteJournal(tmp_path / "journal.db")
+    started = attrs.evolve(ENTRY, state="started")
+    await journal.change_run(RUN, lambda _: RUN_ENTRY)
+    await journal.change(RUN, "r1", lambda _: started)
+    # What is on the disk now is what a kill would leave.
+    shutil.copy(tmp_path / "journal.db", tmp_path / "moved.db")
+    moved = SqliteJournal(tmp_path / "moved.db")
+    assert (await run_entry_of(moved), await entry_of(moved, "r1")) == (RUN_ENTRY, started)
+    await moved.close()
+    await journal.close()
+
+
 async def test_a_redis_that_is_gone_is_told_without_its_address(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     server.start()
     journal = RedisJournal(server.url)
-    assert await journal.begin(RUN) == 1
+    assert await run_entry_of(journal) is None
     server.kill()
     with pytest.raises(JournalError, match="Check that Redis runs") as failed:
-        await journal.begin(RUN)
+        await run_entry_of(journal)
     assert str(server.port) not in str(failed.value)
     await journal.close()
 

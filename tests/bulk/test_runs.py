@@ -118,7 +118,7 @@ def test_rows_with_one_id_are_done_once(run: Runs, sandbox: SyncSandbox) -> None
     report = run(twice, concurrency=1, on_result=results.append)
     assert (report.succeeded, report.refused) == (3, 3)
     assert sandbox.store.count("refund") == 3
-    assert all("two rows with this id" in (result.error or "") for result in results[3:])
+    assert all("two rows with this ID" in (result.error or "") for result in results[3:])
 
 
 def test_a_changed_row_is_refused_and_the_others_go_on(run: Runs, sandbox: SyncSandbox) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wooshpay import WooshPay
-from wooshpay.bulk import Entry, Row
-from wooshpay.bulk.journal import Change, Run
+from wooshpay.bulk import Entry, Row, Run, RunEntry
+from wooshpay.bulk.journal import Change, RunChange
 from wooshpay.sandbox import SyncSandbox
 
 
@@ -15,12 +15,13 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.passes = 0
+        self.runs: dict[str, RunEntry] = {}
         self.closed = False
 
-    async def begin(self, run: Run, /) -> int:
-        self.passes += 1
-        return self.passes
+    async def change_run(self, run: Run, change: RunChange, /) -> None:
+        entry = change(self.runs.get(run.id))
+        if entry is not None:
+            self.runs[run.id] = entry
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         entry = change(self.entries.get(row_id))

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bulk.world import payment
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
 MAIN = "from wooshpay.cli import main; main()"
+BY_LINE = ("--id", "line")
 
 
 class Shell:
@@ -66,7 +68,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def test_a_run_and_the_same_again(shell: Shell) -> None:
     file = shell.refunds(5)
-    run = shell.run("refunds.create", file)
+    run = shell.run("refunds.create", *BY_LINE, file)
     assert (run.returncode, run.stdout) == (0, "")
     first, *rest = run.stderr.splitlines()
     assert first.startswith("5 of 5 rows in ")
@@ -74,25 +76,29 @@ def test_a_run_and_the_same_again(shell: Shell) -> None:
     assert rest == ["Row by row in refunds.csv.results.csv"]
     assert [row["state"] for row in shell.results()] == ["succeeded"] * 5
     assert {row["row"] for row in shell.results()} == {f"row {number}" for number in range(1, 6)}
-    again = shell.run("refunds.create", file)
-    assert again.returncode == 0
+    again = shell.run("refunds.create", *BY_LINE, file)
+    assert again.returncode == 1
     assert "5 succeeded (5 of them earlier)" in again.stderr
+    said = again.stderr.splitlines()[1]
+    assert re.match(r"The run of this journal \(refunds.create\) finished at 20\d\d-\d\d-\d\d \d\d:\d\d UTC, and", said)
+    assert "nothing was sent now. To send this file as a new run, add --name NAME with a new name." in said
+    assert said.endswith("If it is repeated on purpose, add --finished-ok.")
     assert shell.sandbox.store.count("refund") == 5
 
 
 def test_rows_without_success_make_it_end_with_1(shell: Shell) -> None:
     paid = payment(shell.sandbox)
     file = shell.file(f"payment_intent,amount\n{paid},5\n{paid},999999999\npi_1,5\n")
-    run = shell.run("refunds.create", file)
+    run = shell.run("refunds.create", *BY_LINE, file)
     assert run.returncode == 1
-    assert "2 refused by WooshPay: nothing was changed; --retry-rejected sends them again" in run.stderr
+    assert "2 refused by WooshPay: nothing was changed; --retry-rejected --finished-ok sends them again" in run.stderr
     states = {row["row"]: row["state"] for row in shell.results()}
     assert states == {"row 1": "succeeded", "row 2": "rejected", "row 3": "rejected"}
     assert all(row["error"] and row["idempotency_key"] for row in shell.results() if row["state"] == "rejected")
 
 
 def test_results_as_json_lines_on_standard_output(shell: Shell) -> None:
-    run = shell.run("refunds.create", shell.refunds(3), "--results", "-")
+    run = shell.run("refunds.create", *BY_LINE, shell.refunds(3), "--results", "-")
     found = [json.loads(line) for line in run.stdout.splitlines()]
     assert {row["row"] for row in found} == {"row 1", "row 2", "row 3"}
     assert all(row["state"] == "succeeded" and row["object_id"].startswith("re_") for row in found)
@@ -103,7 +109,7 @@ def test_a_file_with_mistakes_sends_nothing(shell: Shell) -> None:
     """Ten thousand refunds must not stop in the middle over a comma."""
     paid = payment(shell.sandbox)
     file = shell.file(f"payment_intent,amount\n{paid},5\n{paid},5.00\n{paid},x\n")
-    run = shell.run("refunds.create", file)
+    run = shell.run("refunds.create", *BY_LINE, file)
     assert run.returncode == 2
     assert "Nothing was sent" in run.stderr
     assert "line 3: amount must be a whole number, not '5.00'" in run.stderr
@@ -116,10 +122,10 @@ def test_a_file_with_mistakes_sends_nothing(shell: Shell) -> None:
     [
         (["refunds.creat", "refunds.csv"], "There is no operation 'refunds.creat'"),
         (["refunds.retrieve", "refunds.csv"], "carries no idempotency key"),
-        (["refunds.create", "none.csv"], "does not exist"),
-        (["refunds.create", "empty.csv"], "has no rows"),
+        (["refunds.create", *BY_LINE, "none.csv"], "does not exist"),
+        (["refunds.create", *BY_LINE, "empty.csv"], "has no rows"),
         (["refunds.create", "refunds.csv", "--id", "number"], "has no column 'number'"),
-        (["refunds.create", "refunds.csv", "--concurrency", "0"], "0 is not in the range"),
+        (["refunds.create", *BY_LINE, "refunds.csv", "--concurrency", "0"], "0 is not in the range"),
     ],
     ids=["operation", "get", "file", "empty", "id", "concurrency"],
 )
@@ -132,29 +138,31 @@ def test_what_cannot_be_meant_ends_with_2(shell: Shell, arguments: list[str], sa
 
 
 def test_a_live_key_needs_live(shell: Shell) -> None:
-    run = shell.run("refunds.create", shell.file("payment_intent\npi_1\n"), key="sk_live_x")
+    run = shell.run("refunds.create", *BY_LINE, shell.file("payment_intent\npi_1\n"), key="sk_live_x")
     assert run.returncode == 2
     assert "--live" in run.stderr
 
 
 def test_a_dry_run_prints_requests_without_secrets_and_sends_nothing(shell: Shell) -> None:
     text = "amount,currency,payment_method_data.type,payment_method_data.card.number\n5,USD,card,4111111111111111\n"
-    run = shell.run("payment_intents.create", shell.file(text), "--dry-run")
+    run = shell.run("payment_intents.create", *BY_LINE, shell.file(text), "--dry-run")
     assert (run.returncode, run.stderr) == (0, "")
     (line,) = run.stdout.splitlines()
     request = json.loads(line)
     assert (request["method"], request["path"], request["body"]["amount"]) == ("POST", "/v1/payment_intents", 5)
     assert "4111" not in line
     assert not list(shell.folder.glob("*.journal*"))
-    # It is the key that the row will have.
-    shell.run("payment_intents.create", "refunds.csv")
-    assert shell.results()[0]["idempotency_key"] == request["idempotency_key"]
+    # Without a name, the key is made of what only a journal can tell.
+    assert "idempotency_key" not in request
+    named = shell.run("payment_intents.create", *BY_LINE, "refunds.csv", "--name", "may", "--dry-run")
+    shell.run("payment_intents.create", *BY_LINE, "refunds.csv", "--name", "may")
+    assert shell.results()[0]["idempotency_key"] == json.loads(named.stdout)["idempotency_key"]
 
 
 def test_ctrl_c_lets_calls_end_and_says_how_to_go_on(shell: Shell) -> None:
     file = shell.refunds(400)
     shell.sandbox.faults.add("slow", operation="refunds.create", times=None, seconds=0.05)
-    child = shell.start("refunds.create", file, "--concurrency", "4")
+    child = shell.start("refunds.create", *BY_LINE, file, "--concurrency", "4")
     for _ in range(3000):
         if shell.sandbox.store.count("refund") >= 20:
             break
@@ -170,7 +178,7 @@ def test_ctrl_c_lets_calls_end_and_says_how_to_go_on(shell: Shell) -> None:
     # Everything that was sent was waited for, and is written down.
     assert [row["state"] for row in shell.results()] == ["succeeded"] * done
     shell.sandbox.faults.clear()
-    assert shell.run("refunds.create", file).returncode == 0
+    assert shell.run("refunds.create", *BY_LINE, file).returncode == 0
     assert shell.sandbox.store.count("refund") == 400
 
 
@@ -178,7 +186,7 @@ def test_a_second_ctrl_c_does_not_wait(shell: Shell) -> None:
     """A server that answers nothing would otherwise hold the terminal for the 80 seconds of a call."""
     file = shell.refunds(10)
     shell.sandbox.faults.add("stall", operation="refunds.create", times=None)
-    child = shell.start("refunds.create", file, "--concurrency", "3")
+    child = shell.start("refunds.create", *BY_LINE, file, "--concurrency", "3")
     for _ in range(3000):
         if len(shell.sandbox.requests.of("refunds.create")) >= 3:
             break
@@ -193,14 +201,14 @@ def test_a_second_ctrl_c_does_not_wait(shell: Shell) -> None:
     assert child.returncode == 130
     assert "Traceback" not in errors
     shell.sandbox.faults.clear()
-    assert shell.run("refunds.create", file).returncode == 0
+    assert shell.run("refunds.create", *BY_LINE, file).returncode == 0
     assert shell.sandbox.store.count("refund") == 10
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(shell: Shell) -> None:
     file = shell.refunds(30)
     ours, theirs = pty.openpty()
-    child = shell.start("refunds.create", file, stderr=theirs)
+    child = shell.start("refunds.create", *BY_LINE, file, stderr=theirs)
     os.close(theirs)
     child.communicate(timeout=60)
     drawn = b""
@@ -215,4 +223,4 @@ def test_a_bar_is_drawn_on_a_terminal_only(shell: Shell) -> None:
     os.close(ours)
     assert "━".encode() in drawn
     assert b"/30" in drawn
-    assert "━" not in shell.run("refunds.create", file).stderr
+    assert "━" not in shell.run("refunds.create", *BY_LINE, file).stderr

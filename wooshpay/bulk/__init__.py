@@ -5,10 +5,11 @@
 ...     rows = (bulk.Row(order.number, {"payment_intent": order.payment, "amount": order.due}) for order in orders)
 ...     report = bulk.run(client, "refunds.create", rows, name="recall-2026-05", journal="refunds.db")
 
-Every row has an id, and its idempotency key is made of the run's name, the operation and that id: the same row gets the
-same key, today and when the run goes on. A journal notes each row before its call is sent, and what came of it after.
-Run the same again after an interruption: what is done is passed over, and what was under way is sent again with the
-same key, for which WooshPay gives the first answer again. `wooshpay.bulk.celery` does the same on many machines.
+Every row has an ID, and its idempotency key is made of the run, the operation and that ID: the same row gets the same
+key, today and when the run is resumed. A journal notes each row before its call is sent, and the result after. After an
+interruption, run the same again: rows that are done are skipped, and calls that were under way are sent again with the
+same key, for which WooshPay returns the first response again. A run that has finished says so when it is started again.
+`wooshpay.bulk.celery` does the same on many machines.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from wooshpay.bulk.journal import Entry as Entry
     from wooshpay.bulk.journal import Journal as Journal
+    from wooshpay.bulk.journal import Run as Run
+    from wooshpay.bulk.journal import RunEntry as RunEntry
     from wooshpay.bulk.redis import RedisJournal as RedisJournal
     from wooshpay.bulk.rows import Report as Report
     from wooshpay.bulk.rows import Row as Row
@@ -37,6 +40,8 @@ _HOMES: Final[dict[str, str]] = {
     "Row": "wooshpay.bulk.rows",
     "RowResult": "wooshpay.bulk.rows",
     "RowState": "wooshpay.bulk.rows",
+    "Run": "wooshpay.bulk.journal",
+    "RunEntry": "wooshpay.bulk.journal",
     "SqliteJournal": "wooshpay.bulk.sqlite",
     "run": "wooshpay.bulk.runner",
 }

@@ -145,6 +145,7 @@ def bulk_task(
     longest_gap: float = 600.0,
     retry_rejected: bool = False,
     resend_expired: bool = False,
+    rotated_key: bool = False,
 ) -> Task:
     """Create a task that does one row of a run once, however often its message is delivered.
 
@@ -170,6 +171,7 @@ def bulk_task(
             timeout.
         retry_rejected: Send rows that WooshPay rejected again, with a new key, when they are queued again.
         resend_expired: Send rows again that may have been carried out more than 23 hours ago.
+        rotated_key: Accept that the client's API key is another one than the journal was begun with.
 
     Raises:
         ConfigurationError: The operation does not exist or is not a POST, the journal has no outbox, or a setting is
@@ -199,7 +201,7 @@ def bulk_task(
         again: int = task.request.retries
         row = Row(row_id, arguments)
         which = Run(name=run, operation=operation, host=config.base_url)
-        engine = Engine(declaration, awaited, journal, which, policy=policy)
+        engine = Engine(declaration, awaited, journal, which, policy=policy, rotated_key=rotated_key)
         unfinished = delivered(run, row, task.request)
 
         async def attempt() -> RowResult:

@@ -13,10 +13,12 @@ import attrs
 from wooshpay.bulk.rows import Row
 from wooshpay.core.json import Json, JsonObject, is_object
 from wooshpay.describe.operations import Facts
-from wooshpay.describe.values import ValueProblem, read_arguments, type_at
+from wooshpay.describe.values import DuplicateKey, ValueProblem, read_arguments, type_at, without_duplicates
 from wooshpay.errors import ConfigurationError
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
+BY_LINE: Final = "line"
+"""What users write instead of a column to have rows told apart by their number."""
 
 
 @attrs.frozen
@@ -24,12 +26,15 @@ class BadRow:
     """A row that cannot be read.
 
     Attributes:
-        line: Where it ends in the file, from 1.
+        line: Where it ends in the file, from 1; ``None`` if the problem names its place itself.
         problem: What is wrong, free of secrets.
     """
 
-    line: int
+    line: int | None
     problem: str
+
+    def __str__(self) -> str:
+        return self.problem if self.line is None else f"line {self.line}: {self.problem}"
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +97,11 @@ class Table:
                 raise ConfigurationError(f"{self.path} has two columns named {name!r}.")
             if name in self.ignored:
                 continue
+            if name == BY_LINE and self.id_column is None:
+                raise ConfigurationError(
+                    f"{self.path} has a column named {BY_LINE!r}, but `line` stands for the number of a row. Rename the"
+                    " column, or ignore it."
+                )
             try:
                 type_at(self.facts, name)
             except ValueProblem as problem:
@@ -125,7 +135,10 @@ class Table:
                     continue
                 number += 1
                 try:
-                    value = json.loads(text)
+                    value = json.loads(text, object_pairs_hook=without_duplicates)
+                except DuplicateKey as duplicate:
+                    yield BadRow(line, str(duplicate))
+                    continue
                 except (ValueError, RecursionError):
                     value = None
                 if not is_object(value):
@@ -140,7 +153,11 @@ class Table:
             self.ignored if self.id_column is None or self.id_column in known else {*self.ignored, self.id_column}
         )
         body = {name: item for name, item in value.items() if name not in in_path and name not in left_out}
-        given = [(name, str(value[name])) for name in in_path if name in value]
+        given: list[tuple[str, str]] = []
+        for name in in_path.intersection(value):
+            if isinstance(value[name], bool) or not isinstance(value[name], (str, int)):
+                return BadRow(line, f"has no text or number at {name}")
+            given.append((name, str(value[name])))
         if self.id_column and (isinstance(id, bool) or not isinstance(id, (str, int))):
             return BadRow(line, f"has no text or number at {self.id_column}")
         return self._made(None if id is None else str(id), given, body, number, line)

@@ -1,26 +1,15 @@
-"""What a journal keeps of each row, and what is to be done with a row in view of it.
+"""What a journal keeps: an entry for each run, and an entry for each row of it.
 
-from         by                                                to
-(new)        a run takes the row                               started, noted before the call is sent
-started      the call succeeds                                 succeeded
-             WooshPay refuses it                               rejected
-             it did not reach WooshPay                         not_sent
-             its answer was lost                               unknown
-             the program dies                                  started
-not_sent     a later run takes the row                         started, with the same key
-started,     a later run takes the row, within the life of     started, with the same key
-unknown      the key
-             after it                                          as before; refused, unless told to send it anyway
-rejected     a later run takes the row, told to try it again   started, with a new key
-succeeded    any run takes the row                             as before; nothing is sent
+The entry of a run holds what makes the run itself: its random identity, the account and the mode it belongs to, how
+often it was started and when it finished. The entry of a row says how far that row is. What is done with a row in view
+of its entry is decided in `wooshpay.bulk.decisions`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
@@ -28,7 +17,8 @@ import attrs
 KEY_LIFETIME: Final = 23 * 3600.0
 """Seconds for which WooshPay surely knows a key again. It documents none; a day is usual, less an hour for safety."""
 
-EntryState: TypeAlias = Literal["started", "succeeded", "rejected", "not_sent", "unknown"]
+EntryState: TypeAlias = Literal["started", "succeeded", "rejected", "not_sent", "unknown", "replayed"]
+Mode: TypeAlias = Literal["test", "live"]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,13 +26,14 @@ class Entry:
     """What the journal knows of a row.
 
     Attributes:
-        fingerprint: A digest of the call, without what is secret in it.
+        fingerprint: A digest of the call, from `wooshpay.bulk.fingerprints`.
         generation: How many keys the row has had.
         key: The idempotency key.
         state: How far it is.
         sent_at: When the key was first sent, in seconds since 1970.
+        tries: How often the row was taken to be sent with this key.
         seen: The pass of the run that took the row last.
-        object_id: The id of the object that WooshPay gave.
+        object_id: The ID of the object that WooshPay returned.
         status: Its status then.
         error: Why it did not succeed.
         code: WooshPay's code of the error.
@@ -53,6 +44,7 @@ class Entry:
     key: str
     state: EntryState
     sent_at: float
+    tries: int = 1
     seen: int | None = None
     object_id: str | None = None
     status: str | None = None
@@ -60,40 +52,84 @@ class Entry:
     code: str | None = None
 
 
+def _as_tuple(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
-class Run:
-    """What tells one run from another: the same name for another operation or another host is another run.
+class RunEntry:
+    """What the journal knows of a run.
 
     Attributes:
-        name: Its name.
-        operation: The SDK name of the operation.
-        host: Where the calls go, which tells test mode from live mode.
+        identity: A random text that no other run has. The keys of a run without a name are made of it.
+        secret: The random key of the digests in this run's entries.
+        mode: Whether the run belongs to test mode or to live mode.
+        host: Where its calls go.
+        accounts: A keyed digest of each API key that the run was made with. The first one began the run; the others
+            replaced it when it was rotated. Empty if no key was accepted so far: the run belongs to nobody yet.
+        passes: How often the run was started.
+        latest: The latest time at which the journal was used, in seconds since 1970.
+        finished_at: When a pass left nothing to do, in seconds since 1970; ``None`` if none did so far.
     """
 
-    name: str
+    identity: str
+    secret: str = attrs.field(repr=False)
+    mode: Mode
+    host: str
+    accounts: tuple[str, ...] = attrs.field(converter=_as_tuple)
+    passes: int = 0
+    latest: float = 0.0
+    finished_at: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """Which run of a journal is meant: one name and one operation.
+
+    Attributes:
+        name: The name that the user gave it. ``None`` means that it is the journal's own run of this operation.
+        operation: The SDK name of the operation.
+        host: Where the calls go. It does not tell runs apart: a run is bound to its host.
+    """
+
+    name: str | None
     operation: str
     host: str
 
     @property
     def id(self) -> str:
-        """All of it as one text."""
-        return json.dumps([self.name, self.operation, self.host])
+        """Name and operation as one text."""
+        return json.dumps([self.name, self.operation])
 
-    def key(self, row_id: str, generation: int) -> str:
-        """The idempotency key of a row: always the same for the same row."""
-        parts = json.dumps([self.name, self.operation, row_id, generation])
+    def key(self, row_id: str, generation: int, identity: str) -> str:
+        """Make the idempotency key of a row: the same row always gets the same key.
+
+        A run with a name shares its keys with every run of that name and operation, in whichever journal. A run
+        without one has keys of its own, made of its random identity.
+
+        Args:
+            row_id: The row.
+            generation: How many keys the row has had, with this one.
+            identity: The identity of the run in its journal.
+        """
+        # A list can never be equal to a name.
+        scope = [identity] if self.name is None else self.name
+        parts = json.dumps([scope, self.operation, row_id, generation])
         return f"bulk_{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
 
 
 Change: TypeAlias = Callable[[Entry | None], Entry | None]
-"""Gives the new entry of a row for its present one; ``None`` leaves it as it is. It may be asked more than once."""
+"""Returns the new entry of a row for its present one; ``None`` leaves it as it is. It may be called more than once."""
+
+RunChange: TypeAlias = Callable[[RunEntry | None], RunEntry | None]
+"""The same for the entry of a run."""
 
 
 class Journal(Protocol):
-    """Keeps the entries of rows. Every method raises `JournalError` where the store cannot be reached."""
+    """Keeps the entries of runs and rows. Every method raises `JournalError` if the store cannot be reached."""
 
-    async def begin(self, run: Run, /) -> int:
-        """Begin another pass of a run; give its number, which no other pass has."""
+    async def change_run(self, run: Run, change: RunChange, /) -> None:
+        """Change the entry of a run, in one step that nobody else can come between, and keep it for good."""
         ...
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
@@ -103,9 +139,6 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Close what the journal opened. May be called again."""
         ...
-
-
-# ---- deciding -------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -119,96 +152,3 @@ class Policy:
 
     retry_rejected: bool = False
     resend_expired: bool = False
-
-
-@attrs.frozen
-class Send:
-    """Send the row with the key of this entry.
-
-    Attributes:
-        entry: What is noted before.
-        doubtful: Whether an earlier call with this key may have been carried out.
-    """
-
-    entry: Entry
-    doubtful: bool = False
-
-
-@attrs.frozen
-class Skip:
-    """The row was done before."""
-
-    entry: Entry
-
-
-@attrs.frozen
-class Refuse:
-    """The row must not be sent."""
-
-    reason: str
-    key: str | None = None
-
-
-Decision: TypeAlias = Send | Skip | Refuse
-
-
-def decide(
-    entry: Entry | None, *, run: Run, row_id: str, fingerprint: str, seen: int | None, now: float, policy: Policy
-) -> Decision:
-    """Decide what to do with a row.
-
-    Args:
-        entry: What the journal knows of it.
-        run: The run.
-        row_id: The row.
-        fingerprint: The digest of its call as it is now.
-        seen: The pass; ``None`` where the same row may be handed in again and again, as queues do.
-        now: Seconds since 1970.
-        policy: What may be sent again.
-    """
-
-    def anew(generation: int) -> Entry:
-        key = run.key(row_id, generation)
-        return Entry(fingerprint=fingerprint, generation=generation, key=key, state="started", sent_at=now, seen=seen)
-
-    if entry is None:
-        return Send(anew(1))
-    if seen is not None and entry.seen == seen:
-        return Refuse("There are two rows with this id: give each its own, or leave one out.", entry.key)
-    changed = entry.fingerprint != fingerprint
-    # Nothing came of the row as it was, so it may be another one now.
-    if (entry.state == "rejected" and policy.retry_rejected) or (entry.state == "not_sent" and changed):
-        return Send(anew(entry.generation + 1))
-    if changed:
-        return Refuse(
-            f"The row was sent at {_moment(entry.sent_at)} and is another one now. Put it back as it was, or give it an"
-            " id of its own if it is to be done as well.",
-            entry.key,
-        )
-    if entry.state in {"succeeded", "rejected"}:
-        return Skip(attrs.evolve(entry, seen=seen))
-    if entry.state == "not_sent":
-        return Send(attrs.evolve(entry, state="started", sent_at=now, seen=seen))
-    if now - entry.sent_at <= KEY_LIFETIME:
-        return Send(attrs.evolve(entry, state="started", seen=seen), doubtful=True)
-    if policy.resend_expired:
-        return Send(attrs.evolve(entry, state="started", sent_at=now, seen=seen), doubtful=True)
-    return Refuse(
-        f"The row was sent at {_moment(entry.sent_at)} and its answer was lost. By now WooshPay may have forgotten its"
-        " key, so that sending it again could do it twice. Look in WooshPay whether it was carried out; if not, run"
-        " again with resend_expired.",
-        entry.key,
-    )
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def settle(entry: Entry) -> Change:
-    """Note what came of a call. What has succeeded stays so, whatever another worker's attempt came to."""
-
-    def change(now: Entry | None) -> Entry | None:
-        return None if now is not None and now.state == "succeeded" else entry
-
-    return change

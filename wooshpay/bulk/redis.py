@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from wooshpay.bulk.journal import KEY_LIFETIME, Change, Entry, Run
+from wooshpay.bulk.journal import KEY_LIFETIME, Change, Entry, Run, RunChange, RunEntry
 from wooshpay.bulk.outbox import RedisOutbox
 from wooshpay.core.redis import RedisStore
 from wooshpay.errors import ConfigurationError, JournalError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 RETENTION: Final = 30 * 86_400.0
+# In milliseconds, as Redis counts.
+_DAY: Final = 86_400_000
 
 # Writes the new entry where the old one is still what the change was made of: otherwise another worker came between.
 _SWAP: Final = """
@@ -56,28 +59,44 @@ class RedisJournal:
         self._retention = max(1, round(retention * 1000))
         self._redis = RedisStore(redis, timeout=timeout, name="journal", error=JournalError)
 
-    async def begin(self, run: Run, /) -> int:
-        """Begin another pass of a run."""
-        with self._redis.errors():
-            client = await self._redis.client()
-            key = f"{self._prefix}passes:{run.id}"
-            count: Any = await client.incr(key)
-            await client.pexpire(key, self._retention)
-            return int(count)
+    async def change_run(self, run: Run, change: RunChange, /) -> None:
+        """Change the entry of a run."""
+
+        def changed(kept: str) -> str | None:
+            entry = change(RunEntry(**json.loads(kept)) if kept else None)
+            return None if entry is None else json.dumps(attrs.asdict(entry))
+
+        # Without the entry of its run, no entry of a row can be read: it must be remembered the longest.
+        await self._swap(f"{self._prefix}run:{run.id}", changed, self._retention + _DAY)
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         """Change the entry of a row."""
-        key = f"{self._prefix}row:{run.id}:{row_id}"
+
+        def changed(kept: str) -> str | None:
+            entry = change(Entry(**json.loads(kept)) if kept else None)
+            return None if entry is None else json.dumps(attrs.asdict(entry))
+
+        # Versions up to 0.1 kept a row here. Taken for a new one, it would be done again.
+        before = f"{self._prefix}row:{json.dumps([run.name, run.operation, run.host])}:{row_id}"
+        await self._swap(f"{self._prefix}entry:{run.id}:{row_id}", changed, self._retention, before)
+
+    async def _swap(
+        self, key: str, changed: Callable[[str], str | None], retention: int, before: str | None = None
+    ) -> None:
         with self._redis.errors():
             client = await self._redis.client()
             while True:
                 found: Any = await client.get(key)
                 kept = found.decode() if isinstance(found, bytes) else found or ""
-                entry = change(Entry(**json.loads(kept)) if kept else None)
-                if entry is None:
+                if not kept and before is not None and await client.exists(before):
+                    raise JournalError(
+                        "The Redis journal holds this row in the format of an earlier version of wooshpay, which cannot"
+                        " be read any more. Nothing was sent. Finish the run with that version, or choose another name."
+                    )
+                made = changed(kept)
+                if made is None:
                     return
-                made = json.dumps(attrs.asdict(entry))
-                answer: Any = client.eval(_SWAP, 1, key, kept, made, str(self._retention))
+                answer: Any = client.eval(_SWAP, 1, key, kept, made, str(retention))
                 if await answer:
                     return
 

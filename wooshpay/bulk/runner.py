@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from os import PathLike
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
+from wooshpay.bulk.decisions import moment
 from wooshpay.bulk.engine import Engine, find_operation
 from wooshpay.bulk.journal import Journal, Policy, Run
 from wooshpay.bulk.rows import Report, Row, RowResult
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 8
 
+_logger = logging.getLogger("wooshpay.bulk")
+
 
 @overload
 def run(
@@ -30,12 +34,14 @@ def run(
     operation: str,
     rows: Iterable[Row] | AsyncIterable[Row],
     *,
-    name: str,
     journal: Journal | str | PathLike[str],
+    name: str | None = ...,
     concurrency: int = ...,
     max_errors: int | None = ...,
     retry_rejected: bool = ...,
     resend_expired: bool = ...,
+    finished_ok: bool = ...,
+    rotated_key: bool = ...,
     on_result: Callable[[RowResult], None] | None = ...,
     on_progress: Callable[[Report], None] | None = ...,
 ) -> Coroutine[Any, Any, Report]: ...
@@ -45,12 +51,14 @@ def run(
     operation: str,
     rows: Iterable[Row],
     *,
-    name: str,
     journal: Journal | str | PathLike[str],
+    name: str | None = ...,
     concurrency: int = ...,
     max_errors: int | None = ...,
     retry_rejected: bool = ...,
     resend_expired: bool = ...,
+    finished_ok: bool = ...,
+    rotated_key: bool = ...,
     on_result: Callable[[RowResult], None] | None = ...,
     on_progress: Callable[[Report], None] | None = ...,
 ) -> Report: ...
@@ -59,12 +67,14 @@ def run(
     operation: str,
     rows: Iterable[Row] | AsyncIterable[Row],
     *,
-    name: str,
     journal: Journal | str | PathLike[str],
+    name: str | None = None,
     concurrency: int = DEFAULT_CONCURRENCY,
     max_errors: int | None = None,
     retry_rejected: bool = False,
     resend_expired: bool = False,
+    finished_ok: bool = False,
+    rotated_key: bool = False,
     on_result: Callable[[RowResult], None] | None = None,
     on_progress: Callable[[Report], None] | None = None,
 ) -> Coroutine[Any, Any, Report] | Report:
@@ -78,15 +88,20 @@ def run(
             `WooshPay` it is returned. Rows are read, and the callbacks called, in the thread that called this.
         operation: The SDK name of the operation, such as ``refunds.create``. It must be a POST.
         rows: What to do, read one by one as calls become free, so that there may be any number of them.
-        name: Names the run for ever: a run of the same name, operation and host goes on where the last one ended. A new
-            name does everything anew.
-        journal: Where to note what became of the rows: an SQLite file, or a `Journal`, which is then not closed.
+        journal: Where to note what became of the rows: an SQLite file, or a `Journal`, which is then not closed. A run
+            belongs to the account, the mode and the host that it was begun with.
+        name: Names the run. A run with a name shares its idempotency keys with every run of that name and operation,
+            so that a lost journal does not make WooshPay do the rows again within a day. Without a name, it is the
+            journal's own run of this operation, and no other journal has its keys.
         concurrency: How many calls are under way at once, at most.
         max_errors: Take no more rows after so many that did not succeed; never when left out. A key that WooshPay does
             not accept ends the run in any case.
         retry_rejected: Send rows that WooshPay refused in an earlier run again, with a new key.
         resend_expired: Send rows again that may have been carried out more than 23 hours ago. WooshPay may have
             forgotten their keys, so look first whether they were.
+        finished_ok: Accept that the run finished before and has nothing to do, as in a program that repeats it on
+            purpose. Otherwise such a report is not `complete`, and a warning is logged.
+        rotated_key: Accept that the run was begun with another API key of the same account, which was rotated since.
         on_result: Told what became of each row.
         on_progress: Told how far the run is, after each row.
 
@@ -94,11 +109,12 @@ def run(
         How many rows came to what.
 
     Raises:
-        ConfigurationError: There is no such operation, or it is no POST; or a setting cannot work.
+        ConfigurationError: There is no such operation, or it is no POST; a setting cannot work; or the run belongs to
+            another account, mode or host.
         JournalError: The journal cannot be read or written.
     """
-    if not name.strip():
-        raise ConfigurationError("A run needs a name, such as recall-2026-05: it goes into the key of every row.")
+    if name is not None:
+        name = checked_name(name)
     check_count("concurrency", concurrency, least=1)
     if max_errors is not None:
         check_count("max_errors", max_errors, least=1)
@@ -112,7 +128,11 @@ def run(
     policy = Policy(retry_rejected=retry_rejected, resend_expired=resend_expired)
 
     async def begin() -> Engine:
-        return Engine(declaration, awaited, kept, which, seen=await kept.begin(which), policy=policy)
+        engine = Engine(declaration, awaited, kept, which, policy=policy, rotated_key=rotated_key)
+        entry = await engine.begin()
+        if not finished_ok:
+            tally.report = attrs.evolve(tally.report, finished_before=entry.finished_at)
+        return engine
 
     async def end() -> None:
         if kept is not journal:
@@ -130,6 +150,17 @@ def run(
             raise ConfigurationError("Rows that are iterated asynchronously need AsyncWooshPay.")
         return _Blocking(caller, concurrency, tally).run(rows, begin, end)
     return _Awaited(concurrency, tally).run(rows, begin, end)
+
+
+def checked_name(name: str) -> str:
+    """Remove the whitespace around the name of a run, and refuse one that is empty.
+
+    Raises:
+        ConfigurationError: The name is empty.
+    """
+    if not name.strip():
+        raise ConfigurationError("The name of a run is empty. Choose one such as recall-2026-05, or leave it out.")
+    return name.strip()
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -162,12 +193,39 @@ class _Tally:
     def stopped(self) -> bool:
         return self.report.stopped is not None
 
+    async def finish(self, engine: Engine) -> None:
+        """Note in the journal how the pass ended, and warn if the run had finished before."""
+        report = self.report
+        if engine.hopeless is not None and report.not_sent == report.rows:
+            await engine.release()
+        if report.stopped is None and not report.left:
+            await engine.finish()
+        if report.repeated:
+            _logger.warning(
+                "%s To do the rows again as a new run, pass a new name=. If the run is repeated on purpose, pass"
+                " finished_ok=True.",
+                finished_sentence(report),
+            )
+
     def interrupted(self, interruption: BaseException) -> None:
         if isinstance(interruption, (KeyboardInterrupt, asyncio.CancelledError)):
+            called = self.report.name or self.report.operation
             interruption.add_note(
-                f"The bulk run {self.report.name!r} was interrupted after {self.report.rows} rows;"
-                " run the same again to go on"
+                f"The bulk run {called!r} was interrupted after {self.report.rows} rows; run the same again to go on"
             )
+
+
+def finished_sentence(report: Report) -> str:
+    """Say that a run had finished before its last pass, and for how many rows nothing was sent now."""
+    assert report.finished_before is not None, "it had finished"
+    called = f"The run {report.name!r}" if report.name is not None else "The run of this journal"
+    sent = report.rows - report.earlier - report.refused
+    return (
+        f"{called} ({report.operation}) finished at {moment(report.finished_before)}. {sent:,} of the"
+        f" {report.rows:,} rows were sent now, and nothing was sent for the other {report.earlier + report.refused:,}."
+        if sent
+        else f"{called} ({report.operation}) finished at {moment(report.finished_before)}, and nothing was sent now."
+    )
 
 
 class _Awaited:
@@ -193,6 +251,7 @@ class _Awaited:
                 await self._finish()
             if self._failure is not None:
                 raise self._failure
+            await self._tally.finish(engine)
         except BaseException as interruption:
             self._tally.interrupted(interruption)
             raise
@@ -252,6 +311,7 @@ class _Blocking:
                     self._take(rows, engine, pool)
                 finally:
                     self._finish(engine)
+            self._caller.run(lambda: self._tally.finish(engine))
         except BaseException as interruption:
             self._tally.interrupted(interruption)
             raise

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from os import PathLike, fspath, getpid
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wooshpay.bulk.journal import Change, Entry, Run
+from wooshpay.bulk.journal import Change, Entry, Run, RunChange, RunEntry
 from wooshpay.bulk.outbox import SqliteOutbox
 from wooshpay.errors import JournalError
 
 _FIELDS: Final = tuple(field.name for field in attrs.fields(Entry))
+_RUN_FIELDS: Final = tuple(field.name for field in attrs.fields(RunEntry))
+# The tables have the names that versions up to 0.1 gave them, with other columns: neither can take a file of the other
+# for its own, and do its rows again.
 _SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS wooshpay_bulk_runs (run TEXT PRIMARY KEY, passes INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS wooshpay_bulk_runs (run TEXT PRIMARY KEY, identity TEXT NOT NULL, secret TEXT NOT NULL,"
+    " mode TEXT NOT NULL, host TEXT NOT NULL, accounts TEXT NOT NULL, passes INTEGER NOT NULL, latest REAL NOT NULL,"
+    " finished_at REAL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS wooshpay_bulk_rows (run TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL,"
-    " generation INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, sent_at REAL NOT NULL, seen INTEGER,"
-    " object_id TEXT, status TEXT, error TEXT, code TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID",
+    " generation INTEGER NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, sent_at REAL NOT NULL,"
+    " tries INTEGER NOT NULL, seen INTEGER, object_id TEXT, status TEXT, error TEXT, code TEXT, PRIMARY KEY (run, id))"
+    " WITHOUT ROWID",
 )
-_BEGIN: Final = (
-    "INSERT INTO wooshpay_bulk_runs (run, passes) VALUES (?, 1)"
-    " ON CONFLICT (run) DO UPDATE SET passes = passes + 1 RETURNING passes"
+_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+_COLUMNS: Final = "SELECT name FROM pragma_table_info(?)"
+_READ_RUN: Final = f"SELECT {', '.join(_RUN_FIELDS)} FROM wooshpay_bulk_runs WHERE run = ?"  # noqa: S608  # names of ours
+_WRITE_RUN: Final = (
+    f"INSERT OR REPLACE INTO wooshpay_bulk_runs (run, {', '.join(_RUN_FIELDS)})"  # noqa: S608  # names of ours
+    f" VALUES ({', '.join('?' * (len(_RUN_FIELDS) + 1))})"
 )
 _READ: Final = f"SELECT {', '.join(_FIELDS)} FROM wooshpay_bulk_rows WHERE run = ? AND id = ?"  # noqa: S608  # names of ours
 _WRITE: Final = (
@@ -40,15 +53,43 @@ _LOOK_AGAIN: Final = 0.02
 
 Work: TypeAlias = Callable[[sqlite3.Connection], Any]
 _Item: TypeAlias = "tuple[Work, Future[Any]] | None"
+# The result of a work because of which something will be sent.
+_TO_BE_SENT: Final = object()
+
+
+def peek(path: str | PathLike[str], run: Run, row_ids: Iterable[str]) -> tuple[RunEntry | None, dict[str, Entry]]:
+    """Look at a run in a file that may be a journal or not, and change nothing in it.
+
+    Args:
+        path: The file.
+        run: The run.
+        row_ids: The rows to look for.
+
+    Returns:
+        The entry of the run, and those of the rows that it knows; nothing if the file is not such a journal.
+    """
+    try:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return None, {}
+    try:
+        runs = connection.execute(_READ_RUN, (run.id,)).fetchall()
+        found = {row_id: connection.execute(_READ, (run.id, row_id)).fetchone() for row_id in row_ids}
+    except sqlite3.Error:
+        return None, {}
+    finally:
+        connection.close()
+    return _run_entry(runs[0]) if runs else None, {row_id: _entry(row) for row_id, row in found.items() if row}
 
 
 class SqliteJournal:
     """Keeps the entries in an SQLite file, in WAL mode. Changes that come at once are written in one go.
 
-    The file must be on a disk of this machine. Its tables can be read with any SQLite tool.
+    The file must be on a disk of this machine. Its tables can be read with any SQLite tool. It may be moved and renamed
+    while no run uses it.
 
     Args:
-        path: The file; it is made when it is missing.
+        path: The file. If it is missing, it is created so that only its owner can read it.
         busy: Seconds to wait for another process that is writing.
     """
 
@@ -60,19 +101,30 @@ class SqliteJournal:
         self._thread: threading.Thread | None = None
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
 
-    async def begin(self, run: Run, /) -> int:
-        """Begin another pass of a run."""
-        passes: int = await self._do(lambda connection: connection.execute(_BEGIN, (run.id,)).fetchall()[0][0])
-        return passes
+    async def change_run(self, run: Run, change: RunChange, /) -> None:
+        """Change the entry of a run."""
+
+        def work(connection: sqlite3.Connection) -> object:
+            found = connection.execute(_READ_RUN, (run.id,)).fetchall()
+            entry = change(_run_entry(found[0]) if found else None)
+            if entry is None:
+                return None
+            values = {**attrs.asdict(entry), "accounts": json.dumps(entry.accounts)}
+            connection.execute(_WRITE_RUN, (run.id, *values.values()))
+            return _TO_BE_SENT
+
+        await self._do(work)
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:
         """Change the entry of a row."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> object:
             found = connection.execute(_READ, (run.id, row_id)).fetchall()
-            entry = change(Entry(**dict(zip(_FIELDS, found[0], strict=True))) if found else None)
-            if entry is not None:
-                connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
+            entry = change(_entry(found[0]) if found else None)
+            if entry is None:
+                return None
+            connection.execute(_WRITE, (run.id, row_id, *attrs.astuple(entry)))
+            return _TO_BE_SENT if entry.state == "started" else None
 
         await self._do(work)
 
@@ -129,8 +181,46 @@ def _serve(path: str, busy: float, waiting: queue.SimpleQueue[_Item]) -> None:
         connection.close()
 
 
+def _entry(values: Sequence[Any]) -> Entry:
+    return Entry(**dict(zip(_FIELDS, values, strict=True)))
+
+
+def _run_entry(values: Sequence[Any]) -> RunEntry:
+    fields: dict[str, Any] = dict(zip(_RUN_FIELDS, values, strict=True))
+    return RunEntry(**{**fields, "accounts": json.loads(fields["accounts"])})
+
+
+def _create(path: str) -> None:
+    """Create the file for its owner only, since it holds personal data. SQLite gives its companions the same mode."""
+    if path == ":memory:":
+        return
+    if os.path.islink(path):
+        raise JournalError(
+            f"The journal {path} is a symbolic link, through which nothing is written. Name the file that it points to."
+        )
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, flags, 0o600))
+
+
+def _check_format(connection: sqlite3.Connection, path: str) -> None:
+    columns = {name for (name,) in connection.execute(_COLUMNS, ("wooshpay_bulk_runs",)).fetchall()}
+    if columns.isdisjoint({"identity", "secret"}):
+        raise JournalError(
+            f"The journal {path} was written by an earlier version of wooshpay, and cannot be read any more. Nothing"
+            " was sent. Finish its run with that version. With a new journal every row is sent again, so look first"
+            " which of them were done."
+        )
+
+
 def _open(path: str, busy: float) -> sqlite3.Connection:
     deadline = time.monotonic() + busy
+    try:
+        _create(path)
+    except OSError as error:
+        raise JournalError(
+            f"The journal {path} cannot be created: {error.strerror or error}. Check the file, its folder and the disk."
+        ) from error
     while True:
         # Transactions are begun by hand, so that none is open by accident.
         connection = sqlite3.connect(path, timeout=busy, isolation_level=None)
@@ -140,6 +230,7 @@ def _open(path: str, busy: float) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             for statement in _SCHEMA:
                 connection.execute(statement)
+            _check_format(connection, path)
             return connection
         except sqlite3.OperationalError as error:
             connection.close()
@@ -161,6 +252,10 @@ def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[Any]]]
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    if any(result is _TO_BE_SENT for result in results):
+        # What is sent is copied from FILE-wal into the file itself first: somebody who moves the file of a killed run
+        # may leave FILE-wal behind. What came of it may be lost so, and the row is then sent again with the same key.
+        connection.execute(_CHECKPOINT).fetchall()
     for (_, future), result in zip(works, results, strict=True):
         _finish(future, result)
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
-import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wooshpay.bulk import Report, Row, RowResult, run
+from wooshpay.bulk import Report, Row, Run, run
 from wooshpay.bulk.engine import bind, find_operation
-from wooshpay.bulk.files import JSON_LINES, BadRow, Table
-from wooshpay.bulk.journal import Run
-from wooshpay.bulk.runner import DEFAULT_CONCURRENCY
+from wooshpay.bulk.files import BY_LINE, BadRow, Table
+from wooshpay.bulk.money_moving import MOVES_MONEY
+from wooshpay.bulk.runner import DEFAULT_CONCURRENCY, checked_name, finished_sentence
+from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, check_journal, check_left_behind
+from wooshpay.cli.bulk_results import find_place
 from wooshpay.cli.connection import Connection, with_connection
-from wooshpay.core.redaction import redact_json
+from wooshpay.core.declaration import Declaration
+from wooshpay.core.redaction import Secret, redact_json
 from wooshpay.describe.operations import facts_of
 from wooshpay.errors import ConfigurationError
 
-_FIELDS: Final = tuple(field.name for field in attrs.fields(RowResult) if field.name != "object")
 _MOST_PROBLEMS: Final = 10
 # Written without rich, which may be in the middle of anything when a signal comes.
 _INTERRUPTED: Final = b"\r\x1b[KCtrl-C: waiting for the calls under way; once more does not wait.\n"
@@ -36,20 +36,36 @@ _INTERRUPTED: Final = b"\r\x1b[KCtrl-C: waiting for the calls under way; once mo
 @click.command("bulk", short_help="Make one call for each row of a file; go on after an interruption.")
 @click.argument("operation")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--id", "id_column", metavar="COLUMN", help="What tells a row from all others; else its number does.")
+@click.option(
+    "--id",
+    "id_column",
+    metavar="COLUMN",
+    help="The column that tells a row from all others, for ever. Required if the operation moves money. `line` stands"
+    " for the number of the row in the file, from which no row may be removed then.",
+)
 @click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="A column that is not for WooshPay.")
-@click.option("--name", metavar="NAME", help="The run's name, part of every key; else the name of the file.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Names the run: its keys are made of the name, whichever journal is used. Default: keys of this journal only.",
+)
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to note what became of each row; else FILE.journal.",
+    help="Where to note what became of each row. Default: FILE.journal.",
 )
 @click.option(
     "--results",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Where to write what became of each row, as CSV or JSON Lines; else FILE.results.csv. - is standard output.",
+    help="Where to write what became of each row, as CSV or JSON Lines; - is standard output. Default:"
+    " FILE.results.csv, or the next free FILE.results.2.csv.",
+)
+@click.option("--overwrite", is_flag=True, help="Overwrite results that another run wrote.")
+@click.option("--finished-ok", is_flag=True, help="Exit with 0 if the run finished before and has nothing to send.")
+@click.option(
+    "--rotated-key", is_flag=True, help="Accept that the run was begun with an API key that was rotated since."
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 100), default=DEFAULT_CONCURRENCY, show_default=True, help="Calls at once."
@@ -72,6 +88,7 @@ def command(
     name: str | None,
     journal: Path | None,
     results: Path | None,
+    overwrite: bool,
     dry_run: bool,
     **settings: Any,
 ) -> None:
@@ -80,27 +97,32 @@ def command(
     FILE is CSV with a header, or JSON Lines where its name ends in .jsonl. A column is a parameter or a place in one:
     amount, metadata.order, payment_method_data.card.number. The whole file is checked before anything is sent.
 
-    Run the same again after an interruption, also after a power cut: what is done is passed over, and what was under
-    way is sent again with the same idempotency key. Ctrl-C lets the calls under way end.
+    Run the same again after an interruption, also after a power cut: rows that are done are skipped, and calls that
+    were under way are sent again with the same idempotency key. Ctrl-C lets the calls under way end.
 
-    Exits with 0 if every row succeeded, with 1 if one did not, and with 130 after Ctrl-C.
+    A run that has finished is not run again unasked. To send the same rows, or next month's, as a new run: --name.
+
+    Exits with 0 if every row succeeded, with 1 if one did not or the run had finished before, and with 130 after
+    Ctrl-C.
     """
     try:
         declaration = find_operation(operation.replace("-", "_"))
-        table = Table(path=file, facts=facts_of(declaration), id_column=id_column, ignored=frozenset(ignored))
-        count = _check(table)
+        name = None if name is None else checked_name(name)
+        table = Table(
+            path=file,
+            facts=facts_of(declaration),
+            id_column=_id_column(declaration.name, id_column),
+            ignored=frozenset(ignored),
+        )
+        ids = _check(table)
     except ConfigurationError as error:
         raise click.UsageError(error.message) from None
-    name = name or file.name
     if dry_run:
-        which = Run(name=name, operation=declaration.name, host="")
-        for row in _rows(table):
-            call = bind(declaration, row)
-            request = {"row": row.id, "method": call.method, "path": call.path, "body": redact_json(call.body)}
-            click.echo(json.dumps({**request, "idempotency_key": which.key(row.id, 1)}, ensure_ascii=False))
+        _rehearse(table, declaration, name)
         return
+    own = journal is None
     journal = journal or file.with_name(f"{file.name}.journal")
-    results = results or file.with_name(f"{file.name}.results.csv")
+    check_journal(journal, file=file)
     console = Console(stderr=True, highlight=False)
     last = Report(name=name, operation=declaration.name)
 
@@ -109,71 +131,96 @@ def command(
         last = report
         bar.update(task, completed=report.rows, errors=f"{report.errors} without success" if report.errors else "")
 
-    with connection.client() as client, _writing(results) as write, _telling_of_ctrl_c(), _bar(console) as bar:
-        task = bar.add_task(declaration.name, total=count, errors="")
-        try:
-            run(
-                client,
-                declaration.name,
-                _rows(table),
-                name=name,
-                journal=journal,
-                on_result=write,
-                on_progress=note,
-                **settings,
-            )
-        finally:
-            bar.stop()
-            _sum_up(console, last, count, results)
+    with connection.client() as client:
+        which = Run(name=name, operation=declaration.name, host="")
+        if own and not journal.exists():
+            first = list(islice(_rows(table), ROWS_TO_KNOW))
+            check_left_behind(file, first, declaration, run=which, api_key=Secret(connection.key()))
+        written = find_place(results, file=file, ids=ids, journal=journal, run=which, overwrite=overwrite)
+        with closing(written), _telling_of_ctrl_c(), _bar(console) as bar:
+            task = bar.add_task(declaration.name, total=len(ids), errors="")
+            refused = False
+            try:
+                last = run(
+                    client,
+                    declaration.name,
+                    _rows(table),
+                    name=name,
+                    journal=journal,
+                    on_result=written.write,
+                    on_progress=note,
+                    **settings,
+                )
+            except ConfigurationError:
+                refused = not last.rows
+                raise
+            finally:
+                bar.stop()
+                if not refused:
+                    _sum_up(console, last, len(ids), written.path)
     if not last.complete:
         raise SystemExit(1)
 
 
-def _check(table: Table) -> int:
-    """Read the whole file; give the number of rows, or say what is wrong with them."""
+def _id_column(operation: str, asked: str | None) -> str | None:
+    """Return the column with the IDs; ``None`` stands for the number of the row.
+
+    Raises:
+        ConfigurationError: The operation moves money, and nothing was said.
+    """
+    if asked is None and operation in MOVES_MONEY:
+        raise ConfigurationError(
+            f"{operation} moves money, so each row needs an ID that is its own for ever. Name the column that holds it"
+            " with --id COLUMN, such as the one with your order number. If there is none, --id line takes the number of"
+            " the row in the file, from which no row may be removed then."
+        )
+    return None if asked == BY_LINE else asked
+
+
+def _rehearse(table: Table, declaration: Declaration, name: str | None) -> None:
+    for row in _rows(table):
+        call = bind(declaration, row)
+        request = {"row": row.id, "method": call.method, "path": call.path, "body": redact_json(call.body)}
+        if name is not None:
+            # Without a name, keys are made of the identity that the journal has when it is created.
+            request["idempotency_key"] = Run(name=name, operation=declaration.name, host="").key(row.id, 1, "")
+        click.echo(json.dumps(request, ensure_ascii=False))
+
+
+def _check(table: Table) -> set[str]:
+    """Read the whole file.
+
+    Returns:
+        The IDs of the rows.
+
+    Raises:
+        ConfigurationError: There are no rows, or something is wrong with some of them.
+    """
     count = 0
     problems: list[BadRow] = []
+    ids: dict[str, int] = {}
     for row in table.read():
         count += 1
+        if isinstance(row, Row) and ids.setdefault(row.id, count) != count:
+            row = BadRow(None, f"rows {ids[row.id]} and {count} have the same ID, {row.id!r:.60}")
         if isinstance(row, BadRow):
             problems.append(row)
             if len(problems) > _MOST_PROBLEMS:
                 break
     if problems:
-        lines = [f"line {bad.line}: {bad.problem}" for bad in problems[:_MOST_PROBLEMS]]
+        lines = [str(bad) for bad in problems[:_MOST_PROBLEMS]]
         lines += ["and more"] if len(problems) > _MOST_PROBLEMS else []
         raise ConfigurationError("\n  ".join(["Nothing was sent, as the file cannot be read:", *lines]))
     if not count:
         raise ConfigurationError(f"{table.path} has no rows.")
-    return count
+    return set(ids)
 
 
 def _rows(table: Table) -> Iterator[Row]:
     for row in table.read():
         if isinstance(row, BadRow):
-            raise ConfigurationError(f"The file has changed meanwhile: line {row.line}: {row.problem}.")
+            raise ConfigurationError(f"The file has changed meanwhile: {row}.")
         yield row
-
-
-@contextmanager
-def _writing(path: Path) -> Generator[Callable[[RowResult], None]]:
-    """Give what writes results, one by one."""
-    if str(path) == "-":
-        yield _writer(sys.stdout, json_lines=True)
-        return
-    with click.open_file(str(path), "w", encoding="utf-8") as file:
-        yield _writer(file, json_lines=path.suffix.lower() in JSON_LINES)
-
-
-def _writer(file: IO[str], *, json_lines: bool) -> Callable[[RowResult], None]:
-    def facts(result: RowResult) -> dict[str, Any]:
-        return {field: getattr(result, field) for field in _FIELDS}
-
-    if json_lines:
-        return lambda result: print(json.dumps(facts(result), ensure_ascii=False), file=file, flush=True)  # to a file
-    table = csv.DictWriter(file, _FIELDS, lineterminator="\n")
-    table.writeheader()
-    return lambda result: table.writerow(facts(result))
 
 
 def _bar(console: Console) -> Progress:
@@ -208,7 +255,8 @@ def _sum_up(console: Console, report: Report, count: int, results: Path) -> None
     earlier = f" ({report.earlier:,} of them earlier)" if report.earlier else ""
     lines = [f"{report.rows:,} of {count:,} rows in {report.seconds:.1f} s: {report.succeeded:,} succeeded{earlier}"]
     meanings = {
-        "rejected": "refused by WooshPay: nothing was changed; --retry-rejected sends them again",
+        "replayed": "already done under this key: nothing was sent for them by this journal, and nothing was done now",
+        "rejected": "refused by WooshPay: nothing was changed; --retry-rejected --finished-ok sends them again",
         "not_sent": "not sent: the same command sends them",
         "unknown": "may have been carried out: the same command sends them again with the same key",
         "refused": "not sent, as something is wrong with them",
@@ -217,6 +265,11 @@ def _sum_up(console: Console, report: Report, count: int, results: Path) -> None
         number: int = getattr(report, state)
         if number:
             lines.append(f"{number:,} {meaning}")
+    if report.repeated:
+        lines.append(
+            f"{finished_sentence(report)} To send this file as a new run, add --name NAME with a new name. If it is"
+            " repeated on purpose, add --finished-ok."
+        )
     if report.stopped:
         lines.append(f"Stopped: {report.stopped}")
     if report.rows < count:

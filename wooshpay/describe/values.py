@@ -243,6 +243,8 @@ def _read(shape: Shape, text: str, place: str) -> Json:
         case "json":
             try:
                 return _loads(bare)
+            except DuplicateKey as duplicate:
+                raise ValueProblem(place, str(duplicate)) from None
             except ValueError:
                 return text
         case _:
@@ -261,6 +263,8 @@ def _json(text: str, kind: type, place: str) -> Json:
     called = "an object {...}" if kind is dict else "a list [...]"
     try:
         value = _loads(text)
+    except DuplicateKey as duplicate:
+        raise ValueProblem(place, str(duplicate)) from None
     except ValueError as error:
         # The text itself may hold a card number, so only what the parser says of it is shown.
         why = f" ({error.msg.lower()} at character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
@@ -270,12 +274,35 @@ def _json(text: str, kind: type, place: str) -> Json:
     return value
 
 
+class DuplicateKey(ValueError):
+    """An object in JSON has a key twice, of which one would silently win."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"has the key {redact(key)!r:.60} twice in one JSON object: leave one of them out")
+
+
+def without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:
+    """Make an object of the pairs that a JSON parser read, as its ``object_pairs_hook``.
+
+    Raises:
+        DuplicateKey: A key is there twice.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise DuplicateKey(key)
+            seen.add(key)
+    return made
+
+
 def _loads(text: str) -> Json:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no JSON")
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=without_duplicates)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -160,7 +160,7 @@ async def refunding(client: AsyncWooshPay, rows: Iterable[bulk.Row]) -> None:
     assert_type(report, bulk.Report)
     results: list[bulk.RowResult] = []
     await bulk.run(client, "refunds.create", rows, name="recall", journal="refunds.db", on_result=results.append)
-    assert_type(results[0].state, Literal["succeeded", "rejected", "not_sent", "unknown", "refused"])
+    assert_type(results[0].state, Literal["succeeded", "replayed", "rejected", "not_sent", "unknown", "refused"])
 
 
 def counting() -> None:

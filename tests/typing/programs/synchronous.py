@@ -160,7 +160,7 @@ def refunding(client: WooshPay, rows: Iterable[bulk.Row]) -> None:
     assert_type(report, bulk.Report)
     results: list[bulk.RowResult] = []
     bulk.run(client, "refunds.create", rows, name="recall", journal="refunds.db", on_result=results.append)
-    assert_type(results[0].state, Literal["succeeded", "rejected", "not_sent", "unknown", "refused"])
+    assert_type(results[0].state, Literal["succeeded", "replayed", "rejected", "not_sent", "unknown", "refused"])
 
 
 def counting() -> None:

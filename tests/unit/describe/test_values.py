@@ -263,3 +263,16 @@ def test_no_secret_is_repeated() -> None:
     assert card not in problem("payment_intents.create", ("amount", f"{card} "), ("confirm", card))
     assert "737" not in problem("payment_intents.create", ("payment_method_data.card.cvc.x", "737"))
     assert card not in repr(read("payment_intents.create", ("payment_method_data.card.number", card), body={}))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("metadata", '{"order": "1", "order": "2"}'), "metadata has the key 'order' twice in one JSON object"),
+        (("payment_method_data", '{"card": {"number": "1", "number": "2"}}'), "has the key 'number' twice"),
+    ],
+    ids=["pairs", "inside"],
+)
+def test_a_key_that_is_there_twice_is_refused(given: tuple[str, str], sentence: str) -> None:
+    """One of them would silently win, and nobody meant that one of them is not sent."""
+    assert sentence in problem("payment_intents.create", given, body={})
