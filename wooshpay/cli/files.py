@@ -48,3 +48,25 @@ def open_new_private(path: Path, *, replace: bool = False, newline: str | None =
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def write_new(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a text to a private file; see `open_new_private`. A new file that cannot be written whole is removed.
+
+    Args:
+        path: Where to make it.
+        text: What it holds.
+        replace: Whether a file that exists is overwritten.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    file = open_new_private(path, replace=replace)
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        if not replace:
+            path.unlink(missing_ok=True)
+        raise

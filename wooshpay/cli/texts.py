@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 from unicodedata import category
 
-from wooshpay.core.json import Json, is_array, is_object
+from wooshpay.core.json import Json, dumps, is_array, is_object
 
 # Categories of Unicode. Control characters and ANSI escapes; marks that change the direction of text or have no width;
 # halves of character pairs; separators of lines and paragraphs.
@@ -71,8 +71,11 @@ def storable(value: Json, levels: int = _DEEPEST) -> Json:
 
 
 def json_bytes(value: Json) -> bytes:
-    """Write any parsed JSON on one line in UTF-8, as valid JSON; see `storable`."""
-    return _written(storable(value), None).encode("utf-8", _AS_JSON)
+    """Write any parsed JSON on one line in UTF-8, as valid JSON; see `storable` for what is changed where needed."""
+    try:
+        return dumps(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _written(storable(value), None).encode("utf-8", _AS_JSON)
 
 
 def _written(value: Json, indent: int | None) -> str:
