@@ -26,7 +26,7 @@ from wooshpay.cli.periods import Period
 from wooshpay.cli.report.figures import Figures
 from wooshpay.cli.report.page import make_page
 from wooshpay.cli.report.terminal import print_report
-from wooshpay.core.json import loads
+from wooshpay.core.json import is_array, is_object, loads
 from wooshpay.core.objects import wire_names
 
 FIELDS: Final = [wire for _, wire in wire_names(Charge)]
@@ -66,7 +66,7 @@ charges = st.dictionaries(
 def as_received(value: Any) -> Any:
     """An entry of a list as the client decodes it, and as an export takes it."""
     parsed = loads(json.dumps(value).encode())
-    return json_of(Charge.from_dict(parsed)) if isinstance(parsed, dict) else parsed
+    return json_of(Charge.from_dict(parsed)) if is_object(parsed) else parsed
 
 
 def finished(form: Format, entries: list[Any], directory: Path, name: str) -> Path:
@@ -86,9 +86,9 @@ def as_stored(value: Any) -> Any:
     """A value as valid JSON holds it: NaN and the infinities are text."""
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
-    if isinstance(value, dict):
+    if is_object(value):
         return {name: as_stored(inner) for name, inner in value.items()}
-    return [as_stored(inner) for inner in value] if isinstance(value, list) else value
+    return [as_stored(inner) for inner in value] if is_array(value) else value
 
 
 any_entries = given(st.lists(charges | values, min_size=1, max_size=5))
@@ -152,7 +152,7 @@ def test_a_report_of_any_charges_can_be_shown(given_entries: list[Any]) -> None:
     figures = Figures.of(DAY)
     for entry in given_entries:
         parsed = loads(json.dumps(entry).encode())
-        figures.add(Charge.from_dict(parsed) if isinstance(parsed, dict) else parsed)
+        figures.add(Charge.from_dict(parsed) if is_object(parsed) else parsed)
     shown = io.StringIO()
     print_report(figures, Console(file=shown, width=80, force_terminal=True, no_color=True, color_system=None))
     assert "\x1b" not in shown.getvalue()

@@ -40,6 +40,8 @@ def reason_of(error: OSError) -> str:
     """Return why an operation on a file or stream failed, as a phrase without a full stop."""
     if error.errno == errno.EBADF:
         return "it is closed"
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link"
     return error.strerror or str(error) or type(error).__name__
 
 

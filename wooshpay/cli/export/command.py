@@ -100,7 +100,7 @@ def command(
             ) from None
         except OSError as error:
             part.close()
-            raise click.UsageError(f"{part.path} cannot be written: {reason_of(error)}.") from None
+            raise click.ClickException(visible(f"{part.path} cannot be written: {reason_of(error)}.")) from None
         try:
             if progress.count:
                 complain(f"Going on after {progress.count:,} of an earlier run.")

@@ -160,11 +160,15 @@ class Part:
         fresh = self._notes.with_name(f"{self._notes.name}.new")
         # What an earlier run, which was killed while it noted its progress, left behind.
         fresh.unlink(missing_ok=True)
-        with open_new_private(fresh) as notes:
-            json.dump(attrs.asdict(progress), notes)
-            notes.flush()
-            os.fsync(notes.fileno())
-        os.replace(fresh, self._notes)
+        try:
+            with open_new_private(fresh) as notes:
+                json.dump(attrs.asdict(progress), notes)
+                notes.flush()
+                os.fsync(notes.fileno())
+            os.replace(fresh, self._notes)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
 
 
 def move(source: Path, target: Path, *, replace: bool) -> None:

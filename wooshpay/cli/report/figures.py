@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias, TypeGuard
 
@@ -124,18 +124,16 @@ class Figures:
             return
         captured = charge.amount_captured if charge.amount_captured is not None else charge.amount
         refunded = charge.amount_refunded
-        currency: object = charge.currency
-        if not isinstance(currency, str) or not _is_amount(captured) or not (refunded is None or _is_amount(refunded)):
+        currency = _text(charge.currency)
+        if not currency or not _is_amount(captured) or not (refunded is None or _is_amount(refunded)):
             self.unreadable += 1
-        money = self._money(currency if isinstance(currency, str) else _UNKNOWN)
+        money = self._money(currency or _UNKNOWN)
         money.taken[place] += _whole(captured)
         self._add_refunds(money, charge, place)
 
     def _add_refunds(self, money: Money, charge: Charge, place: int) -> None:
         left = _whole(charge.amount_refunded)
-        refunds: object = charge.refunds
-        entries: Iterable[object] = refunds if isinstance(refunds, ListObject) else ()
-        for refund in entries:
+        for refund in _entries(charge.refunds):
             if not isinstance(refund, Refund):
                 continue
             when = self._place(refund.created_at)
@@ -171,6 +169,15 @@ def _method(charge: Charge) -> str:
         return _UNKNOWN
     brand = getattr(getattr(details, kind, None), "brand", None)
     return f"{kind} {brand}" if isinstance(brand, str) and brand else kind
+
+
+def _entries(value: ListObject[Refund] | None) -> Iterator[object]:
+    """Return what a list holds, whatever it is; nothing where something else was sent in the place of the list."""
+    return iter(value) if isinstance(value, ListObject) else iter(())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _is_amount(value: object) -> TypeGuard[int]:
