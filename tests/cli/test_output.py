@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -235,6 +236,22 @@ def test_standard_error_may_be_broken_too(peer: ThreadedPeer, error: str, broken
     assert done.returncode == code
 
 
+def test_a_pipe_that_another_program_made_non_blocking_loses_nothing() -> None:
+    """Node.js does so to the streams that it shares; a write to a pipe that is full then fails instead of waiting."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with subprocess.Popen([*MAIN, "openapi"], env=environment(), stdout=theirs, stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        # More than a pipe holds is written before anything is read.
+        while len(select.select([ours], [], [])[0]) != 1:
+            assert running.poll() is None
+        os.close(theirs)
+        with open(ours, "rb") as pipe:
+            assert json.loads(pipe.read())["openapi"].startswith("3.1")
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
+
+
 @pytest.mark.parametrize("error", ["2>&-", "2>/dev/full"])
 def test_a_retry_that_cannot_be_reported_does_not_end_the_call(error: str) -> None:
     with ThreadedPeer(reply(500), reply(200, BODY)) as peer:
@@ -278,7 +295,7 @@ def test_a_bug_in_printing_is_not_a_failed_payment(peer: ThreadedPeer, monkeypat
     assert done.code == 3
     first, last = done.err.splitlines()
     assert first.startswith(
-        "Error: the result cannot be shown. An unexpected error, which is a bug in wooshpay: KeyError"
+        "Error: The result cannot be shown. An unexpected error, which is a bug in wooshpay: KeyError"
     )
     assert last == DONE
 
@@ -337,6 +354,15 @@ def test_an_interruption_after_the_response_says_that_it_was_carried_out(
     monkeypatch.setattr(operation_module, "print_json", interrupted)
     done = run(*CREATE, WOOSHPAY_BASE_URL=peer.url)
     assert (done.code, done.err.splitlines()[-1]) == (3, DONE)
+
+
+def test_an_interruption_before_the_request_says_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operation_module, "_called", interrupted)
+    done = run(*CREATE)
+    assert (done.code, done.err) == (130, "Interrupted. Nothing was sent.\n")
 
 
 def test_an_interrupted_get_needs_no_words(peer: ThreadedPeer, monkeypatch: pytest.MonkeyPatch) -> None:

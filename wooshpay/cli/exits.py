@@ -10,7 +10,6 @@ WRONG_USAGE: Final = 2
 RESULT_NOT_SHOWN: Final = 3
 # Output could not be written, and nothing but the output is missing.
 OUTPUT_FAILED: Final = 4
-INTERRUPTED: Final = 130
 # As of a program that the signal SIGPIPE ends, so that nobody takes `| head` for an error of WooshPay's.
 BROKEN_PIPE: Final = 141
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -12,7 +13,7 @@ import click
 
 from wooshpay import ConfigurationError, WooshPayError, __version__
 from wooshpay.cli.calls.sections import find_section, purposes_of_sections
-from wooshpay.cli.exits import BROKEN_PIPE, FAILED, INTERRUPTED, OUTPUT_FAILED, WRONG_USAGE
+from wooshpay.cli.exits import BROKEN_PIPE, FAILED, OUTPUT_FAILED, WRONG_USAGE, of_signal
 from wooshpay.cli.failures import explain, explain_file_error, redacted
 from wooshpay.cli.groups import LazyGroup
 from wooshpay.cli.streams import OutputError, complain
@@ -66,9 +67,7 @@ class Commands(LazyGroup):
         except KeyboardInterrupt as interruption:
             for note in getattr(interruption, "__notes__", ()):
                 complain(f"{note}.")
-            ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            ctx.exit(BROKEN_PIPE)
+            ctx.exit(of_signal(getattr(interruption, "number", signal.SIGINT)))
         except OSError as error:
             complain(explain_file_error(error))
             ctx.exit(FAILED)

@@ -133,8 +133,11 @@ def _guarded(stream: TextIO | None, otherwise: int, *, ignores_errors: bool) -> 
     if stream is None:
         descriptor, encoding, buffers_lines = os.open(os.devnull, otherwise), "utf-8", False
     else:
+        try:
+            descriptor, encoding = stream.fileno(), stream.encoding
+        except io.UnsupportedOperation:  # a notebook's stream, which is no file
+            return stream
         stream.flush()
-        descriptor, encoding = stream.fileno(), stream.encoding
         buffers_lines = stream.isatty() or ignores_errors
     raw = _RawOutput(descriptor, ignores_errors=ignores_errors)
     return io.TextIOWrapper(

@@ -173,7 +173,11 @@ class OperationCommand(click.Command):
             return
         watch = CallWatch()
         try:
-            with ending_signals(), connection.client(on_retry=_tell, call_middlewares=[watch]) as client:
+            changes = self.facts.method != "GET"
+            with (
+                ending_signals(caught=changes),
+                connection.client(on_retry=_tell, call_middlewares=[watch]) as client,
+            ):
                 operation = attrgetter(self.facts.name)(client)
                 if options.get("everything"):
                     entries = _called(operation, arguments, settings, watch)

@@ -57,16 +57,19 @@ class Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def ending_signals() -> Generator[None]:
+def ending_signals(*, caught: bool) -> Generator[None]:
     """Raise `Ended` for signals that would end the process at once, without a word about the call under way.
 
     A signal that is ignored, as after ``nohup``, stays ignored.
+
+    Args:
+        caught: Whether to do so: not for calls that change nothing.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Ended(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    if not caught or threading.current_thread() is not threading.main_thread():
         yield
         return
     replaced = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
@@ -88,13 +91,17 @@ def tell_outcome(operation: str, watch: CallWatch, error: BaseException) -> int 
         error: What went wrong, other than the call itself.
 
     Returns:
-        The exit code; ``None`` where nothing can have changed, and nothing was written.
+        The exit code; ``None`` where nothing can have changed.
     """
     request = watch.request
-    if request is None or request.method == "GET":
+    if request is None:
+        if isinstance(error, KeyboardInterrupt):
+            complain("Interrupted. Nothing was sent.")
+        return None
+    if request.method == "GET":
         return None
     if watch.carried_out:
-        complain(f"Error: the result cannot be shown. {_reason(error)}\n{_done(operation, watch)}")
+        complain(f"Error: The result cannot be shown. {_reason(error)}\n{_done(operation, watch)}")
         return RESULT_NOT_SHOWN
     doubt = f"{operation} may have been carried out, so what it makes may exist already."
     how = _how_to_be_sure(request)
