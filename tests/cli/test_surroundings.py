@@ -20,6 +20,7 @@ from cli.endpoint import endpoint
 from support.cli import MAIN, environment, run
 from support.peer import ThreadedPeer, answering
 
+from wooshpay.cli.export.formats import Csv
 from wooshpay.cli.files import open_new_private
 
 REFUND: Final = {"id": "re_1", "object": "refund", "amount": 5, "currency": "USD", "created": 1}
@@ -320,8 +321,13 @@ def test_a_file_that_another_program_made_meanwhile_is_not_replaced(
 ) -> None:
     """Reading a million charges takes an hour: the check at the beginning is not enough."""
     target = folder / "a.csv"
-    finish = "wooshpay.cli.export.formats.Csv.head"
-    monkeypatch.setattr(finish, lambda _: (target.write_text("theirs"), b"id\r\n")[1])
+    head = Csv.head
+
+    def meanwhile(form: Csv) -> bytes:
+        target.write_text("theirs")
+        return head(form)
+
+    monkeypatch.setattr(Csv, "head", meanwhile)
     done = run("export", "charges", "-o", str(target), "--columns", "id", WOOSHPAY_BASE_URL=url)
     assert (done.code, target.read_text()) == (1, "theirs")
     assert "has been made by another program meanwhile" in done.err
