@@ -132,7 +132,12 @@ def test_a_parquet_table_has_a_row_for_every_object(tmp_path: Path, given_entrie
 def test_chosen_columns_of_odd_objects_can_be_written_too(tmp_path: Path, given_entries: list[Any]) -> None:
     entries = [as_received(entry) for entry in given_entries]
     chosen = choose_columns(Charge, ["id", "amount", "metadata.order", "captured", "refunds.data"])
-    for name, form in {"a.csv": Csv(chosen), "a.jsonl": JsonLines(chosen), "a.parquet": Parquet(chosen)}.items():
+    forms: dict[str, Format] = {
+        "a.csv": Csv(chosen),
+        "a.jsonl": JsonLines(chosen),
+        "a.parquet": Parquet(chosen),
+    }
+    for name, form in forms.items():
         assert finished(form, entries, tmp_path, name).exists()
 
 
