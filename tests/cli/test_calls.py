@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import pty
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 from support.cli import KEY, MAIN, Run, environment, plain, run
-from support.peer import Received, ThreadedPeer, answering, close, hold, reply
+from support.peer import Received, ThreadedPeer, answering, close, reply
 
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
@@ -341,20 +339,6 @@ def start(peer: ThreadedPeer, *words: str, **options: Any) -> subprocess.Popen[s
     return subprocess.Popen(
         [*MAIN, *words], env=environment(WOOSHPAY_BASE_URL=peer.url), text=True, stderr=subprocess.PIPE, **options
     )
-
-
-def test_ctrl_c_ends_with_130_and_names_the_key() -> None:
-    with ThreadedPeer(hold(asyncio.Event(), reply(200, REFUND))) as peer:
-        running = start(peer, "refunds", "create", "--payment-intent", "pi_1", stdout=subprocess.PIPE)
-        while not peer.requests:
-            assert running.poll() is None
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
-        assert (running.returncode, out) == (130, "")
-        assert err == (
-            "refunds.create was interrupted and may have been carried out; to be sure, call it again with"
-            f" idempotency key {peer.keys[0]}.\n"
-        )
 
 
 def test_a_reader_that_has_enough_ends_it_without_a_word() -> None:

@@ -6,6 +6,8 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
+from wooshpay.cli.streams import complain, guard_streams
+
 _NEEDED: Final = ("click", "jinja2", "rich")
 
 
@@ -18,9 +20,15 @@ def main() -> None:
             " Install with: pip install 'wooshpay[cli]'\n"
         )
         sys.exit(2)
+    guard_streams()
     try:
         from wooshpay.cli.root import root
 
         root(prog_name="wooshpay")
     except KeyboardInterrupt:  # before any command runs, such as while a shell waits for what can come next
         sys.exit(130)
+    except Exception as error:
+        from wooshpay.cli.failures import unexpected
+
+        complain(f"Error: {unexpected(error)}")
+        sys.exit(1)

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from wooshpay.cli.streams import write_line
 from wooshpay.describe.operations import Facts, Parameter, all_facts, purpose_of, to_json, values_of
 
 _VERBS: Final = {"GET": "green", "POST": "blue", "DELETE": "red"}
@@ -36,11 +37,11 @@ def command(sections: tuple[str, ...], as_json: bool) -> None:
     chosen = _choose(list(all_facts()), sections)
     console = Console(highlight=False)
     if as_json:
-        click.echo(json.dumps([to_json(facts) for facts in chosen], indent=2))
+        write_line(json.dumps([to_json(facts) for facts in chosen], indent=2))
     elif console.is_terminal:
         _show(console, chosen, in_detail=bool(sections))
     else:
-        click.echo("\n".join(_line(facts) for facts in chosen))
+        write_line("\n".join(_line(facts) for facts in chosen))
 
 
 # ---- which ones -----------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from wooshpay.cli.streams import write_line
+
 _VARIABLE = "_WOOSHPAY_COMPLETE"
 
 
@@ -27,4 +29,4 @@ def command(ctx: click.Context, shell: str) -> None:
     completion = get_completion_class(shell)
     assert completion is not None
     root = ctx.find_root()
-    click.echo(completion(root.command, {}, root.info_name or "wooshpay", _VARIABLE).source())
+    write_line(completion(root.command, {}, root.info_name or "wooshpay", _VARIABLE).source())

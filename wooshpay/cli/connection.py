@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import attrs
 import click
 
+from wooshpay.cli.streams import reason_of
+
 if TYPE_CHECKING:
     from wooshpay import AsyncWooshPay, WooshPay
 
@@ -179,5 +181,5 @@ def _read_key(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        reason = reason_of(error) if isinstance(error, OSError) else "it is not text"
         raise click.UsageError(f"The key cannot be read from {file}: {reason}.") from None

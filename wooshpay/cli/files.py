@@ -61,12 +61,12 @@ def write_new(path: Path, text: str, *, replace: bool = False) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    with open_new_private(path, replace=replace) as file:
-        try:
+    file = open_new_private(path, replace=replace)
+    try:
+        with file:
             file.write(text)
-            file.flush()
-        except OSError as error:
-            error.filename = os.fspath(path)
-            if not replace:
-                path.unlink(missing_ok=True)
-            raise
+    except OSError as error:
+        error.filename = os.fspath(path)
+        if not replace:
+            path.unlink(missing_ok=True)
+        raise

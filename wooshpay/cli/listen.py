@@ -17,6 +17,8 @@ from rich.text import Text
 
 from wooshpay import AsyncWooshPay
 from wooshpay.cli.endpoints import matching, read_url
+from wooshpay.cli.streams import write_line
+from wooshpay.cli.texts import visible
 from wooshpay.core.json import JsonObject, loads
 from wooshpay.sandbox import Sandbox
 
@@ -158,10 +160,11 @@ def _introduce(console: Console, sandbox: Sandbox, url: str, types: list[str]) -
 
 def _show(console: Console, attempt: Attempt) -> None:
     event, status = attempt.event, str(attempt.status or "---")
-    about = event["data"]["object"].get("id", "")
+    about = visible(str(event["data"]["object"].get("id", "")))
     at = _moment(attempt.at)
     if not console.is_terminal:
-        click.echo("\t".join((at.isoformat(timespec="milliseconds"), event["type"], about, event["id"], status)))
+        fields = (at.isoformat(timespec="milliseconds"), event["type"], about, event["id"], status)
+        write_line("\t".join(map(visible, fields)))
         return
     taken = attempt.status is not None and 200 <= attempt.status < 300
     line = Text.assemble(
@@ -172,7 +175,7 @@ def _show(console: Console, attempt: Attempt) -> None:
     )
     console.print(line, soft_wrap=True)
     if not taken:
-        console.print(Padding(Text(_sequel(attempt), "red"), (0, 0, 0, _INDENT)))
+        console.print(Padding(Text(visible(_sequel(attempt)), "red"), (0, 0, 0, _INDENT)))
 
 
 def _sequel(attempt: Attempt) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TextIO
+import os
+from pathlib import Path
 
 import click
 
+from wooshpay.cli.files import write_new
+from wooshpay.cli.streams import write_line
 from wooshpay.describe.openapi import document
 
 
@@ -14,14 +17,21 @@ from wooshpay.describe.openapi import document
 @click.option(
     "-o",
     "--output",
-    type=click.File("w", encoding="utf-8", lazy=True, atomic=True),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     default="-",
     metavar="FILE",
     help="Write it to this file.",
 )
-def command(output: TextIO) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+def command(output: Path, overwrite: bool) -> None:
     """Print the API as an OpenAPI 3.1 document, in JSON.
 
     It is made of what the SDK declares, and is always the same for one version of the SDK.
     """
-    output.write(json.dumps(document(), indent=2) + "\n")
+    text = json.dumps(document(), indent=2)
+    if str(output) == "-":
+        write_line(text)
+        return
+    if os.path.lexists(output) and not overwrite:
+        raise click.UsageError(f"{output} is there already: add --overwrite, or name another file with --output.")
+    write_new(output, f"{text}\n", replace=overwrite)

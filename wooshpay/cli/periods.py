@@ -85,7 +85,9 @@ class Moment(_Instants):
                 span = timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
                 return Instant(value, milliseconds(datetime.fromtimestamp(self._now(), UTC) - span))
             moment = datetime.fromisoformat(value)
-            return Instant(value, milliseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)))
+            # Converted to UTC as that fails for a time of the first or last day of the calendar.
+            aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+            return Instant(value, milliseconds(aware))
         except (ValueError, OverflowError):
             return self.fail(
                 f"{value!r} is no time. Write a day such as 2026-11-24, a time such as 2026-11-24T09:00+07:00,"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
+import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
 from wooshpay import ConfigurationError, WooshPayError, __version__
 from wooshpay.cli.calls.sections import find_section, purposes_of_sections
-from wooshpay.cli.failures import explain, redacted
+from wooshpay.cli.exits import BROKEN_PIPE, FAILED, OUTPUT_FAILED, WRONG_USAGE, of_signal
+from wooshpay.cli.failures import explain, explain_file_error, redacted
 from wooshpay.cli.groups import LazyGroup
+from wooshpay.cli.streams import OutputError, complain
 
 # Command -> the module whose `command` it is, and what it is for.
 _TOOLS: Final[dict[str, tuple[str, str]]] = {
@@ -30,10 +32,6 @@ _TOOLS: Final[dict[str, tuple[str, str]]] = {
     "openapi": ("wooshpay.cli.openapi", "Print the API as an OpenAPI 3.1 document."),
     "completion": ("wooshpay.cli.completion", "Complete commands with <TAB> in bash, zsh or fish."),
 }
-
-_INTERRUPTED: Final = 130
-# As of a program that the signal SIGPIPE ends, so that nobody takes `| head` for an error of WooshPay's.
-_BROKEN_PIPE: Final = 141
 
 
 class Commands(LazyGroup):
@@ -64,16 +62,40 @@ class Commands(LazyGroup):
         except click.UsageError as error:
             raise redacted(error) from None
         except WooshPayError as error:
-            click.echo(explain(error), err=True)
-            ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
+            complain(explain(error))
+            ctx.exit(WRONG_USAGE if isinstance(error, ConfigurationError) else FAILED)
         except KeyboardInterrupt as interruption:
             for note in getattr(interruption, "__notes__", ()):
-                click.echo(f"{note}.", err=True)
-            ctx.exit(_INTERRUPTED)
-        except BrokenPipeError:
-            # Nobody reads any more, and the flush at exit must not complain about it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(_BROKEN_PIPE)
+                complain(f"{note}.")
+            ctx.exit(of_signal(getattr(interruption, "number", signal.SIGINT)))
+        except OSError as error:
+            complain(explain_file_error(error))
+            ctx.exit(FAILED)
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the command, and end the process with its exit code; also where its help cannot be printed."""
+        try:
+            super().main(*args, **kwargs)
+        except OutputError as error:
+            _end_without_output(error)
+        except SystemExit:
+            _flush_output()
+            raise
+        raise AssertionError("click ends the process")
+
+
+def _flush_output() -> None:
+    try:
+        sys.stdout.flush()
+    except OutputError as error:
+        _end_without_output(error)
+
+
+def _end_without_output(error: OutputError) -> NoReturn:
+    if error.reader_left:
+        sys.exit(BROKEN_PIPE)
+    complain(f"Error: {error}")
+    sys.exit(OUTPUT_FAILED)
 
 
 def _hyphenated(name: str) -> str:

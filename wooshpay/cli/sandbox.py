@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from wooshpay.cli.streams import write_line
+from wooshpay.cli.texts import visible
 from wooshpay.sandbox import CARDS, Sandbox, SandboxError, StateFileError
 
 
@@ -58,9 +61,14 @@ def command(host: str, port: int, state: Path | None, seed: int | None, webhook:
 async def _run(sandbox: Sandbox, state: Path | None, as_json: bool) -> None:
     async with sandbox:
         if as_json:
-            click.echo(json.dumps(_facts(sandbox)))
+            write_line(json.dumps(_facts(sandbox)))
         else:
-            _show(sandbox, f"keeps everything in {state}" if state is not None else "keeps everything in memory")
+            _show(
+                sandbox,
+                f"keeps everything in {escape(visible(str(state)))}"
+                if state is not None
+                else "keeps everything in memory",
+            )
         await until_ctrl_c()
 
 

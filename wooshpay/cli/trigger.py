@@ -17,6 +17,9 @@ from rich.text import Text
 from wooshpay import ConfigurationError, webhooks
 from wooshpay.api.events import DOCUMENTED_EVENT_TYPES, INFERRED_EVENT_TYPES, THIRD_PARTY_EVENT_TYPES
 from wooshpay.cli.endpoints import read_url, unknown
+from wooshpay.cli.exits import FAILED, RESULT_NOT_SHOWN
+from wooshpay.cli.streams import OutputError, complain, reason_of, write_line
+from wooshpay.cli.texts import visible
 from wooshpay.core.json import JsonObject, dumps, is_object, loads
 from wooshpay.core.redaction import redact
 from wooshpay.testing.scenes import SCENES, make_event
@@ -81,9 +84,14 @@ def command(
     with open_stage() as stage:
         events = [make_event(stage, event, about) for _ in range(count)]
     copies = 2 if duplicate else 1
-    answers = asyncio.run(_send([made for made in events for _ in range(copies)], url, secret or "", console))
-    if not all(answer.succeeded for answer in answers):
-        raise SystemExit(1)
+    sending = Sending([made for made in events for _ in range(copies)])
+    try:
+        asyncio.run(_send(sending, url, secret or "", console))
+    except OutputError as error:
+        complain(f"Error: {error}\n{len(sending.answers)} of {len(sending.events)} events were sent.")
+        raise SystemExit(RESULT_NOT_SHOWN) from None
+    if not all(answer.succeeded for answer in sending.answers):
+        raise SystemExit(FAILED)
 
 
 @attrs.frozen
@@ -106,6 +114,14 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
+@attrs.define
+class Sending:
+    """Events on their way to the endpoint, and the answers so far."""
+
+    events: list[JsonObject]
+    answers: list[Answer] = attrs.field(factory=list[Answer])
+
+
 def _check(secret: str | None) -> None:
     if not secret:
         raise click.UsageError("There is no secret to sign with: set WOOSHPAY_WEBHOOK_SECRET, or pass --secret.")
@@ -117,9 +133,14 @@ def _check(secret: str | None) -> None:
 
 def _read(file: BinaryIO) -> JsonObject:
     try:
-        value = loads(file.read())
-    except (ValueError, RecursionError):
-        raise click.UsageError(f"{file.name} is not JSON.") from None
+        data = file.read()
+        data.decode()  # the SDK reads more than UTF-8, but not without changing it
+        value = loads(data)
+        dumps(value)
+    except OSError as error:
+        raise click.UsageError(f"{file.name} cannot be read: {reason_of(error)}.") from None
+    except (ValueError, TypeError, RecursionError):
+        raise click.UsageError(f"{file.name} is not JSON that can be sent.") from None
     if not is_object(value):
         raise click.UsageError(f"{file.name} holds no JSON object.")
     if value.get("object") == "event":
@@ -127,14 +148,12 @@ def _read(file: BinaryIO) -> JsonObject:
     return value
 
 
-async def _send(events: list[JsonObject], url: str, secret: str, console: Console) -> list[Answer]:
-    answers: list[Answer] = []
+async def _send(sending: Sending, url: str, secret: str, console: Console) -> None:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-trigger"}) as session:
-        for event in events:
-            answers.append(await _post(session, url, dumps(event), secret))
-            _show(console, event, answers[-1])
-    return answers
+        for event in sending.events:
+            sending.answers.append(await _post(session, url, dumps(event), secret))
+            _show(console, event, sending.answers[-1])
 
 
 async def _post(session: aiohttp.ClientSession, url: str, body: bytes, secret: str) -> Answer:
@@ -156,12 +175,12 @@ def _show(console: Console, event: JsonObject, answer: Answer) -> None:
     status = str(answer.status or "---")
     took = f"{answer.seconds * 1000:.0f} ms"
     if not console.is_terminal:
-        click.echo("\t".join((event["type"], event["id"], status, took)))
+        write_line("\t".join((event["type"], event["id"], status, took)))
         if not answer.succeeded and answer.text:
-            click.echo(_one_line(answer.text), err=True)
+            complain(_one_line(answer.text))
         return
     console.print(Text.assemble((status, style), "  ", (event["type"], "bold")), soft_wrap=True)
-    about = event["data"]["object"].get("id", "no id")
+    about = visible(str(event["data"]["object"].get("id", "no id")))
     console.print(Text(f"     {event['id']} about {about}, {took}", "dim"), soft_wrap=True)
     if not answer.succeeded and answer.text:
         console.print(Padding(Text(_one_line(answer.text), style), (0, 0, 0, 5)))
@@ -183,4 +202,4 @@ def _list(console: Console) -> None:
         if console.is_terminal:
             console.print(Text.assemble(f"{type:<42}", (way, "dim")), soft_wrap=True)
         else:
-            click.echo(f"{type}\t{way}")
+            write_line(f"{type}\t{way}")

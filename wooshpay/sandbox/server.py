@@ -214,7 +214,7 @@ class Server:
         journal = Journal(path)
         try:
             units = Units(journal, self._facts, (self.state.store, self.clock, self._keys, self.deliveries))
-            units.restore()
+            units.resume()
             # From here on nothing is answered that is not in the file: a new one gets its account at once.
             units.write_facts()
         except BaseException:

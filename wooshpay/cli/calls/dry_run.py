@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
@@ -12,6 +12,8 @@ import click
 
 from wooshpay import RequestOptions
 from wooshpay.cli.connection import Connection
+from wooshpay.cli.streams import complain, write_line
+from wooshpay.cli.texts import json_text, visible
 from wooshpay.core.json import loads
 from wooshpay.core.redaction import HIDDEN, SENSITIVE_FIELDS, redact, redact_json
 from wooshpay.core.request import Next, Request, Response
@@ -61,12 +63,13 @@ def show(request: Request, keywords: Mapping[str, Any]) -> None:
         keywords: What a form is made of.
     """
     lines = [f"{request.method} {_shown_url(request.url)}", f"Authorization: Basic {HIDDEN}"]
-    lines += [f"{name}: {redact(value)}" for name, value in request.headers.items()]
+    lines += [f"{name}: {visible(redact(value))}" for name, value in request.headers.items()]
     if request.body is not None:
         body = loads(request.body) if isinstance(request.body, bytes) else _form(keywords)
-        lines += ["", json.dumps(redact_json(body), ensure_ascii=False, indent=2)]
-    click.echo("\n".join(lines))
-    click.echo("Nothing was sent.", err=True)
+        shown = json_text(redact_json(body), terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding, indent=2)
+        lines += ["", shown]
+    write_line("\n".join(lines))
+    complain("Nothing was sent.")
 
 
 def _shown_url(url: str) -> str:

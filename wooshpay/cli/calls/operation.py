@@ -12,7 +12,7 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
-from wooshpay import RequestOptions, RetryEvent
+from wooshpay import RequestOptions, RetryEvent, WooshPayError
 from wooshpay.cli.calls import descriptions
 from wooshpay.cli.calls.dry_run import rehearse, show
 from wooshpay.cli.calls.options import (
@@ -23,10 +23,13 @@ from wooshpay.cli.calls.options import (
     sentence,
     typed_in,
 )
-from wooshpay.cli.calls.output import entries_of, print_entries, print_json, print_line, print_object
+from wooshpay.cli.calls.outcome import CallWatch, ending_signals, tell_outcome
+from wooshpay.cli.calls.output import entries_of, json_of, print_entries, print_json, print_line, print_object
 from wooshpay.cli.connection import connection_options, taken_from
+from wooshpay.cli.streams import complain
+from wooshpay.cli.texts import visible
 from wooshpay.core.declaration import Declaration
-from wooshpay.core.json import Json, JsonObject
+from wooshpay.core.json import Json
 from wooshpay.core.unset import UNSET
 from wooshpay.describe.operations import Facts, facts_of
 from wooshpay.describe.values import Arguments
@@ -168,13 +171,27 @@ class OperationCommand(click.Command):
         if options["dry_run"]:
             show(rehearse(self.facts.name, connection, arguments, settings), arguments.keywords)
             return
-        with connection.client(on_retry=_tell) as client:
-            operation = attrgetter(self.facts.name)(client)
-            if options.get("everything"):
-                entries = _called(operation, arguments, settings)
-                self._print_all((entry.to_dict() for entry in entries), options["format"])
-            else:
-                self._print_one(_called(operation.with_response, arguments, settings).json(), options["format"])
+        watch = CallWatch()
+        try:
+            changes = self.facts.method != "GET"
+            with (
+                ending_signals(caught=changes),
+                connection.client(on_retry=_tell, call_middlewares=[watch]) as client,
+            ):
+                operation = attrgetter(self.facts.name)(client)
+                if options.get("everything"):
+                    entries = _called(operation, arguments, settings, watch)
+                    self._print_all(map(json_of, entries), options["format"])
+                else:
+                    answer = _called(operation.with_response, arguments, settings, watch)
+                    self._print_one(answer.json() if answer.body else {}, options["format"])
+        except (click.UsageError, WooshPayError):
+            raise
+        except BaseException as error:
+            code = tell_outcome(self.facts.name, watch, error)
+            if code is None:
+                raise
+            ctx.exit(code)
 
     def _in_large_pages(self, arguments: Arguments) -> Arguments:
         """Ask for as few pages as possible, unless the size of one was given."""
@@ -182,7 +199,7 @@ class OperationCommand(click.Command):
             return arguments
         return attrs.evolve(arguments, keywords={**arguments.keywords, "limit": _LARGEST_PAGE})
 
-    def _print_all(self, entries: Iterable[JsonObject], form: str) -> None:
+    def _print_all(self, entries: Iterable[Json], form: str) -> None:
         if form == "table":
             print_entries(entries)
         else:
@@ -198,14 +215,16 @@ class OperationCommand(click.Command):
             print_object(answer)
 
 
-def _called(operation: Callable[..., Any], arguments: Arguments, settings: RequestOptions) -> Any:
+def _called(operation: Callable[..., Any], arguments: Arguments, settings: RequestOptions, watch: CallWatch) -> Any:
     try:
         return operation(*arguments.ids, **arguments.keywords, options=settings)
     except (TypeError, ValueError) as error:
+        if watch.request is not None:
+            raise  # a bug after the request was made, which must not look as if nothing had been sent
         # An id that cannot stand in a path, a number that JSON cannot carry: the SDK says it in a sentence.
         raise click.UsageError(f"{str(error).removesuffix('.')}.") from None
 
 
 def _tell(event: RetryEvent) -> None:
-    reason = f"HTTP {event.status}." if event.status is not None else event.error
-    click.echo(f"Attempt {event.attempt}: {reason} Trying again in {event.wait:.1f} s.", err=True)
+    reason = f"HTTP {event.status}." if event.status is not None else visible(event.error or "")
+    complain(f"Attempt {event.attempt}: {reason} Trying again in {event.wait:.1f} s.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
+from wooshpay.cli.streams import read_standard_input, reason_of
 from wooshpay.core.json import JsonObject, is_object, loads
 from wooshpay.describe.operations import Facts, Parameter
 from wooshpay.describe.shapes import Kind, Shape, shape_of
@@ -236,10 +238,12 @@ class _Source:
             self.take(option)
         try:
             if text == f"@{_STDIN}":
-                return sys.stdin.buffer.read().decode()
+                return read_standard_input().decode()
             return Path(text[1:]).expanduser().read_bytes().decode()
         except OSError as error:
-            raise click.UsageError(f"{option} cannot be read from {text[1:]}: {error.strerror}.") from None
+            raise click.UsageError(f"{option} cannot be read from {text[1:]}: {reason_of(error)}.") from None
+        except RuntimeError as error:  # a home directory that does not exist
+            raise click.UsageError(f"{option} cannot be read from {text[1:]}: {error}") from None
         except UnicodeDecodeError:
             raise click.UsageError(f"{option} cannot be read from {text[1:]}: it is not in UTF-8.") from None
 
@@ -272,6 +276,17 @@ def _with_stream(facts: Facts, arguments: Arguments, source: _Source) -> Argumen
     for parameter in facts.parameters:
         if shape_of(parameter.type).kind == "file" and keywords.get(parameter.name) == _STDIN:
             source.take(option_name(parameter.name))
+            _check_standard_input(option_name(parameter.name))
             keywords[parameter.name] = sys.stdin.buffer
             keywords.setdefault("filename", "file")
     return attrs.evolve(arguments, keywords=keywords)
+
+
+def _check_standard_input(option: str) -> None:
+    """Find out before anything is sent that there is nothing to send."""
+    buffer = sys.stdin.buffer
+    try:
+        if isinstance(buffer, io.BufferedReader):
+            buffer.peek(1)
+    except OSError as error:
+        raise click.UsageError(f"{option} cannot be read from -: {reason_of(error)}.") from None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import click
 from rich.cells import cell_len
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
+from wooshpay.cli.streams import complain, write_line
+from wooshpay.cli.texts import json_text, visible
 from wooshpay.core.json import Json, JsonObject, is_array, is_object
-from wooshpay.core.objects import to_datetime
+from wooshpay.core.objects import Object, to_datetime
 
 # What a list shows of its entries: the first of each row that any of them has.
 _COLUMNS: Final[tuple[tuple[str, ...], ...]] = (
@@ -29,47 +31,56 @@ _COLUMNS: Final[tuple[tuple[str, ...], ...]] = (
 )
 _TIMES: Final = frozenset({"created", "expires_at"})
 _GAP: Final = 2
+# What lies deeper within an object stays JSON.
+_LEVELS: Final = 16
 
 
 def print_json(value: Json) -> None:
     """Print JSON: readable on a terminal, on one line elsewhere."""
     console = Console()
     if console.is_terminal:
-        console.print_json(json.dumps(value, ensure_ascii=False), ensure_ascii=False)
+        text = json_text(value, terminal=True, encoding=sys.stdout.encoding, indent=2)
+        console.print(JSONHighlighter()(text), soft_wrap=True)
     else:
         print_line(value)
 
 
 def print_line(value: Json) -> None:
     """Print JSON on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    write_line(json_text(value, terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding))
 
 
 def print_object(value: Json) -> None:
     """Print an object as a table of its fields, those within others by their places."""
-    rows = list(_fields(value)) if is_object(value) else [("", json.dumps(value, ensure_ascii=False))]
+    rows = list(_fields(value)) if is_object(value) else [("", _plain_text(value))]
     _print_table(["field", "value"], rows)
 
 
-def print_entries(entries: Iterable[JsonObject]) -> None:
+def print_entries(entries: Iterable[Json]) -> None:
     """Print a list as a table, with as many columns as the terminal has room for."""
-    rows = list(entries)
+    rows: list[JsonObject] = [entry if is_object(entry) else {"id": entry} for entry in entries]
     if not rows:
-        click.echo("There are no entries.", err=True)
+        complain("There are no entries.")
         return
     names = [next((name for name in names if any(row.get(name) is not None for row in rows)), "") for names in _COLUMNS]
-    names = [name for name in names if name] or list(rows[0])[:4]
-    _print_table(names, [[_cell(name, row.get(name)) for name in names] for row in rows], fit=True)
+    names = [name for name in names if name] or list(rows[0])[:4] or ["id"]
+    cells = [[_cell(name, row.get(name)) for name in names] for row in rows]
+    _print_table([visible(name) for name in names], cells, fit=True)
 
 
-def _fields(value: JsonObject, within: str = "") -> Iterator[tuple[str, str]]:
+def json_of(entry: object) -> Json:
+    """Return the JSON of a list's entry, whatever was sent in the place of an object."""
+    return entry.to_dict() if isinstance(entry, Object) else entry
+
+
+def _fields(value: JsonObject, within: str = "", levels: int = _LEVELS) -> Iterator[tuple[str, str]]:
     for name, inner in value.items():
         if is_array(inner) and any(map(is_object, inner)):
             inner = {str(index): entry for index, entry in enumerate(inner)}
-        if is_object(inner) and inner:
-            yield from _fields(inner, f"{within}{name}.")
+        if is_object(inner) and inner and levels:
+            yield from _fields(inner, f"{within}{visible(name)}.", levels - 1)
         else:
-            yield f"{within}{name}", _cell(name, inner)
+            yield f"{within}{visible(name)}", _cell(name, inner)
 
 
 def _cell(name: str, value: Json) -> str:
@@ -79,9 +90,12 @@ def _cell(name: str, value: Json) -> str:
     if value is None:
         return ""
     if is_object(value) and isinstance(value.get("id"), str):
-        return str(value["id"])
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(character if character.isprintable() else " " for character in text)
+        return visible(value["id"])
+    return visible(value) if isinstance(value, str) else _plain_text(value)
+
+
+def _plain_text(value: Json) -> str:
+    return json_text(value, terminal=True)
 
 
 def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bool = False) -> None:
@@ -99,8 +113,8 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bo
         table.add_row(*(Text(text) for text in row[: len(widths)]))
     with console.capture() as printed:
         console.print(table)
-    for line in printed.get().splitlines():
-        click.echo(line.rstrip(), color=True)
+    for line in printed.get().rstrip("\n").split("\n"):
+        write_line(line.rstrip())
 
 
 def _is_number(name: str) -> bool:

@@ -16,6 +16,8 @@ from wooshpay import ConfigurationError, WooshPay
 from wooshpay.cli.connection import KEY_VARIABLE, URL_VARIABLE, Connection, with_connection
 from wooshpay.cli.doctor import probes
 from wooshpay.cli.doctor.findings import Finding, Status, of_host, of_key, of_proxy, of_versions
+from wooshpay.cli.streams import write_line
+from wooshpay.cli.texts import visible
 from wooshpay.config import TEST_URL, check_base_url, resolve
 from wooshpay.transport.proxies import proxy_from_environment
 
@@ -39,7 +41,7 @@ def command(connection: Connection, as_json: bool) -> None:
     found = examine(connection)
     if as_json:
         checks = [{"check": one.check, "status": one.status, "says": one.says, "do": one.do} for one in found]
-        click.echo(json.dumps({"ok": not _failed(found), "checks": checks}, indent=2))
+        write_line(json.dumps({"ok": not _failed(found), "checks": checks}, indent=2))
     else:
         _show(found)
     if _failed(found):
@@ -107,12 +109,14 @@ def _show(found: Sequence[Finding]) -> None:
     indent = " " * (_STATUS_WIDTH + _CHECK_WIDTH)
     width = max(console.width if console.is_terminal else 80, 40)
     for one in found:
-        lines = textwrap.wrap(one.says, width - len(indent), break_on_hyphens=False, break_long_words=False)
+        lines = textwrap.wrap(visible(one.says), width - len(indent), break_on_hyphens=False, break_long_words=False)
         first = Text.assemble(
             (one.status.ljust(_STATUS_WIDTH), _STYLES[one.status]), one.check.ljust(_CHECK_WIDTH), lines[0]
         )
         console.print(first, soft_wrap=True)
-        rest = lines[1:] + (textwrap.wrap(one.do, width - len(indent), break_on_hyphens=False) if one.do else [])
+        rest = lines[1:] + (
+            textwrap.wrap(visible(one.do), width - len(indent), break_on_hyphens=False) if one.do else []
+        )
         for line in rest:
             console.print(Text(f"{indent}{line}"), soft_wrap=True)
     problems = sum(one.status == "fail" for one in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -15,12 +16,15 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from wooshpay.cli.calls.output import json_of
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.cli.export.columns import UnknownColumn, choose_columns
 from wooshpay.cli.export.formats import Csv, Format, JsonLines, Parquet
-from wooshpay.cli.export.part import DifferentPlan, Part, Progress
+from wooshpay.cli.export.part import DamagedPart, DifferentPlan, Part, Progress
 from wooshpay.cli.export.sections import Section, find_section
 from wooshpay.cli.periods import Instant, Period, milliseconds, period_options, read_period
+from wooshpay.cli.streams import complain, reason_of
+from wooshpay.cli.texts import visible
 
 Name: TypeAlias = Literal["csv", "jsonl", "parquet"]
 
@@ -72,7 +76,7 @@ def command(
     part = Part(target)
     if overwrite:
         part.forget()
-    elif target.exists():
+    elif os.path.lexists(target):
         raise click.UsageError(f"{target} is there already: add --overwrite, or name another file with --output.")
     period = read_period(since, until)
     client = connection.client()
@@ -90,24 +94,43 @@ def command(
             progress = part.open(Progress(plan=plan, since=period.since, until=period.until), form.head())
         except DifferentPlan as error:
             raise click.UsageError(_different(error, part)) from None
+        except DamagedPart as error:
+            raise click.UsageError(
+                f"{error}. Move it away, or add --overwrite to begin the export from the start."
+            ) from None
         except OSError as error:
-            raise click.UsageError(f"{part.path} cannot be written: {error.strerror}.") from None
+            part.close()
+            raise click.ClickException(visible(f"{part.path} cannot be written: {reason_of(error)}.")) from None
         try:
             if progress.count:
-                console.print(f"Going on after {progress.count:,} of an earlier run.")
+                complain(f"Going on after {progress.count:,} of an earlier run.")
             with _shown(console, found) as show:
                 progress = _fetch(found, client, progress, part, form, show)
             part.close()
             if name == "parquet":
-                console.print("Making the table.")
-            form.finish(part.path, target)
+                complain("Making the table.")
+            form.finish(part.path, target, replace=overwrite)
             part.forget()
         except KeyboardInterrupt:
-            console.print(f"Stopped. {part.path} is kept: run the same command again to go on.")
+            complain(visible(f"Stopped. {part.path} is kept: run the same command again to go on."))
             raise
+        except FileExistsError:
+            raise click.ClickException(
+                visible(
+                    f"{target} has been made by another program meanwhile. {part.path} is kept: move {target} away and"
+                    " run the same command again."
+                )
+            ) from None
+        except OSError as error:
+            raise click.ClickException(
+                visible(
+                    f"{error.filename or part.path} cannot be written: {reason_of(error)}. What is exported so far is"
+                    " kept: run the same command again to go on."
+                )
+            ) from None
         finally:
             part.close()
-    console.print(f"{progress.count:,} {found.name.replace('_', ' ')} in {target}")
+    complain(visible(f"{progress.count:,} {found.name.replace('_', ' ')} in {target}"))
 
 
 def _fetch(
@@ -126,17 +149,22 @@ def _fetch(
         params["created"] = period.filter
     if progress.cursor is not None:
         params["starting_after"] = progress.cursor
+    # A page whose last entry has no ID leaves nothing to resume from: a resumed export would have to read it once more.
+    # So it is noted together with the end of the export.
+    held, held_count, holds = b"", 0, False
     for page in section.listed(client, **params).pages():
         entries = list(page)
         wanted = [entry for entry in entries if period.holds(getattr(entry, "created_at", None))]
-        cursor = entries[-1].id if entries else progress.cursor
-        progress = part.add(
-            form.rows([entry.to_dict() for entry in wanted]),
-            attrs.evolve(progress, cursor=cursor, count=progress.count + len(wanted)),
-        )
+        rows = form.rows([json_of(entry) for entry in wanted])
+        cursor = getattr(entries[-1], "id", None) if entries else progress.cursor
+        holds = holds or (bool(entries) and (not isinstance(cursor, str) or not cursor))
+        if holds:
+            held, held_count = held + rows, held_count + len(wanted)
+            continue
+        progress = part.add(rows, attrs.evolve(progress, cursor=cursor, count=progress.count + len(wanted)))
         last = getattr(entries[-1], "created_at", None) if entries else None
         show(progress, milliseconds(last) if last is not None else None)
-    return part.add(b"", attrs.evolve(progress, complete=True))
+    return part.add(held, attrs.evolve(progress, count=progress.count + held_count, complete=True))
 
 
 def _target(section: Section, output: Path | None, name: Name | None) -> tuple[Path, Name]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from wooshpay.cli.export.columns import Column, Kind, cells
-from wooshpay.core.json import Json, JsonObject, dumps, loads
+from wooshpay.cli.export.part import move
+from wooshpay.cli.files import open_new_private
+from wooshpay.cli.texts import json_bytes
+from wooshpay.core.json import Json, is_object, loads
 
-# What a spreadsheet takes for a formula, and a customer may have typed. A phone number is none.
-_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
-_PLAIN_NUMBER: Final = re.compile(r"[+-]?[\d .()/-]*")
+# What a spreadsheet takes for the beginning of a formula, and a customer may have typed: also after a line break or a
+# tab, and in full width, as Japanese keyboards write it. A number or a phone number is not a formula.
+_FORMULA: Final = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_PLAIN_NUMBER: Final = re.compile(r"[+-]?[\d .()/-]*", re.ASCII)
 
 _BATCH: Final = 5_000
 _ARROW: Final[dict[Kind, str]] = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
@@ -29,12 +32,21 @@ class Format(Protocol):
         """What the file begins with."""
         ...
 
-    def rows(self, objects: Iterable[JsonObject]) -> bytes:
-        """What is added for some objects."""
+    def rows(self, entries: Iterable[Json]) -> bytes:
+        """Return what is added for some entries of the list."""
         ...
 
-    def finish(self, part: Path, target: Path) -> None:
-        """Make the file of the part that holds all rows. The part is gone afterwards."""
+    def finish(self, part: Path, target: Path, *, replace: bool = False) -> None:
+        """Make the file of the part that holds all rows. The part is gone afterwards.
+
+        Args:
+            part: The part.
+            target: The file.
+            replace: Whether a file that is there is replaced.
+
+        Raises:
+            OSError: The file cannot be made.
+        """
         ...
 
 
@@ -48,16 +60,18 @@ class JsonLines:
         """Nothing."""
         return b""
 
-    def rows(self, objects: Iterable[JsonObject]) -> bytes:
+    def rows(self, entries: Iterable[Json]) -> bytes:
         """A line for each."""
-        return b"".join(dumps(self._chosen(data)) + b"\n" for data in objects)
+        return b"".join(json_bytes(self._chosen(entry)) + b"\n" for entry in entries)
 
-    def finish(self, part: Path, target: Path) -> None:
+    def finish(self, part: Path, target: Path, *, replace: bool = False) -> None:
         """The part is the file."""
-        os.replace(part, target)
+        move(part, target, replace=replace)
 
-    def _chosen(self, data: JsonObject) -> JsonObject:
-        return {column.name: column.of(data) for column in self._columns} if self._columns else data
+    def _chosen(self, entry: Json) -> Json:
+        if not self._columns or not is_object(entry):
+            return entry
+        return {column.name: column.of(entry) for column in self._columns}
 
 
 class Csv:
@@ -71,21 +85,20 @@ class Csv:
 
     def head(self) -> bytes:
         """The headings."""
-        return self._written([[column.name for column in self._columns]])
+        return self._written([[_safe(column.name) for column in self._columns]])
 
-    def rows(self, objects: Iterable[JsonObject]) -> bytes:
+    def rows(self, entries: Iterable[Json]) -> bytes:
         """A row for each."""
-        return self._written([_safe(value) for value in cells(self._columns, data)] for data in objects)
+        return self._written([_safe(value) for value in cells(self._columns, entry, typed=False)] for entry in entries)
 
-    def finish(self, part: Path, target: Path) -> None:
+    def finish(self, part: Path, target: Path, *, replace: bool = False) -> None:
         """The part is the file."""
-        os.replace(part, target)
+        move(part, target, replace=replace)
 
     def _written(self, rows: Iterable[Sequence[Json]]) -> bytes:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\r\n").writerows(rows)
-        # Half of a character pair, which JSON allows, has no place in UTF-8.
-        return text.getvalue().encode("utf-8", "replace")
+        return text.getvalue().encode()
 
 
 def _safe(value: Json) -> Json:
@@ -106,25 +119,35 @@ class Parquet:
         """Nothing."""
         return b""
 
-    def rows(self, objects: Iterable[JsonObject]) -> bytes:
+    def rows(self, entries: Iterable[Json]) -> bytes:
         """A line of cells for each."""
-        return b"".join(dumps(cells(self._columns, data)) + b"\n" for data in objects)
+        return b"".join(json_bytes(cells(self._columns, entry)) + b"\n" for entry in entries)
 
-    def finish(self, part: Path, target: Path) -> None:
+    def finish(self, part: Path, target: Path, *, replace: bool = False) -> None:
         """Make the table, some thousand rows at a time."""
+        unfinished = part.with_name(f"{part.name}.table")
+        # What an earlier run, which was killed while it made the table, left behind.
+        unfinished.unlink(missing_ok=True)
+        try:
+            with open_new_private(unfinished, binary=True) as file, part.open("rb") as lines:
+                self._write_table(file, lines)
+            move(unfinished, target, replace=replace)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        part.unlink()
+
+    def _write_table(self, file: IO[bytes], lines: Iterable[bytes]) -> None:
         import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow has no types
         import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 
         arrow: Any = pa
-        schema = arrow.schema([(column.name, getattr(arrow, _ARROW[column.kind])()) for column in self._columns])
-        unfinished = target.with_name(f"{target.name}.table")
         writer: Any = pq.ParquetWriter
-        with part.open("rb") as lines, writer(unfinished, schema) as table:
+        schema = arrow.schema([(column.name, getattr(arrow, _ARROW[column.kind])()) for column in self._columns])
+        with writer(file, schema) as table:
             for batch in _batches(lines):
                 arrays = [arrow.array([row[index] for row in batch], field.type) for index, field in enumerate(schema)]
                 table.write_batch(arrow.record_batch(arrays, schema=schema))
-        os.replace(unfinished, target)
-        part.unlink()
 
 
 def _batches(lines: Iterable[bytes]) -> Iterator[list[list[Json]]]:

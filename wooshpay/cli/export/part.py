@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-from wooshpay.core.json import is_object
+from wooshpay.cli.files import open_new_private
+from wooshpay.core.json import Json, is_object
 
 Plan: TypeAlias = dict[str, str | None]
 """What is exported, as it was asked for: what was begun for something else must not be gone on with."""
@@ -27,6 +30,10 @@ class DifferentPlan(Exception):
         super().__init__(name, before)
         self.name = name
         self.before = before
+
+
+class DamagedPart(Exception):
+    """The files of an earlier export cannot be used to resume it. The text says why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +62,8 @@ class Progress:
 class Part:
     """The unfinished file beside its target, ``FILE.part``, and its progress, ``FILE.part.json``.
 
+    Only the user of this process can read them, and neither is reached through a symbolic link.
+
     Args:
         target: The file that is to be made.
     """
@@ -62,18 +71,28 @@ class Part:
     def __init__(self, target: Path) -> None:
         self.path = target.with_name(f"{target.name}.part")
         self._notes = target.with_name(f"{target.name}.part.json")
-        self._file: BinaryIO | None = None
+        # Without a buffer: what a full disk refused is not kept to be refused once more when the file is closed.
+        self._file: io.FileIO | None = None
 
     def find(self) -> Progress | None:
-        """How far an earlier run got; ``None`` where there was none, or nothing that can be gone on with."""
+        """Return how far an earlier run got; ``None`` where there was none.
+
+        Raises:
+            DamagedPart: Its files cannot be used.
+            OSError: They cannot be read.
+        """
         try:
-            notes = json.loads(self._notes.read_bytes())
-            progress = Progress(**notes) if is_object(notes) else None
-            if progress is None or self.path.stat().st_size < progress.size:
-                return None
-            return progress
-        except (OSError, ValueError, TypeError):
+            notes = self._notes.read_bytes()
+        except FileNotFoundError:
+            if os.path.lexists(self.path):
+                raise DamagedPart(f"{self.path} exists, but is not of an export that can be resumed") from None
             return None
+        progress = _read_progress(notes)
+        if progress is None:
+            raise DamagedPart(f"{self._notes} is damaged, so the export cannot be resumed")
+        if progress.size and (not self.path.exists() or self.path.stat().st_size < progress.size):
+            raise DamagedPart(f"{self.path} is shorter than it was, so the export cannot be resumed")
+        return progress
 
     def open(self, start: Progress, head: bytes) -> Progress:
         """Begin, or go on where an earlier run stopped.
@@ -87,19 +106,21 @@ class Part:
 
         Raises:
             DifferentPlan: The earlier run was asked for something else.
+            DamagedPart: The files of the earlier run cannot be used.
             OSError: The file cannot be written.
         """
         progress = self.find()
         if progress is None:
-            self._file = self.path.open("wb")
-            return self.add(head, start)
+            # The notes come first: a part without notes would be taken for a file of somebody else.
+            progress = start
+            self._note(progress)
         for name, wanted in start.plan.items():
             if progress.plan.get(name) != wanted:
                 raise DifferentPlan(name, progress.plan.get(name))
-        self._file = self.path.open("r+b")
+        self._file = _open_part(self.path)
         self._file.truncate(progress.size)
         self._file.seek(progress.size)
-        return progress
+        return progress if progress.size else self.add(head, progress)
 
     def add(self, data: bytes, progress: Progress) -> Progress:
         """Write some more, and then that it is written: in this order, so that the note never says too much.
@@ -110,18 +131,17 @@ class Part:
 
         Returns:
             The progress, as it was noted.
+
+        Raises:
+            OSError: They cannot be written.
         """
         assert self._file is not None
-        self._file.write(data)
-        self._file.flush()
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
         os.fsync(self._file.fileno())
         progress = attrs.evolve(progress, size=self._file.tell())
-        fresh = self._notes.with_name(f"{self._notes.name}.new")
-        with fresh.open("w", encoding="utf-8") as notes:
-            json.dump(attrs.asdict(progress), notes)
-            notes.flush()
-            os.fsync(notes.fileno())
-        os.replace(fresh, self._notes)
+        self._note(progress)
         return progress
 
     def close(self) -> None:
@@ -135,3 +155,81 @@ class Part:
         self.close()
         self._notes.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
+
+    def _note(self, progress: Progress) -> None:
+        fresh = self._notes.with_name(f"{self._notes.name}.new")
+        # What an earlier run, which was killed while it noted its progress, left behind.
+        fresh.unlink(missing_ok=True)
+        try:
+            with open_new_private(fresh) as notes:
+                json.dump(attrs.asdict(progress), notes)
+                notes.flush()
+                os.fsync(notes.fileno())
+            os.replace(fresh, self._notes)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+
+
+def move(source: Path, target: Path, *, replace: bool) -> None:
+    """Give a finished file its name.
+
+    Args:
+        source: The file.
+        target: Its new path, in the same directory. A symbolic link there is replaced, not followed.
+        replace: Whether a file that is there is replaced.
+
+    Raises:
+        FileExistsError: There is one, and ``replace`` is false.
+        OSError: The file cannot be renamed.
+    """
+    if not replace:
+        try:
+            # Unlike a rename, a link is refused where another program has made the file meanwhile.
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # a file system without hard links
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        else:
+            source.unlink()
+            return
+    os.replace(source, target)
+
+
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "plan": (dict,),
+    "since": (int, type(None)),
+    "until": (int,),
+    "cursor": (str, type(None)),
+    "count": (int,),
+    "size": (int,),
+    "complete": (bool,),
+}
+
+
+def _read_progress(notes: bytes) -> Progress | None:
+    try:
+        found: Json = json.loads(notes)
+    except (ValueError, RecursionError):
+        return None
+    if not is_object(found) or found.keys() != _TYPES.keys():
+        return None
+    if not all(isinstance(found[name], types) for name, types in _TYPES.items()):
+        return None
+    progress = Progress(**found)
+    return progress if progress.count >= 0 and progress.size >= 0 else None
+
+
+def _open_part(path: Path) -> io.FileIO:
+    """Open the part for writing without a buffer, and make it where it is missing."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if hasattr(os, "fchmod"):  # also for a part that an older version of this package made
+            os.fchmod(descriptor, 0o600)
+        return io.FileIO(descriptor, "r+b")
+    except BaseException:
+        os.close(descriptor)
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -10,8 +11,11 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wooshpay.cli.connection import Connection, with_connection
+from wooshpay.cli.files import write_new
 from wooshpay.cli.periods import Instant, period_options, read_period
 from wooshpay.cli.report.figures import Figures
+from wooshpay.cli.streams import complain
+from wooshpay.cli.texts import visible
 
 _PAGE = 100
 
@@ -21,8 +25,9 @@ _PAGE = 100
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page, too: one file."
 )
+@click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
 @with_connection
-def command(since: Instant, until: Instant | None, html: Path | None, connection: Connection) -> None:
+def command(since: Instant, until: Instant | None, html: Path | None, overwrite: bool, connection: Connection) -> None:
     """Plot what was taken and given back over time, and how many charges of each method succeeded.
 
     Volume is what was captured of charges that succeeded, on the day of the charge; refunds stand on their own day
@@ -30,11 +35,14 @@ def command(since: Instant, until: Instant | None, html: Path | None, connection
     """
     if html is not None and not html.parent.is_dir():
         raise click.UsageError(f"There is no directory {html.parent}.")
+    if html is not None and os.path.lexists(html) and not overwrite:
+        raise click.UsageError(f"{html} is there already: add --overwrite, or name another file with --html.")
     period = read_period(since, until)
     figures = Figures.of(period)
     notes = Console(stderr=True, highlight=False)
+    spinner = SpinnerColumn("dots" if notes.encoding.startswith("utf") else "line")
     bar = Bar(
-        *(SpinnerColumn(), TextColumn("{task.completed:,.0f} charges"), TimeElapsedColumn()),
+        *(spinner, TextColumn("{task.completed:,.0f} charges"), TimeElapsedColumn()),
         console=notes,
         transient=True,
         disable=not notes.is_terminal,
@@ -46,9 +54,13 @@ def command(since: Instant, until: Instant | None, html: Path | None, connection
             bar.advance(task)
     from wooshpay.cli.report.terminal import print_report
 
-    print_report(figures, Console(highlight=False))
-    if html is not None:
-        from wooshpay.cli.report.page import make_page
+    try:
+        if html is not None:
+            from wooshpay.cli.report.page import make_page
 
-        html.write_text(make_page(figures), encoding="utf-8")
-        notes.print(f"The page is {html}")
+            write_new(html, make_page(figures), replace=overwrite)
+            complain(visible(f"The page is {html}"))
+    finally:
+        # Last, as reading all charges may have taken minutes: the page is kept where the terminal fails, and the report
+        # is shown where the page cannot be written.
+        print_report(figures, Console(highlight=False))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeGuard
 
 import attrs
 
 from wooshpay.api.charges import Charge
+from wooshpay.api.refunds import Refund
 from wooshpay.cli.periods import Period
 from wooshpay.core.listing import ListObject
 
@@ -79,6 +81,7 @@ class Figures:
         money: By currency.
         methods: By method of payment; of cards by brand.
         charges: How many charges there were.
+        unreadable: How many of them have a time, an amount or a currency that cannot be read, so that a sum lacks it.
     """
 
     period: Period
@@ -87,6 +90,7 @@ class Figures:
     money: dict[str, Money] = attrs.field(factory=dict[str, Money])
     methods: dict[str, Tries] = attrs.field(factory=lambda: defaultdict[str, Tries](Tries))
     charges: int = 0
+    unreadable: int = 0
 
     @classmethod
     def of(cls, period: Period) -> Figures:
@@ -94,31 +98,47 @@ class Figures:
         step = choose_step(period)
         return cls(period, step, starts(period, step))
 
-    def add(self, charge: Charge) -> None:
-        """Count a charge."""
+    def add(self, charge: object) -> None:
+        """Count a charge.
+
+        Args:
+            charge: What the list of charges holds. A field of any type is taken for what it is worth.
+        """
+        if not isinstance(charge, Charge) or charge.created_at is None:
+            self.charges += 1
+            self.unreadable += 1
+            return
         place = self._place(charge.created_at)
         if place is None:
             return
         self.charges += 1
+        status: object = charge.status
         tries = self.methods[_method(charge)]
-        if charge.status == "succeeded":
+        if status == "succeeded":
             tries.succeeded += 1
-        elif charge.status == "failed":
+        elif status == "failed":
             tries.failed += 1
         else:
             tries.pending += 1
-        if charge.status != "succeeded":
+        if status != "succeeded":
             return
-        money = self._money(charge.currency)
-        money.taken[place] += _whole(charge.amount_captured if charge.amount_captured is not None else charge.amount)
+        captured = charge.amount_captured if charge.amount_captured is not None else charge.amount
+        refunded = charge.amount_refunded
+        currency = _text(charge.currency)
+        if not currency or not _is_amount(captured) or not (refunded is None or _is_amount(refunded)):
+            self.unreadable += 1
+        money = self._money(currency or _UNKNOWN)
+        money.taken[place] += _whole(captured)
         self._add_refunds(money, charge, place)
 
     def _add_refunds(self, money: Money, charge: Charge, place: int) -> None:
         left = _whole(charge.amount_refunded)
-        for refund in charge.refunds if isinstance(charge.refunds, ListObject) else ():
+        for refund in _entries(charge.refunds):
+            if not isinstance(refund, Refund):
+                continue
             when = self._place(refund.created_at)
             amount = min(_whole(refund.amount), left)
-            if refund.status in {"failed", "canceled"} or amount <= 0:
+            if refund.status in ("failed", "canceled") or amount <= 0:
                 continue
             left -= amount
             if when is not None:
@@ -151,8 +171,22 @@ def _method(charge: Charge) -> str:
     return f"{kind} {brand}" if isinstance(brand, str) and brand else kind
 
 
+def _entries(value: ListObject[Refund] | None) -> Iterator[object]:
+    """Return what a list holds, whatever it is; nothing where something else was sent in the place of the list."""
+    return iter(value) if isinstance(value, ListObject) else iter(())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_amount(value: object) -> TypeGuard[int]:
+    """Tell whether a value is an amount: a whole number in 64 bits, as larger ones break the arithmetic of pictures."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if _is_amount(value) else 0
 
 
 def _utc(moment: int) -> datetime:
@@ -167,6 +201,14 @@ def _floor(moment: datetime, step: Step) -> datetime:
 
 
 def _next(start: datetime, step: Step) -> datetime:
+    """Return where the next step begins; the last moment of all where the calendar ends."""
+    try:
+        return _after(start, step)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _after(start: datetime, step: Step) -> datetime:
     if step == "month":
         return (start.replace(day=28) + timedelta(days=4)).replace(day=1)
     return start + timedelta(days=1 if step == "day" else 7)

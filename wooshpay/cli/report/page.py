@@ -8,7 +8,8 @@ import attrs
 from jinja2 import Environment, PackageLoader
 
 from wooshpay.cli.report.figures import Figures, Money
-from wooshpay.cli.report.terminal import date_of, written
+from wooshpay.cli.report.terminal import date_of, lacking, written
+from wooshpay.cli.texts import visible
 
 # In the units of the drawing, which the page stretches to its width.
 _WIDTH: Final = 900.0
@@ -72,7 +73,8 @@ def make_page(figures: Figures) -> str:
         first=f"{figures.starts[0]:%Y-%m-%d}",
         last=f"{figures.starts[-1]:%Y-%m-%d}",
         drawings=[_draw(figures, currency, sums) for currency, sums in sorted(figures.money.items())],
-        methods=sorted(figures.methods.items(), key=lambda item: -item[1].all),
+        methods=[(visible(name), one) for name, one in sorted(figures.methods.items(), key=lambda item: -item[1].all)],
+        lacking=lacking(figures) if figures.unreadable else "",
         width=_WIDTH,
         height=_HEIGHT,
     )
@@ -88,7 +90,7 @@ def _draw(figures: Figures, currency: str, sums: Money) -> Drawing:
         date = date_of(figures, place)
         left = place * step + step * _GAP / 2
         for kind, amount, x in (("taken", taken, left), ("refunded", refunded, left + half)):
-            if amount:
+            if amount > 0:
                 height = _HEIGHT * amount / highest
                 title = f"{date}: {kind} {written(amount, currency)}"
                 bars.append(Bar(round(x, 2), round(_HEIGHT - height, 2), round(half, 2), round(height, 2), kind, title))
@@ -97,7 +99,7 @@ def _draw(figures: Figures, currency: str, sums: Money) -> Drawing:
     dates = [((place + 0.5) * step, date_of(figures, place)) for place in range(0, len(figures.starts), every)]
     all_taken, all_refunded = sum(sums.taken), sum(sums.refunded)
     return Drawing(
-        currency=currency,
+        currency=visible(currency),
         taken=written(all_taken, currency),
         refunded=written(all_refunded, currency),
         share=f"{all_refunded / all_taken:.1%}" if all_taken else "",

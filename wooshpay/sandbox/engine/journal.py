@@ -40,7 +40,11 @@ class Journal:
             # It holds keys: nobody else on this machine is to read them.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
-            pass
+            # Whoever made the link would else choose which file is written, and who can read the keys in it.
+            if self.path.is_symlink():
+                raise StateFileError(
+                    f"The state file {self.path} is a symbolic link: give the path of the file itself."
+                ) from None
         except OSError as error:
             raise StateFileError(f"The state file {self.path} cannot be made: {error.strerror}.") from None
         try:

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.facts import Facts
-from wooshpay.sandbox.engine.journal import Journal
+from wooshpay.sandbox.engine.journal import Journal, StateFileError
 from wooshpay.sandbox.engine.keeping import Keeper, Row
 
 STATE_NOT_KEPT: Final = "state_not_kept"
@@ -53,6 +53,22 @@ class Units:
         """Begin with what the file holds."""
         for part in self._parts:
             part.restore(self._journal.read(part.table))
+
+    def resume(self) -> None:
+        """Begin with what the file holds, when the sandbox starts.
+
+        Raises:
+            StateFileError: The file cannot be read, or what it holds is not what a sandbox writes.
+        """
+        try:
+            self.restore()
+        except StateFileError:
+            raise
+        except Exception as error:  # damaged bytes can break the reading of a row in any way
+            raise StateFileError(
+                f"The state file {self._journal.path} is damaged ({type(error).__name__}: {error}):"
+                " give another path, or delete it to begin without its data."
+            ) from error
 
     def begin(self) -> None:
         """Nothing more is done once a unit could not be written."""

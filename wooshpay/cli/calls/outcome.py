@@ -1,0 +1,144 @@
+"""What became of a call when something other than the call goes wrong: its output, a signal, or our own code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from wooshpay.cli.exits import FAILED, RESULT_NOT_SHOWN, of_signal
+from wooshpay.cli.failures import unexpected
+from wooshpay.cli.streams import OutputError, complain
+from wooshpay.cli.texts import visible
+from wooshpay.core.json import is_object, loads
+from wooshpay.core.redaction import redact
+from wooshpay.core.request import Next, Request, Response
+
+# Beside Ctrl-C, what ends programs: a supervisor that stops them, and a terminal that closes.
+_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class CallWatch:
+    """A call middleware that remembers how far the call got.
+
+    Attributes:
+        request: The request, once the SDK has begun to send it.
+        response: The response to it, once it is complete.
+    """
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.response: Response | None = None
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        self.request = request
+        self.response = await call_next(request)
+        return self.response
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether WooshPay reported success."""
+        return self.response is not None and self.response.status < 300
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asks the process to end.
+
+    Attributes:
+        number: Which signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def ending_signals(*, caught: bool) -> Generator[None]:
+    """Raise `Ended` for signals that would end the process at once, without a word about the call under way.
+
+    A signal that is ignored, as after ``nohup``, stays ignored.
+
+    Args:
+        caught: Whether to do so: not for calls that change nothing.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Ended(number)
+
+    if not caught or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    replaced = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in replaced:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in replaced:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def tell_outcome(operation: str, watch: CallWatch, error: BaseException) -> int | None:
+    """Write to standard error what became of a call that changes something.
+
+    Args:
+        operation: The operation's name.
+        watch: How far the call got.
+        error: What went wrong, other than the call itself.
+
+    Returns:
+        The exit code; ``None`` where nothing can have changed.
+    """
+    request = watch.request
+    if request is None:
+        if isinstance(error, KeyboardInterrupt):
+            complain("Interrupted. Nothing was sent.")
+        return None
+    if request.method == "GET":
+        return None
+    if watch.carried_out:
+        complain(f"Error: The result cannot be shown. {_reason(error)}\n{_done(operation, watch)}")
+        return RESULT_NOT_SHOWN
+    doubt = f"{operation} may have been carried out, so what it makes may exist already."
+    how = _how_to_be_sure(request)
+    if isinstance(error, KeyboardInterrupt):
+        number = error.number if isinstance(error, Ended) else signal.SIGINT
+        complain(f"Interrupted. {doubt} {how}")
+        return of_signal(number)
+    complain(f"Error: {_reason(error)}\n{doubt} {how}")
+    return FAILED
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "The command was interrupted."
+    return str(error) if isinstance(error, OutputError) else unexpected(error)
+
+
+def _done(operation: str, watch: CallWatch) -> str:
+    assert watch.request is not None
+    key = watch.request.idempotency_key
+    facts = ([f"ID {_id_in(watch.response)}"] if _id_in(watch.response) else []) + (
+        [f"idempotency key {key}"] if key is not None else []
+    )
+    what = f": {', '.join(facts)}" if facts else ""
+    return f"{operation} WAS carried out{what}. Do not run it again."
+
+
+def _id_in(response: Response | None) -> str:
+    try:
+        body = loads(response.body) if response is not None else None
+    except (ValueError, RecursionError):
+        return ""
+    found = body.get("id") if is_object(body) else None
+    return visible(redact(found)) if isinstance(found, str) else ""
+
+
+def _how_to_be_sure(request: Request) -> str:
+    if request.idempotency_key is None:
+        return "Look whether it was before you run it again."
+    return f"To be sure without doing it twice, run the same again with\n  --idempotency-key {request.idempotency_key}"
