@@ -96,3 +96,42 @@ def test_a_limit_outside_of_a_task_is_refused() -> None:
                 pass
     finally:
         loop.close()
+
+
+class _Stream(TimeLimit):
+    """A limit on something that keeps having input."""
+
+    __slots__ = ("asked", "left")
+
+    def __init__(self, limits: TimeLimits, seconds: float, left: int) -> None:
+        super().__init__(limits, seconds)
+        self.asked = 0
+        self.left = left
+
+    def has_input(self) -> bool:
+        self.asked += 1
+        self.left -= 1
+        return self.left >= 0
+
+
+async def test_what_has_arrived_is_read_before_the_limit_cancels() -> None:
+    """The loop was blocked: what the block waits for is there, and needs a few turns of the loop to be read."""
+    limit = _Stream(TimeLimits(asyncio.get_running_loop()), 0.0, left=3)
+    turns = 0
+    with pytest.raises(TimeoutError):
+        with limit:
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+    assert limit.asked == 4
+    assert turns >= 4
+
+
+async def test_input_without_end_extends_a_limit_for_a_second_at_most() -> None:
+    loop = asyncio.get_running_loop()
+    limit = _Stream(TimeLimits(loop), 0.0, left=10**9)
+    start = loop.time()
+    with pytest.raises(TimeoutError):
+        with limit:
+            await asyncio.sleep(60)
+    assert 0.9 < loop.time() - start < 30

@@ -10,8 +10,8 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
-# How often a limit that has passed lets the loop read on, while there is something to read: 32 MiB at 256 KiB a time.
-_MOST_EXTENSIONS: Final = 128
+# Seconds for which a limit that has passed lets the loop read on, while there is something to read.
+_EXTENSION: Final = 1.0
 
 
 class TimeLimits:
@@ -69,7 +69,7 @@ class TimeLimit:
     waits for has arrived: `has_input` decides whether the loop reads that first.
     """
 
-    __slots__ = ("_cancellations", "_expired", "_extensions", "_limits", "_task", "passed", "when")
+    __slots__ = ("_cancellations", "_expired", "_last", "_limits", "_task", "passed", "when")
 
     def __init__(self, limits: TimeLimits, seconds: float) -> None:
         """Set the limit; the time runs from now.
@@ -82,7 +82,7 @@ class TimeLimit:
         self.when = limits.loop.time() + seconds
         self.passed = False
         self._expired = False
-        self._extensions = 0
+        self._last = 0.0
 
     def has_input(self) -> bool:
         """Return whether something has arrived that the block did not see yet. It is asked when the limit passes."""
@@ -90,9 +90,11 @@ class TimeLimit:
 
     def expire(self) -> None:
         """Cancel the work because its time has passed, unless there is input to read first."""
-        self.passed = True
-        if self._extensions < _MOST_EXTENSIONS and self.has_input():
-            self._extensions += 1
+        now = self._limits.loop.time()
+        if not self.passed:
+            self.passed = True
+            self._last = now + _EXTENSION
+        if now < self._last and self.has_input():
             self._limits.check_again(self)
             return
         self._limits.discard(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,13 +12,9 @@ from typing import IO, Any, Final, Protocol
 from wooshpay.cli.export.columns import Column, Kind, cells
 from wooshpay.cli.export.part import move
 from wooshpay.cli.files import open_new_private
+from wooshpay.cli.spreadsheets import guarded
 from wooshpay.cli.texts import json_bytes
 from wooshpay.core.json import Json, is_object, loads
-
-# What a spreadsheet takes for the beginning of a formula, and a customer may have typed: also after a line break or a
-# tab, and in full width, as Japanese keyboards write it. A number or a phone number is not a formula.
-_FORMULA: Final = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-_PLAIN_NUMBER: Final = re.compile(r"[+-]?[\d .()/-]*", re.ASCII)
 
 _BATCH: Final = 5_000
 _ARROW: Final[dict[Kind, str]] = {"text": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
@@ -104,9 +99,7 @@ class Csv:
 def _safe(value: Json) -> Json:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    return guarded(value) if isinstance(value, str) else value
 
 
 class Parquet:
