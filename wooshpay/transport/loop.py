@@ -132,6 +132,23 @@ class PrivateLoop:
             self._jobs.discard(job)
         return self._outcome(job)
 
+    def post(self, callback: Callable[[], object]) -> None:
+        """Call a function on the loop soon, without waiting for it. Any thread may do so, and any running loop.
+
+        Args:
+            callback: The function. What it returns is ignored.
+
+        Raises:
+            ConfigurationError: The loop is closed.
+        """
+        loop = self._loop or self._start()
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError as error:
+            if loop.is_closed():
+                raise _closed() from error
+            raise
+
     def _outcome(self, job: _Job[T]) -> T:
         error = job.error
         if error is None:

@@ -1,14 +1,14 @@
-"""Receiving: from a delivery to the handler that it is for, and to the answer that WooshPay gets.
+"""Receiving: from a delivery to its handler, and to the response that WooshPay gets.
 
 What happened                                              status
-the signature, the time or the body is wrong               400
+the signature, its time or the body is wrong               400
 the body is too large                                      413
-nobody handles events of this type                         200
+no handler is registered for events of this type           200
 the event was done before                                  200
-the handler is done                                        200
-another delivery of the event is being worked on           409, so that WooshPay comes again
-the handler failed                                         500, so that WooshPay comes again
-the inbox cannot be reached                                503, so that WooshPay comes again
+the handler finished                                       200
+another delivery of the event is being worked on           409, so that WooshPay delivers it again
+the handler failed or did not finish in time               500, so that WooshPay delivers it again
+the inbox failed or did not answer                         503, so that WooshPay delivers it again
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.tracebacks import discreet
-from wooshpay.errors import ClaimLost, InboxError, WebhookError
-from wooshpay.webhooks.events import construct
+from wooshpay.errors import ConfigurationError, InboxError, PayloadError, TransportError, WebhookError
+from wooshpay.webhooks import replies
+from wooshpay.webhooks.events import read_event
+from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.handlers import Handler, Handlers
-from wooshpay.webhooks.inbox.contract import Claim, Inbox
+from wooshpay.webhooks.inbox.contract import Claim, Inbox, retention_of
 from wooshpay.webhooks.inbox.current import Work, working
-from wooshpay.webhooks.signature import Body, Headers, Secrets, check_secrets, raw_body
+from wooshpay.webhooks.renewal import Held, Renewals
+from wooshpay.webhooks.replies import Reply
+from wooshpay.webhooks.running import detached, run, stop, to_the_end, wait_for
+from wooshpay.webhooks.signature import Body, Headers, Secrets, check, check_secrets, check_tolerance, raw_body
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
@@ -36,22 +41,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_BODY: Final = 1024 * 1024
+# WooshPay has long stopped waiting for the response by then, and still delivers the event for most of 72 hours.
+HANDLER_TIMEOUT: Final = 900.0
+# The stores of this package have shorter limits of their own; SQLite waits up to 30 seconds for another writer.
+INBOX_TIMEOUT: Final = 35.0
+CLOSE_WAIT: Final = 10.0
 
+_check = discreet(check)
 _logger = logging.getLogger("wooshpay.webhooks")
-
-
-class Reply(NamedTuple):
-    """What to answer a delivery with.
-
-    Attributes:
-        status: The HTTP status.
-        text: A short sentence for the body, free of secrets; WooshPay does not read it.
-        event_id: The event; ``None`` where the delivery could not be verified.
-    """
-
-    status: int
-    text: str
-    event_id: str | None = None
 
 
 class WebhookReceiver(Handlers):
@@ -63,18 +60,25 @@ class WebhookReceiver(Handlers):
         async def paid(event):
             await ship(event.data.object.merchant_order_id)
 
-    The adapters in `wooshpay.webhooks.adapters` put it into a web framework.
+    The adapters in `wooshpay.webhooks.adapters` connect it to a web framework.
+
+    With an inbox, a handler goes on when the sender hangs up, and its event stays claimed until it has really ended.
 
     Args:
         secrets: The endpoint's secret (``whsec_...``), or several; one match is enough.
-        inbox: Remembers what was done. Without one, every delivery of an event runs its handler, and WooshPay delivers
-            an event up to 18 times.
-        tolerance: Seconds by which the signature's time may differ from now; see `verify`.
-        largest_body: Bytes; a larger delivery is refused with 413.
-        now: The present time in seconds since 1970.
+        inbox: Remembers which events were handled. Without one, every delivery of an event runs its handler, and
+            WooshPay delivers an event up to 18 times.
+        tolerance: Seconds by which the signature's time may differ from now; see `verify`. With an inbox, signatures
+            that are older than the inbox's retention are refused in any case.
+        largest_body: Maximum size of a body in bytes; a larger delivery is refused with 413.
+        now: Returns the present time in seconds since 1970. Default: the system clock.
+        handler_timeout: Seconds that a handler may take, with an inbox. After that, an async handler is cancelled. A
+            plain handler in a thread cannot be stopped, but its claim is no longer renewed, so a later delivery runs
+            the handler again. Default: 15 minutes.
+        inbox_timeout: Seconds that one call of the inbox may take. Default: 35.
 
     Raises:
-        ConfigurationError: There is no secret, or it cannot be one.
+        ConfigurationError: There is no secret, or a setting is not valid.
     """
 
     @discreet
@@ -85,19 +89,27 @@ class WebhookReceiver(Handlers):
         inbox: Inbox | None = None,
         tolerance: float | None = None,
         largest_body: int = LARGEST_BODY,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
+        handler_timeout: float = HANDLER_TIMEOUT,
+        inbox_timeout: float = INBOX_TIMEOUT,
     ) -> None:
         super().__init__()
         check_secrets(secrets)
+        check_tolerance(tolerance)
+        for name, seconds in (("handler_timeout", handler_timeout), ("inbox_timeout", inbox_timeout)):
+            _check_seconds(name, seconds)
         self._secrets = secrets
-        self._inbox = inbox
+        self._inbox = None if inbox is None else GuardedInbox(inbox, inbox_timeout)
+        self._oldest = None if inbox is None else retention_of(inbox)
         self._tolerance = tolerance
         self.largest_body = largest_body
         self._now = now
-        # Events whose handler is through while the inbox could not be told.
-        self._unmarked: dict[str, Claim] = {}
-        self._loop: PrivateLoop | None = None
-        self._lock = threading.Lock()
+        self._limit = handler_timeout
+        self._renewals = None if self._inbox is None else Renewals(self._inbox, handler_timeout)
+        # The tasks of handlers; one may outlive the request that brought its event.
+        self._tasks: set[asyncio.Task[None]] = set()
+        # "calls" is for code without an event loop, "renewals" renews claims whatever handlers do to their loop.
+        self._loops: dict[str, PrivateLoop] = {}
 
     def __repr__(self) -> str:
         return f"<WebhookReceiver of {', '.join(sorted(self._handlers)) or 'nothing'}>"
@@ -105,7 +117,7 @@ class WebhookReceiver(Handlers):
     # ---- receiving
 
     async def receive(self, body: Body, headers: Headers) -> Reply:
-        """Take a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
+        """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
 
         Args:
             body: The raw body.
@@ -121,16 +133,20 @@ class WebhookReceiver(Handlers):
         if isinstance(found, Reply):
             return found
         event, handler = found
-        if self._inbox is None:
-            try:
-                await _run(handler, event)
-            except Exception:
-                return _failed(event)
-            return _done(event)
-        return await self._receive_once(self._inbox, event, handler)
+        if self._inbox is not None:
+            return await detached(partial(self._receive_once, event, handler), self._tasks)
+        try:
+            await run(handler, event)
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return replies.failed(event, error)
+        except Exception as error:
+            return replies.failed(event, error)
+        return replies.done(event)
 
     def receive_now(self, body: Body, headers: Headers) -> Reply:
-        """Take a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
+        """Handle a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
 
         Args:
             body: The raw body.
@@ -146,25 +162,42 @@ class WebhookReceiver(Handlers):
         if isinstance(found, Reply):
             return found
         event, handler = found
-        if self._inbox is None:
+        if self._inbox is not None:
             try:
-                self._run_now(handler, event)
-            except Exception:
-                return _failed(event)
-            return _done(event)
-        return self._receive_once_now(self._inbox, event, handler)
+                return self._receive_once_now(event, handler)
+            except (ConfigurationError, TransportError) as error:
+                # The receiver was closed meanwhile.
+                return replies.unreachable(event, InboxError(str(error)))
+        try:
+            answer = handler(event)
+            if inspect.isawaitable(answer):
+                self._await(lambda: wait_for(answer))
+        except Exception as error:
+            return replies.failed(event, error)
+        return replies.done(event)
 
-    async def close(self) -> None:
-        """Close the inbox, and the thread of `receive_now`."""
-        if self._inbox is not None:
-            await self._inbox.close()
-        self._close_loop()
+    async def close(self, *, wait: float = CLOSE_WAIT) -> None:
+        """Wait for handlers that still run, then close the inbox and the threads of the receiver.
 
-    def close_now(self) -> None:
-        """Close the inbox, and the thread of `receive_now`, from code without an event loop."""
+        Args:
+            wait: Seconds after which async handlers that still run are cancelled. Their events are given back. Plain
+                handlers in threads cannot be cancelled, so they are waited for.
+        """
+        await self._drain(wait)
         if self._inbox is not None:
-            self._await(self._inbox.close)
-        self._close_loop()
+            await self._inbox.inbox.close()
+        if self._loops:
+            await asyncio.to_thread(self._close_loops, wait)
+
+    def close_now(self, *, wait: float = CLOSE_WAIT) -> None:
+        """Do what `close` does, from code without an event loop.
+
+        Args:
+            wait: Seconds after which async handlers that still run are cancelled.
+        """
+        if self._inbox is not None:
+            self._private("calls", _nothing)
+        self._close_loops(wait)
 
     # ---- the steps
 
@@ -173,195 +206,221 @@ class WebhookReceiver(Handlers):
             raw = raw_body(body)
             if len(raw) > self.largest_body:
                 return Reply(413, f"The body is larger than {self.largest_body} bytes.")
-            event = construct(raw, headers, self._secrets, tolerance=self._tolerance, now=self._now())
+            now = time.time() if self._now is None else self._now()
+            _check(raw, headers, self._secrets, self._tolerance, now, self._oldest)
         except WebhookError as error:
             _logger.warning("A delivery was refused: %s", error)
+            return Reply(400, str(error))
+        try:
+            event = read_event(raw)
+        except PayloadError as error:
+            # Its signature is valid, so it may be about money, and no later delivery will be any better.
+            _logger.error("A delivery with a valid signature was refused, and no handler gets it: %s", error)
             return Reply(400, str(error))
         handler = self.handler_of(event)
         if handler is not None:
             return event, handler
-        if not self.handles(event.type):
-            return Reply(200, f"Nobody handles {event.type} here.", event.id)
-        _logger.error("Event %s of type %s is not about what events of its type are about.", event.id, event.type)
-        return Reply(500, "The event is not about what events of its type are about.", event.id)
+        return replies.not_about_its_type(event) if self.handles(event.type) else replies.not_handled(event)
 
-    async def _receive_once(self, inbox: Inbox, event: Event, handler: Handler) -> Reply:
+    async def _receive_once(self, event: Event, handler: Handler, reply: asyncio.Future[Reply]) -> Reply:
+        held = await self._take(event)
+        if isinstance(held, Reply):
+            return held
+        return await self._conclude(held, event, run(handler, event, held), reply)
+
+    def _receive_once_now(self, event: Event, handler: Handler) -> Reply:
+        if inspect.iscoroutinefunction(handler):
+            return self._await(lambda: detached(partial(self._receive_once, event, handler), self._tasks))
+        held = self._await(lambda: self._take(event))
+        if isinstance(held, Reply):
+            return held
+        held.in_thread = True
+        answer, error = None, None
         try:
-            taken = await self._claim(inbox, event)
-        except InboxError as error:
-            return _unreachable(event, error)
-        if isinstance(taken, Reply):
-            return taken
-        work = Work(inbox, taken)
-        heart = asyncio.create_task(_renew(inbox, taken, asyncio.current_task()))
+            with working(held.work):
+                answer = handler(event)
+        except BaseException as raised:
+            error = raised
         try:
-            with working(work):
-                await _run(handler, event)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._give_back(work))
-            if not heart.done():
-                raise
-            return _taken_over(event)  # the claim was lost, and the handler stopped for it
-        except Exception as error:
-            await self._give_back(work)
-            return _failed(event, error)
-        except BaseException:
-            await self._give_back(work)
-            raise
+            if error is None and inspect.isawaitable(answer):
+                held.in_thread = False
+                rest = partial(self._conclude, held, event, wait_for(answer))
+                return self._await(lambda: detached(rest, self._tasks))
+            held.end(error is None)
+            settle = partial(self._settle, held, event, error)
+            found = self._await(lambda: detached(settle, self._tasks))
+            if found is not None:
+                return found
+            assert error is not None
+            raise error
         finally:
-            heart.cancel()
-        return await self._finish(work, event)
+            del error  # the traceback refers to this frame
 
-    def _receive_once_now(self, inbox: Inbox, event: Event, handler: Handler) -> Reply:
+    async def _take(self, event: Event) -> Held | Reply:
+        """Claim an event and begin to renew the claim."""
+        inbox, renewals = self._once()
         try:
-            taken = self._await(lambda: self._claim(inbox, event))
+            taken = await self._claim(event)
+            if isinstance(taken, Reply):
+                return taken
+            held = renewals.take(taken)
+            try:
+                if renewals.needs_arming:
+                    self._private("renewals", renewals.end).post(renewals.arm)
+            except Exception as error:
+                renewals.release(held)
+                await inbox.give_back(taken)
+                raise InboxError(f"The claim cannot be renewed ({type(error).__name__}: {error}).") from error
         except InboxError as error:
-            return _unreachable(event, error)
-        if isinstance(taken, Reply):
-            return taken
-        work = Work(inbox, taken)
-        heart = self._await(lambda: _start(_renew(inbox, taken, None)))
-        try:
-            with working(work):
-                self._run_now(handler, event)
-        except Exception as error:
-            self._await(lambda: self._give_back(work))
-            return _failed(event, error)
-        except BaseException:
-            self._await(lambda: self._give_back(work))
-            raise
-        finally:
-            self._await(lambda: _stop(heart))
-        return self._await(lambda: self._finish(work, event))
+            return replies.unreachable(event, error)
+        return held
 
-    async def _claim(self, inbox: Inbox, event: Event) -> Claim | Reply:
-        unmarked = self._unmarked.get(event.id)
-        if unmarked is not None:
-            marked = await inbox.done(unmarked)
-            del self._unmarked[event.id]
-            if marked:
-                return _before(event)
+    async def _claim(self, event: Event) -> Claim | Reply:
+        inbox, renewals = self._once()
+        handled = renewals.handled(event.id)
+        if handled is not None and not handled.lost:
+            if await inbox.done(handled.claim):
+                renewals.forget(event.id)
+                return replies.done_before(event)
+            handled.lost = True
         taken = await inbox.claim(event.id)
         if taken == "done":
-            return _before(event)
+            renewals.forget(event.id)
+            return replies.done_before(event)
         if taken == "held":
-            return Reply(409, "Another delivery of this event is being worked on.", event.id)
-        return taken
+            return replies.held(event)
+        if handled is None:
+            return taken
+        # This process handled the event, lost the claim while the inbox failed, and has it again now.
+        handled.work, handled.lost = Work(inbox.inbox, taken), False
+        if not await inbox.done(taken):
+            return replies.taken_over(event)
+        renewals.forget(event.id)
+        return replies.done_before(event)
 
-    async def _finish(self, work: Work, event: Event) -> Reply:
-        if work.settled:
-            return _done(event)
+    async def _conclude(
+        self, held: Held, event: Event, running: Coroutine[Any, Any, None], reply: asyncio.Future[Reply]
+    ) -> Reply:
+        """Wait until the handler has really ended, and settle its event accordingly."""
+        held.stop = partial(stop, held, asyncio.current_task(), reply, self._limit)
+        error = None
         try:
-            if await work.inbox.done(work.claim):
-                return _done(event)
+            with working(held.work):
+                await running
+        except GeneratorExit:
+            raise  # the event loop was closed while it ran
+        except BaseException as raised:
+            error = raised
+        try:
+            if held.abandoned and error is not None:
+                raise error  # a thread still runs; the event is settled when that has ended
+            held.end(error is None)
+            found = await to_the_end(partial(self._settle, held, event, error))
+            if found is not None:
+                return found
+            assert error is not None
+            raise error
+        finally:
+            del error  # the traceback refers to this frame
+
+    async def _settle(
+        self, held: Held, event: Event, error: BaseException | None, reply: object = None
+    ) -> Reply | None:
+        """Mark an event as done, or give it back. Return ``None`` if the handler's exception has to be raised."""
+        inbox, renewals = self._once()
+        if error is None:
+            found = await self._finish(held, event)
+            renewals.release(held)
+            return found
+        if not held.work.settled:
+            try:
+                await inbox.give_back(held.claim)
+            except InboxError as failure:
+                _logger.warning("Event %s stays claimed until its lease ends: %s", event.id, failure)
+        renewals.release(held)
+        if isinstance(error, asyncio.CancelledError):
+            if held.lost:
+                return replies.taken_over(event)
+            if held.expired:
+                return replies.timed_out(event.id, self._limit)
+            return None if _is_cancelled() else replies.failed(event, error)
+        return replies.failed(event, error) if isinstance(error, Exception) else None
+
+    async def _finish(self, held: Held, event: Event) -> Reply:
+        inbox, renewals = self._once()
+        if held.work.settled:
+            return replies.done(event)
+        try:
+            if await inbox.done(held.claim):
+                return replies.done(event)
         except InboxError as error:
-            self._unmarked[event.id] = work.claim
+            renewals.remember(held)
             _logger.error(
-                "Event %s was handled, but the inbox could not be told. Unless a delivery reaches this process first,"
-                " it runs again when its lease of %g seconds has ended.",
+                "Event %s was handled, but the inbox could not record it. This process tries again until it succeeds."
+                " If the process ends first, the next delivery after the lease of %g seconds runs the handler again.",
                 event.id,
-                work.inbox.lease,
+                inbox.lease,
             )
-            return _unreachable(event, error)
-        return _taken_over(event)
+            return replies.unreachable(event, error)
+        return replies.taken_over(event)
 
-    async def _give_back(self, work: Work) -> None:
-        if work.settled:
-            return
-        try:
-            await work.inbox.give_back(work.claim)
-        except InboxError as error:
-            _logger.warning("Event %s stays claimed until its lease ends: %s", work.claim.event_id, error)
+    def _once(self) -> tuple[GuardedInbox, Renewals]:
+        assert self._inbox is not None
+        assert self._renewals is not None
+        return self._inbox, self._renewals
 
-    # ---- without an event loop
-
-    def _run_now(self, handler: Handler, event: Event) -> None:
-        answer = handler(event)
-        if inspect.isawaitable(answer):
-            self._await(lambda: _wait_for(answer))
+    # ---- the event loops of the receiver
 
     def _await(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        loop = self._loop
+        return self._private("calls", _nothing).run(_call, work)
+
+    def _private(self, name: str, at_end: Callable[[], Coroutine[Any, Any, None]]) -> PrivateLoop:
+        loop = self._loops.get(name)
         if loop is None:
             from wooshpay.transport.loop import PrivateLoop
 
-            with self._lock:
-                loop = self._loop = self._loop or PrivateLoop(_nothing)
-        return loop.run(_call, work)
+            # Two threads may come here at once. A loop that is not used has no thread.
+            loop = self._loops.setdefault(name, PrivateLoop(at_end))
+        return loop
 
-    def _close_loop(self) -> None:
-        with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.close()
+    async def _drain(self, wait: float) -> None:
+        """Wait until the handlers on the running event loop have ended."""
+        loop, own = asyncio.get_running_loop(), asyncio.current_task()
+        tasks = {task for task in self._tasks.copy() if task.get_loop() is loop and task is not own}
+        if not tasks:
+            return
+        _, running = await asyncio.wait(tasks, timeout=wait)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=self._limit)
 
-
-async def _run(handler: Handler, event: Event) -> None:
-    if inspect.iscoroutinefunction(handler):
-        await handler(event)
-        return
-    answer = await asyncio.to_thread(handler, event)
-    if inspect.isawaitable(answer):
-        await answer
-
-
-async def _renew(inbox: Inbox, claim: Claim, handling: asyncio.Task[Any] | None) -> None:
-    """Hold the claim while the handler works; stop the handler if it is lost all the same."""
-    while True:
-        await asyncio.sleep(inbox.lease / 3)
-        try:
-            if await inbox.renew(claim):
-                continue
-        except InboxError as error:
-            _logger.warning("The claim on event %s could not be renewed: %s", claim.event_id, error)
-            continue
-        _logger.error("The claim on event %s was lost: its lease had ended.", claim.event_id)
-        if handling is not None:
-            handling.cancel()
-        return
+    def _close_loops(self, wait: float) -> None:
+        calls = self._loops.get("calls")
+        if calls is not None:
+            calls.run(self._drain, wait)
+            if self._inbox is not None:
+                calls.run(_call, self._inbox.inbox.close)
+        for name in ("renewals", "calls"):
+            loop = self._loops.pop(name, None)
+            if loop is not None:
+                loop.close()
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await work()
 
 
-async def _wait_for(answer: Awaitable[object]) -> None:
-    await answer
-
-
-async def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.create_task(work)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-
-
 async def _nothing() -> None:
     """Nothing lives on the loop that would have to be closed."""
 
 
-def _done(event: Event) -> Reply:
-    return Reply(200, "Done.", event.id)
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled the running task, as opposed to a handler that raised the error by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
-def _before(event: Event) -> Reply:
-    return Reply(200, "This event was done before.", event.id)
-
-
-def _taken_over(event: Event) -> Reply:
-    return Reply(409, "Another worker took this event over.", event.id)
-
-
-def _unreachable(event: Event, error: InboxError) -> Reply:
-    _logger.error("Event %s has to come again: %s", event.id, error)
-    return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
-
-
-def _failed(event: Event, error: Exception | None = None) -> Reply:
-    if isinstance(error, ClaimLost):
-        return _taken_over(event)
-    if isinstance(error, InboxError):
-        return _unreachable(event, error)
-    _logger.exception("The handler of event %s of type %s failed; WooshPay delivers it again.", event.id, event.type)
-    return Reply(500, "The handler failed; deliver this event again.", event.id)
+def _check_seconds(name: str, seconds: float) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {seconds!r}.")
