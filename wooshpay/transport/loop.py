@@ -194,7 +194,12 @@ class PrivateLoop:
                 thread = threading.Thread(
                     target=_serve, args=(loop, self._jobs, self._at_end), name="wooshpay-loop", daemon=True
                 )
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # The process may have no more threads. The next call tries again, with a loop of its own.
+                    loop.close()
+                    raise
                 weakref.finalize(self, _stop, loop).atexit = False
                 self._thread = thread
                 self._loop = loop

@@ -28,7 +28,7 @@ from wooshpay.webhooks.events import read_event
 from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Claim, Inbox, retention_of
-from wooshpay.webhooks.inbox.current import Work, working
+from wooshpay.webhooks.inbox.current import Work, work_on, working
 from wooshpay.webhooks.renewal import Held, Renewals
 from wooshpay.webhooks.replies import Reply
 from wooshpay.webhooks.running import detached, run, stop, to_the_end, wait_for
@@ -303,10 +303,10 @@ class WebhookReceiver(Handlers):
     ) -> Reply:
         """Wait until the handler has really ended, and settle its event accordingly."""
         held.stop = partial(stop, held, asyncio.current_task(), reply, self._limit)
+        work_on(held.work)
         error = None
         try:
-            with working(held.work):
-                await running
+            await running
         except GeneratorExit:
             raise  # the event loop was closed while it ran
         except BaseException as raised:

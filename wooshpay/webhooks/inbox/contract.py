@@ -108,9 +108,10 @@ def new_claim(event_id: str) -> Claim:
 
 def retention_of(inbox: Inbox) -> float:
     """Return the seconds for which an inbox remembers events that are done; never less than 72 hours."""
-    retention = getattr(inbox, "retention", None)
-    known = isinstance(retention, (int, float)) and not isinstance(retention, bool)
-    return max(SHORTEST_RETENTION, float(retention) if known else RETENTION)
+    retention: object = getattr(inbox, "retention", None)
+    if isinstance(retention, bool) or not isinstance(retention, (int, float)):
+        return RETENTION
+    return max(SHORTEST_RETENTION, retention)
 
 
 def usable_on_any_loop(inbox: Inbox) -> bool:
