@@ -35,7 +35,14 @@ def both_ways(body: bytes, inbox: type[MemoryInbox] | None = MemoryInbox) -> lis
 
 
 def event(**fields: Any) -> bytes:
-    whole = {"id": "evt_1", "object": "event", "type": PAID, "created": 1, "data": {"object": {}}, **fields}
+    whole: dict[str, Any] = {
+        "id": "evt_1",
+        "object": "event",
+        "type": PAID,
+        "created": 1,
+        "data": {"object": {}},
+        **fields,
+    }
     return json.dumps({name: value for name, value in whole.items() if value is not ...}).encode()
 
 

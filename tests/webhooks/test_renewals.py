@@ -176,10 +176,12 @@ receiver.close_now()
 
 
 class Stolen(Watched):
-    """An inbox whose claims are taken over by somebody else before the first renewal."""
+    """An inbox whose claims are taken over by another worker before the first renewal."""
 
     async def renew(self, claim: Claim) -> bool:
-        self._held[claim.event_id] = ("somebody else", float("inf"))
+        if not self.renewed:
+            await super().give_back(claim)
+            assert isinstance(await super().claim(claim.event_id), Claim)
         return await super().renew(claim)
 
 

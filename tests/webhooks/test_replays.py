@@ -55,7 +55,7 @@ def test_a_delivery_older_than_the_inbox_remembers_is_refused(send: Send) -> Non
     runs: list[int] = []
     receiver = WebhookReceiver(SECRET, inbox=inbox, now=lambda: clock[0])
     receiver.on(PAID)(lambda event: runs.append(1))
-    replies = []
+    replies: list[int] = []
     for days in (0, 1, 3, 6, 8, 30, 365):
         clock[0] = NOW + days * DAY
         replies.append(receiver.receive_now(body, headers).status)
