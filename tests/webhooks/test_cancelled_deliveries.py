@@ -300,6 +300,48 @@ receiver.close_now()
     assert done.stdout == "interrupted\n409\nThis event was done before. ['evt_1']\n", done.stderr
 
 
+def test_a_plain_call_that_is_interrupted_while_it_claims_gives_its_event_back() -> None:
+    """Nobody would run the handler, and the claim would be renewed for as long as a handler may take."""
+    program = """
+import asyncio, os, signal, threading, time
+from webhooks.deliver import SECRET, body_of, headers_for
+from wooshpay.webhooks import MemoryInbox, WebhookReceiver
+class Interrupting(MemoryInbox):
+    async def claim(self, event_id):
+        if not interrupted:
+            interrupted.append(event_id)
+            os.kill(os.getpid(), signal.SIGINT)
+            # The driver of a store may not notice for a while that it was cancelled.
+            deadline = time.monotonic() + 1.5
+            while time.monotonic() < deadline:
+                try:
+                    await asyncio.sleep(0.1)
+                except asyncio.CancelledError:
+                    pass
+        return await super().claim(event_id)
+interrupted, runs = [], []
+receiver = WebhookReceiver(SECRET, inbox=Interrupting(lease=2.0))
+receiver.other(lambda event: runs.append(event.id))
+def deliver():
+    return receiver.receive_now(body_of(), headers_for(body_of()))
+try:
+    deliver()
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted")
+time.sleep(1)
+deadline = time.monotonic() + 20
+while (reply := deliver()).status == 409 and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(reply.text, runs)
+receiver.close_now()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=90, cwd="tests"
+    )
+    assert done.stdout == "interrupted\nDone. ['evt_1']\n", done.stderr
+
+
 @pytest.mark.parametrize("with_inbox", [True, False])
 async def test_a_handler_that_raises_cancelled_error_by_itself_has_failed(with_inbox: bool) -> None:
     """A task of its own was cancelled, not the delivery: the server must get a response."""

@@ -22,7 +22,7 @@ def both_ways(body: bytes, inbox: type[MemoryInbox] | None = MemoryInbox) -> lis
     replies: list[Reply] = []
     for typed_only in (False, True):
         for plain in (False, True):
-            receiver = WebhookReceiver(SECRET, inbox=inbox and inbox())
+            receiver = WebhookReceiver(SECRET, inbox=inbox() if inbox else None)
             receiver.on(PAID)(lambda event: None)
             if not typed_only:
                 receiver.other(lambda event: None)

@@ -30,7 +30,7 @@ from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Claim, Inbox, retention_of
 from wooshpay.webhooks.inbox.current import Work, work_on, working
 from wooshpay.webhooks.renewal import Held, Renewals
-from wooshpay.webhooks.replies import Reply
+from wooshpay.webhooks.replies import Reply as Reply
 from wooshpay.webhooks.running import detached, run, stop, to_the_end, wait_for
 from wooshpay.webhooks.signature import Body, Headers, Secrets, check, check_secrets, check_tolerance, raw_body
 
@@ -184,10 +184,10 @@ class WebhookReceiver(Handlers):
                 handlers in threads cannot be cancelled, so they are waited for.
         """
         await self._drain(wait)
-        if self._inbox is not None:
-            await self._inbox.inbox.close()
         if self._loops:
             await asyncio.to_thread(self._close_loops, wait)
+        if self._inbox is not None:
+            await self._inbox.inbox.close()
 
     def close_now(self, *, wait: float = CLOSE_WAIT) -> None:
         """Do what `close` does, from code without an event loop.
@@ -231,30 +231,47 @@ class WebhookReceiver(Handlers):
     def _receive_once_now(self, event: Event, handler: Handler) -> Reply:
         if inspect.iscoroutinefunction(handler):
             return self._await(lambda: detached(partial(self._receive_once, event, handler), self._tasks))
-        held = self._await(lambda: self._take(event))
+        waiter = _Waiter()
+        try:
+            held = self._await(lambda: self._take_for(waiter, event))
+        except BaseException:
+            waiter.leave()
+            raise
         if isinstance(held, Reply):
             return held
-        held.in_thread = True
-        answer, error = None, None
+        answer: object = None
+        error: BaseException | None = None
         try:
             with working(held.work):
                 answer = handler(event)
         except BaseException as raised:
             error = raised
+        if error is None and inspect.isawaitable(answer):
+            held.in_thread = False
+            rest = partial(self._conclude, held, event, wait_for(answer))
+            return self._await(lambda: detached(rest, self._tasks))
+        held.end(error is None)
+        settle = partial(self._settle, held, event, error)
         try:
-            if error is None and inspect.isawaitable(answer):
-                held.in_thread = False
-                rest = partial(self._conclude, held, event, wait_for(answer))
-                return self._await(lambda: detached(rest, self._tasks))
-            held.end(error is None)
-            settle = partial(self._settle, held, event, error)
-            found = self._await(lambda: detached(settle, self._tasks))
+            found = self._await(partial(detached, settle, self._tasks))
             if found is not None:
                 return found
             assert error is not None
             raise error
+        except BaseException:
+            held.abandoned = True  # if this thread was interrupted before it could settle the event
+            raise
         finally:
-            del error  # the traceback refers to this frame
+            del error, settle  # the traceback refers to this frame
+
+    async def _take_for(self, waiter: _Waiter, event: Event) -> Held | Reply:
+        held = await self._take(event)
+        if isinstance(held, Held):
+            held.in_thread = True
+            waiter.held = held
+            if waiter.gone:
+                waiter.leave()
+        return held
 
     async def _take(self, event: Event) -> Held | Reply:
         """Claim an event and begin to renew the claim."""
@@ -304,7 +321,7 @@ class WebhookReceiver(Handlers):
         """Wait until the handler has really ended, and settle its event accordingly."""
         held.stop = partial(stop, held, asyncio.current_task(), reply, self._limit)
         work_on(held.work)
-        error = None
+        error: BaseException | None = None
         try:
             await running
         except GeneratorExit:
@@ -399,12 +416,30 @@ class WebhookReceiver(Handlers):
         calls = self._loops.get("calls")
         if calls is not None:
             calls.run(self._drain, wait)
+        renewals = self._loops.pop("renewals", None)
+        if renewals is not None:
+            renewals.close()
+        calls = self._loops.pop("calls", None)
+        if calls is not None:
             if self._inbox is not None:
                 calls.run(_call, self._inbox.inbox.close)
-        for name in ("renewals", "calls"):
-            loop = self._loops.pop(name, None)
-            if loop is not None:
-                loop.close()
+            calls.close()
+
+
+class _Waiter:
+    """A thread that waits for a claim, and may be interrupted before it gets it."""
+
+    def __init__(self) -> None:
+        self.held: Held | None = None
+        self.gone = False
+
+    def leave(self) -> None:
+        """Give the claim up, now or when it comes: no handler will run."""
+        self.gone = True
+        held = self.held
+        if held is not None:
+            held.end(False)
+            held.abandoned = True
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

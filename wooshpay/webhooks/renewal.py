@@ -272,7 +272,11 @@ class Renewals:
 
     def _waiting(self) -> list[Held]:
         """The handled events that the inbox can still be told about."""
-        return [held for held in self._handled.copy().values() if not held.lost]
+        return [
+            held
+            for held in self._handled.copy().values()
+            if not held.lost and (self._any_loop or not held.loop.is_closed())
+        ]
 
     async def _mark_handled(self) -> None:
         """Tell the inbox about events that were handled, oldest first, until it fails."""
