@@ -75,7 +75,7 @@ def read_event(body: bytes) -> Event:
     """Read the event in a body whose signature was checked.
 
     Raises:
-        PayloadError: It holds no event that can be told apart from others.
+        PayloadError: It does not hold an event.
     """
     loads, loads_shallow, is_object, make = _reading()
     # The parser's own error holds the whole body, so it must not be chained to ours.
@@ -90,17 +90,25 @@ def read_event(body: bytes) -> Event:
         value = data.get(name)
         if not isinstance(value, str) or not value:
             raise PayloadError(f"The body is an object without a `{name}`, so it is not an event of WooshPay.")
-    if len(data["id"]) > _LONGEST_ID or not data["id"].isprintable():
-        raise PayloadError(
-            f"The event's `id` is longer than {_LONGEST_ID} characters or holds characters that cannot be printed."
-            " WooshPay's IDs are short words such as evt_123, and an inbox cannot store this one."
-        )
     for load in (None, loads_shallow):
         try:
             return make(data if load is None else load(body))
         except (ValueError, RecursionError):
             continue
     raise PayloadError("The event is nested too deeply to be read.")
+
+
+def check_id(event: Event) -> None:
+    """Refuse an ID that an inbox could not store, or that would spoil a log.
+
+    Raises:
+        PayloadError: The ID is too long, or holds control characters or lone surrogates.
+    """
+    if len(event.id) > _LONGEST_ID or not event.id.isprintable():
+        raise PayloadError(
+            f"The event's `id` is longer than {_LONGEST_ID} characters or holds characters that cannot be printed."
+            " WooshPay's IDs are short words such as evt_123, and an inbox cannot store this one."
+        )
 
 
 _NOT_JSON = object()

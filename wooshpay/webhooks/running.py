@@ -101,6 +101,12 @@ def stop(held: Held, task: asyncio.Task[Any] | None, reply: asyncio.Future[Reply
         task.cancel()
 
 
+def is_cancelled() -> bool:
+    """Whether somebody cancelled the running task, as opposed to a handler that raised the error by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def wait_for(answer: Awaitable[object]) -> None:
     """Await what a plain handler returned."""
     await answer
