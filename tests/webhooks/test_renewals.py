@@ -172,6 +172,42 @@ receiver.close_now()
     assert done.stdout == "200 {'evt_child'}\n200\n", done.stderr
 
 
+def test_a_plain_call_under_gevent_is_renewed_and_can_be_timed_out() -> None:
+    """Greenlets share one thread, in which only one event loop can run: a second one for renewals would fail."""
+    program = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, time
+from webhooks.deliver import SECRET, body_of, headers_for
+from wooshpay.webhooks import MemoryInbox, WebhookReceiver
+class Watched(MemoryInbox):
+    async def renew(self, claim):
+        renewed.append(claim)
+        return await super().renew(claim)
+renewed, runs = [], []
+receiver = WebhookReceiver(SECRET, inbox=Watched(lease=0.6))
+@receiver.on("payment_intent.succeeded")
+def paid(event):
+    runs.append(event.id)
+    deadline = time.monotonic() + 20
+    while len(renewed) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if len(runs) == 1:
+        time.sleep(20)
+def deliver():
+    return receiver.receive_now(body_of(), headers_for(body_of()))
+try:
+    with gevent.Timeout(5):
+        deliver()
+except gevent.Timeout:
+    print("timed out", len(renewed) >= 2)
+print(deliver().text, len(runs))
+receiver.close_now()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, cwd="tests")
+    assert done.stdout == "timed out True\nDone. 2\n", done.stderr
+
+
 # ---- a lost claim
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Callable, Coroutine
+from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -33,10 +35,13 @@ class OwnLoops:
         """Call a function on the loop that renews claims, without waiting for it.
 
         Args:
-            at_end: Run on the loop as the last thing.
+            at_end: Run on that loop as the last thing.
             callback: The function.
         """
-        self._get("renewals", at_end).post(callback)
+        if _threads_are_greenlets():
+            self._get("calls", _nothing).post(callback)
+        else:
+            self._get("renewals", at_end).post(callback)
 
     def close_renewals(self) -> None:
         """Stop the loop that renews claims. It may still use the other one for that."""
@@ -59,6 +64,11 @@ class OwnLoops:
             # Two threads may come here at once. A loop that is not used has no thread.
             loop = self._loops.setdefault(name, PrivateLoop(at_end))
         return loop
+
+
+def _threads_are_greenlets() -> bool:
+    """Whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
+    return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
