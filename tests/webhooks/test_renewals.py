@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.handling import PAID, PATIENCE, Slow, deliver, opened, until, until_settled
+from webhooks.inbox.stores import make_place
 
 from wooshpay import ConfigurationError
 from wooshpay.api.events import Event
@@ -65,6 +67,36 @@ async def test_an_async_handler_that_blocks_its_event_loop_keeps_its_event(now: 
         reply = await deliver(receiver)
     assert (reply.status, seen) == (200, ["held"])
     await receiver.close()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgres"])
+async def test_every_store_can_be_renewed_while_the_event_loop_is_blocked(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The connections of the blocked loop cannot be used meanwhile, and those of the other must be closed again."""
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    inbox, other = place.open(lease=2.0), place.open(lease=2.0)
+    renewals = threading.Semaphore(0)
+    renew = inbox.renew
+
+    async def watched(claim: Claim) -> bool:
+        kept = await renew(claim)
+        renewals.release()
+        return kept
+
+    inbox.renew = watched  # type: ignore[method-assign]
+    seen: list[Claim | Taken] = []
+    async with opened(inbox) as receiver:
+
+        @receiver.on(PAID)
+        async def paid(event: Event) -> None:
+            for _ in range(4):
+                assert renewals.acquire(timeout=PATIENCE)
+            seen.append(await other.claim(event.id))
+
+        assert (await deliver(receiver)).status == 200
+    await other.close()
+    assert seen == ["held"]
 
 
 async def test_a_fast_handler_costs_no_renewal() -> None:
