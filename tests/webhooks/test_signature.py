@@ -190,7 +190,7 @@ class TestEvent:
 
     @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"7", b"[]", b"null", b'{"id":"evt_1"}', b'{"type":"x"}'])
     def test_what_is_no_event_is_a_payload_error(self, body: bytes) -> None:
-        with pytest.raises(PayloadError, match="no event of WooshPay") as caught:
+        with pytest.raises(PayloadError, match="not an event of WooshPay") as caught:
             webhooks.parse_unverified(body)
         assert caught.value.__context__ is None
 

@@ -206,6 +206,23 @@ class PrivateLoop:
             # The traceback refers to this frame: without this, every error would be a reference cycle.
             del error, job
 
+    def post(self, callback: Callable[[], object]) -> None:
+        """Call a function on the loop soon, without waiting for it. Any thread may do so, and any running loop.
+
+        Args:
+            callback: The function. What it returns is ignored.
+
+        Raises:
+            ConfigurationError: The loop is closed.
+        """
+        loop = self._loop or self._start()
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError as error:
+            if loop.is_closed():
+                raise _closed() from error
+            raise
+
     @staticmethod
     def _cancel(loop: asyncio.AbstractEventLoop, job: Job[Any]) -> None:
         if job.over:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         RedisInbox,
         SqliteInbox,
     )
-    from wooshpay.webhooks.receiver import Reply, WebhookReceiver
+    from wooshpay.webhooks.receiver import WebhookReceiver
     from wooshpay.webhooks.reference import merchant_reference
+    from wooshpay.webhooks.replies import Reply
     from wooshpay.webhooks.typed import EventOf
 
 __all__ = [
@@ -53,7 +54,7 @@ __all__ = [
 # Verifying needs the standard library alone, so the rest is imported when it is asked for.
 _HOMES: Final[dict[str, str]] = {
     "WebhookReceiver": "receiver",
-    "Reply": "receiver",
+    "Reply": "replies",
     "merchant_reference": "reference",
     "Inbox": "inbox",
     "MemoryInbox": "inbox",

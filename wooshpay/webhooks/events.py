@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import PayloadError
@@ -49,7 +49,7 @@ def construct(
     """
     raw = raw_body(body)
     check(raw, headers, secrets, tolerance, now)
-    return _read(raw)
+    return read_event(raw)
 
 
 @discreet
@@ -68,10 +68,15 @@ def parse_unverified(body: Body) -> Event:
     Raises:
         PayloadError: The body is not raw bytes, or no event.
     """
-    return _read(raw_body(body))
+    return read_event(raw_body(body))
 
 
-def _read(body: bytes) -> Event:
+def read_event(body: bytes) -> Event:
+    """Read the event in a body whose signature was checked.
+
+    Raises:
+        PayloadError: It does not hold an event.
+    """
     loads, loads_shallow, is_object, make = _reading()
     # The parser's own error holds the whole body, so it must not be chained to ours.
     try:
@@ -80,18 +85,36 @@ def _read(body: bytes) -> Event:
         data = _NOT_JSON
     if not is_object(data):
         kind = "not JSON" if data is _NOT_JSON else "JSON but not an object"
-        raise PayloadError(f"The body is {kind}, so it is no event of WooshPay.")
+        raise PayloadError(f"The body is {kind}, so it is not an event of WooshPay.")
     for name in ("id", "type"):
         value = data.get(name)
         if not isinstance(value, str) or not value:
-            raise PayloadError(f"The body is an object without a `{name}`, so it is no event of WooshPay.")
-    try:
-        return make(data)
-    except RecursionError:
-        return make(loads_shallow(body))
+            raise PayloadError(f"The body is an object without a `{name}`, so it is not an event of WooshPay.")
+    for load in (None, loads_shallow):
+        try:
+            return make(data if load is None else load(body))
+        except (ValueError, RecursionError):
+            continue
+    raise PayloadError("The event is nested too deeply to be read.")
+
+
+def check_id(event: Event) -> None:
+    """Refuse an ID that an inbox could not store, or that would spoil a log.
+
+    Raises:
+        PayloadError: The ID is too long, or holds control characters or lone surrogates.
+    """
+    if len(event.id) > _LONGEST_ID or not event.id.isprintable():
+        raise PayloadError(
+            f"The event's `id` is longer than {_LONGEST_ID} characters or holds characters that cannot be printed."
+            " WooshPay's IDs are short words such as evt_123, and an inbox cannot store this one."
+        )
 
 
 _NOT_JSON = object()
+
+# PostgreSQL cannot index texts of more than about 2700 bytes, and a character may take four.
+_LONGEST_ID: Final = 500
 
 
 class _Reading(NamedTuple):

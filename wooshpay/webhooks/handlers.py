@@ -136,4 +136,5 @@ class Handlers:
 def is_about(event: Event) -> bool:
     """Whether an event of a known type holds an object of the class that its type promises."""
     name = CLASS_OF.get(event.type)
-    return name is None or type(event.data.object).__name__ == name
+    # An event of an odd shape may have anything, or nothing, in place of its data.
+    return name is None or type(getattr(event.data, "object", None)).__name__ == name

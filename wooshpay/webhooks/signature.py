@@ -104,10 +104,27 @@ def verify(
     return check(raw_body(body), headers, secrets, tolerance, now)
 
 
-def check(raw: bytes, headers: Headers, secrets: Secrets, tolerance: float | None, now: float | None) -> Verified:
-    """Do what `verify` does, for callers that keep secrets out of tracebacks themselves."""
+def check(
+    raw: bytes,
+    headers: Headers,
+    secrets: Secrets,
+    tolerance: float | None,
+    now: float | None,
+    oldest: float | None = None,
+) -> Verified:
+    """Do what `verify` does, for callers that keep secrets out of tracebacks themselves.
+
+    Args:
+        raw: The raw body.
+        headers: As for `verify`.
+        secrets: As for `verify`.
+        tolerance: As for `verify`.
+        now: As for `verify`.
+        oldest: Seconds by which the signature's time may lie in the past, whatever the tolerance is: the retention of
+            the inbox. ``None`` means that there is no inbox.
+    """
     keys = _keys(secrets)
-    _check_tolerance(tolerance)
+    check_tolerance(tolerance)
     t, candidates = _parse(_find(headers))
 
     # Everything is compared with everything: how long it takes tells nothing about what matched.
@@ -123,7 +140,7 @@ def check(raw: bytes, headers: Headers, secrets: Secrets, tolerance: float | Non
 
     number = int(t)
     timestamp = number / 1000 if number >= _MILLISECONDS_FROM else float(number)
-    _check_time(timestamp, time.time() if now is None else now, tolerance)
+    _check_time(timestamp, time.time() if now is None else now, tolerance, oldest)
     return Verified(found, t, timestamp)
 
 
@@ -211,7 +228,12 @@ def _key(secret: object) -> bytes:
     raise ConfigurationError("The webhook secret holds characters that no text can have: copy it again.")
 
 
-def _check_tolerance(tolerance: float | None) -> None:
+def check_tolerance(tolerance: float | None) -> None:
+    """Refuse a tolerance that is not a number of seconds.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
     if tolerance is None:
         return
     if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not tolerance >= 0:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
@@ -314,7 +336,7 @@ def _refuse_signature(raw: bytes) -> NoReturn:
     )
 
 
-def _check_time(timestamp: float, now: float, tolerance: float | None) -> None:
+def _check_time(timestamp: float, now: float, tolerance: float | None, oldest: float | None) -> None:
     ahead = timestamp - now
     if ahead > (_FUTURE_LIMIT if tolerance is None else tolerance):
         raise TimestampError(
@@ -325,4 +347,10 @@ def _check_time(timestamp: float, now: float, tolerance: float | None) -> None:
         raise TimestampError(
             f"The signature is right, but {-ahead:.0f} seconds old, and the tolerance is {tolerance:g}. A delivery"
             " that WooshPay tries again keeps its first time for up to 72 hours: leave tolerance out to accept it."
+        )
+    if oldest is not None and -ahead > oldest:
+        raise TimestampError(
+            f"The signature is right, but {-ahead:.0f} seconds old, and the inbox remembers events for {oldest:g}"
+            " seconds only: it cannot tell whether this one was handled, and somebody may have captured the delivery"
+            " and sent it again. To accept deliveries that are so old, give the inbox a longer retention."
         )

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ FORM: Final = "/form"
 
 
 @contextmanager
-def aiohttp(receiver: WebhookReceiver) -> Generator[str]:
-    """On aiohttp's own server."""
+def aiohttp(receiver: WebhookReceiver, *, cancelling: bool = False) -> Generator[str]:
+    """On aiohttp's own server, which may cancel the requests of clients that hang up."""
     from aiohttp import web
 
     found: list[int] = []
@@ -36,7 +37,9 @@ def aiohttp(receiver: WebhookReceiver) -> Generator[str]:
     async def serve() -> None:
         app = web.Application()
         app.router.add_post(PATH, aiohttp_handler(receiver))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1, handler_cancellation=cancelling
+        )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         found.append(runner.addresses[0][1])
@@ -113,6 +116,7 @@ def django_asgi(receiver: WebhookReceiver) -> Generator[str]:
 
 FRAMEWORKS: Final[dict[str, Callable[[WebhookReceiver], AbstractContextManager[str]]]] = {
     "aiohttp": aiohttp,
+    "aiohttp-cancelling": partial(aiohttp, cancelling=True),
     "starlette": starlette,
     "fastapi": fastapi,
     "flask": flask,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from wooshpay.webhooks.receiver import Reply, WebhookReceiver
+    from wooshpay.webhooks.receiver import WebhookReceiver
+    from wooshpay.webhooks.replies import Reply
 
 
 def django_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], HttpResponse]:

@@ -60,6 +60,13 @@ class Inbox(Protocol):
     """Remembers which events are being worked on and which are done. `WebhookReceiver` needs no more than this.
 
     Every method raises `InboxError` where the store cannot be reached.
+
+    An inbox may have two further attributes. They are not part of the protocol, so inboxes without them stay valid:
+
+    - ``retention``: Seconds for which an event that is done is remembered. Default: 7 days. The receiver refuses
+      deliveries whose signature is older, since the inbox could no longer tell whether they were handled.
+    - ``any_loop``: Whether several event loops in several threads may use the inbox at the same time. Default: False.
+      If it is True, claims are renewed on a loop of the receiver's own, even while a handler blocks its event loop.
     """
 
     lease: float
@@ -97,6 +104,19 @@ class Inbox(Protocol):
 def new_claim(event_id: str) -> Claim:
     """A claim that no other one equals."""
     return Claim(event_id, secrets.token_hex(12))
+
+
+def retention_of(inbox: Inbox) -> float:
+    """Return the seconds for which an inbox remembers events that are done; never less than 72 hours."""
+    retention: object = getattr(inbox, "retention", None)
+    if isinstance(retention, bool) or not isinstance(retention, (int, float)):
+        return RETENTION
+    return max(SHORTEST_RETENTION, retention)
+
+
+def usable_on_any_loop(inbox: Inbox) -> bool:
+    """Return whether several event loops may use an inbox at the same time. Unknown inboxes are not trusted with it."""
+    return getattr(inbox, "any_loop", False) is True
 
 
 def check_times(lease: float, retention: float) -> None:

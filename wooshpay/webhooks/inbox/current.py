@@ -40,6 +40,11 @@ def working(work: Work) -> Generator[None]:
         _work.reset(token)
 
 
+def work_on(work: Work) -> None:
+    """Let the inbox's ``transaction()`` find the claim until the running task, which has its own context, ends."""
+    _work.set(work)
+
+
 def current_claim(inbox: Inbox) -> Claim:
     """The claim of the handler that runs here.
 

@@ -23,6 +23,7 @@ class MemoryInbox:
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
+        self.retention, self.any_loop = retention, True
         self._retention = retention
         self._now = now
         self._lock = threading.Lock()

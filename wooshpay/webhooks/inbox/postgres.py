@@ -76,6 +76,7 @@ class PostgresInbox:
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
+        self.retention, self.any_loop = retention, True
         self._url = url
         self._retention = retention
         self._connections = connections

@@ -57,6 +57,7 @@ class RedisInbox:
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
+        self.retention, self.any_loop = retention, isinstance(redis, str)
         self._prefix = prefix
         self._retention = retention
         self._redis = RedisStore(redis, timeout=timeout, name="inbox", error=InboxError)

@@ -69,6 +69,7 @@ class SqliteInbox:
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
+        self.retention, self.any_loop = retention, True
         self._path = fspath(path)
         self._retention = retention
         self._busy = busy

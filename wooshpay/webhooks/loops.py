@@ -1,0 +1,79 @@
+"""The event loops of a receiver, each in a thread of its own that starts when it is first needed."""
+
+from __future__ import annotations
+
+import _thread
+from collections.abc import Callable, Coroutine
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from wooshpay.transport.loop import PrivateLoop
+
+T = TypeVar("T")
+
+
+class OwnLoops:
+    """One loop for calls from code without an event loop, and one that renews claims whatever handlers do to theirs."""
+
+    def __init__(self) -> None:
+        self._loops: dict[Literal["calls", "renewals"], PrivateLoop] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._loops)
+
+    @property
+    def used(self) -> bool:
+        """Whether there were calls from code without an event loop."""
+        return "calls" in self._loops
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function and wait for its result."""
+        return self._get("calls", _nothing).run(_call, work)
+
+    def post(self, at_end: Callable[[], Coroutine[Any, Any, None]], callback: Callable[[], None]) -> None:
+        """Call a function on the loop that renews claims, without waiting for it.
+
+        Args:
+            at_end: Run on that loop as the last thing.
+            callback: The function.
+        """
+        if _threads_are_greenlets():
+            self._get("calls", _nothing).post(callback)
+        else:
+            self._get("renewals", at_end).post(callback)
+
+    def close_renewals(self) -> None:
+        """Stop the loop that renews claims. It may still use the other one for that."""
+        loop = self._loops.pop("renewals", None)
+        if loop is not None:
+            loop.close()
+
+    def close(self) -> None:
+        """Stop both loops. They start again when they are needed again."""
+        self.close_renewals()
+        loop = self._loops.pop("calls", None)
+        if loop is not None:
+            loop.close()
+
+    def _get(self, name: Literal["calls", "renewals"], at_end: Callable[[], Coroutine[Any, Any, None]]) -> PrivateLoop:
+        loop = self._loops.get(name)
+        if loop is None:
+            from wooshpay.transport.loop import PrivateLoop
+
+            # Two threads may come here at once. A loop that is not used has no thread.
+            loop = self._loops.setdefault(name, PrivateLoop(at_end))
+        return loop
+
+
+def _threads_are_greenlets() -> bool:
+    """Whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
+    return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
+
+
+async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    return await work()
+
+
+async def _nothing() -> None:
+    """Nothing lives on the loop that would have to be closed."""

@@ -1,0 +1,97 @@
+"""What a delivery is answered with, and the log line that goes with it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wooshpay.errors import ClaimLost, InboxError
+
+if TYPE_CHECKING:
+    from wooshpay.api.events import Event
+
+_LONGEST_SHOWN: Final = 100
+
+_logger = logging.getLogger("wooshpay.webhooks")
+
+
+class Reply(NamedTuple):
+    """What to answer a delivery with.
+
+    Attributes:
+        status: The HTTP status.
+        text: A short sentence for the response body. It holds no secrets; WooshPay does not read it.
+        event_id: The event's ID, or ``None`` if the delivery could not be verified.
+    """
+
+    status: int
+    text: str
+    event_id: str | None = None
+
+
+def shown(text: str) -> str:
+    """Return a text as it can be logged and encoded: short, and without control characters or lone surrogates."""
+    safe = text if text.isprintable() else ascii(text)[1:-1]
+    return safe if len(safe) <= _LONGEST_SHOWN else f"{safe[:_LONGEST_SHOWN]}..."
+
+
+def done(event: Event) -> Reply:
+    """The handler finished, and the inbox knows it."""
+    return Reply(200, "Done.", event.id)
+
+
+def done_before(event: Event) -> Reply:
+    """An earlier delivery of the event was handled."""
+    return Reply(200, "This event was done before.", event.id)
+
+
+def not_handled(event: Event) -> Reply:
+    """No handler is registered for events of this type."""
+    return Reply(200, f"No handler is registered for {shown(event.type)}.", event.id)
+
+
+def not_about_its_type(event: Event) -> Reply:
+    """The event's object is not of the class that its type promises, and there is no handler for other events."""
+    _logger.error(
+        "Event %s of type %s does not hold the object that events of its type are about, and no handler is registered"
+        " with `other`. WooshPay delivers it again.",
+        event.id,
+        shown(event.type),
+    )
+    return Reply(500, "The event does not hold the object that events of its type are about.", event.id)
+
+
+def held(event: Event) -> Reply:
+    """Another delivery of the event is being handled at this moment."""
+    return Reply(409, "Another delivery of this event is being worked on.", event.id)
+
+
+def taken_over(event: Event) -> Reply:
+    """The lease ended while the handler ran, and another worker has the event now."""
+    return Reply(409, "Another worker took this event over.", event.id)
+
+
+def timed_out(event_id: str, limit: float) -> Reply:
+    """The handler ran for longer than the receiver's ``handler_timeout``."""
+    return Reply(500, f"The handler did not finish within {limit:g} seconds; deliver this event again.", event_id)
+
+
+def unreachable(event: Event, error: InboxError) -> Reply:
+    """The inbox failed, so nobody can tell whether the event may be handled."""
+    _logger.error("Event %s has to be delivered again: %s", event.id, error)
+    return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
+
+
+def failed(event: Event, error: BaseException) -> Reply:
+    """The handler raised an exception."""
+    if isinstance(error, ClaimLost):
+        return taken_over(event)
+    if isinstance(error, InboxError):
+        return unreachable(event, error)
+    _logger.error(
+        "The handler of event %s of type %s failed; WooshPay delivers it again.",
+        event.id,
+        shown(event.type),
+        exc_info=error,
+    )
+    return Reply(500, "The handler failed; deliver this event again.", event.id)
