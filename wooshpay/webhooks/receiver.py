@@ -17,10 +17,10 @@ import asyncio
 import inspect
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from wooshpay.core.clock import wall_time
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ClaimLost, InboxError, WebhookError
 from wooshpay.webhooks.events import construct
@@ -85,7 +85,7 @@ class WebhookReceiver(Handlers):
         inbox: Inbox | None = None,
         tolerance: float | None = None,
         largest_body: int = LARGEST_BODY,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = wall_time,
     ) -> None:
         super().__init__()
         check_secrets(secrets)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
+from wooshpay.core.clock import monotonic_time
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 
 
@@ -15,11 +15,11 @@ class MemoryInbox:
     Args:
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        now: The time in seconds.
+        now: A clock that gives seconds. Default: `time.monotonic`, which setting the machine's time does not change.
     """
 
     def __init__(
-        self, *, lease: float = LEASE, retention: float = RETENTION, now: Callable[[], float] = time.time
+        self, *, lease: float = LEASE, retention: float = RETENTION, now: Callable[[], float] = monotonic_time
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
