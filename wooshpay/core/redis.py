@@ -116,14 +116,22 @@ class RedisStore:
             raise ModuleNotFoundError(
                 f"A Redis {self._name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
             ) from None
-        # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
-            self._redis,
-            max_connections=_CONNECTIONS,
-            timeout=None,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-        )
+        try:
+            # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
+            pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+                self._redis,
+                max_connections=_CONNECTIONS,
+                timeout=None,
+                socket_timeout=self._timeout,
+                socket_connect_timeout=self._timeout,
+            )
+            # It reads the options of the address, and does not connect.
+            pool.make_connection()
+        except (TypeError, ValueError) as error:
+            raise self._error(
+                f"The address of the Redis {self._name} is not valid, or has an option that redis-py does not know."
+                " Use one such as redis://127.0.0.1:6379/0."
+            ) from error
         return Redis.from_pool(pool)
 
     async def _disconnect(self, client: Redis) -> None:
