@@ -375,6 +375,9 @@ async def limited(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
         connection.execute(f'CREATE ROLE "limited-{schema}" LOGIN'.encode())
         connection.execute(f'GRANT USAGE ON SCHEMA {schema} TO "limited-{schema}"'.encode())
     yield place, make_conninfo(place.address, user=f"limited-{schema}")
+    with psycopg.connect(place.address, autocommit=True) as connection:
+        connection.execute(f'DROP OWNED BY "limited-{schema}"'.encode())
+        connection.execute(f'DROP ROLE "limited-{schema}"'.encode())
 
 
 GRANT: Final = 'GRANT SELECT, INSERT, UPDATE, DELETE ON wooshpay_inbox TO "limited-'

@@ -127,7 +127,7 @@ def test_an_error_that_is_not_of_the_database_passes_through_and_nothing_is_writ
 
 
 def test_a_failed_statement_whose_error_was_caught_does_not_lose_the_event(shop: Shop) -> None:
-    """PostgreSQL answers COMMIT by rolling back, and psycopg reports no error: the event was answered 200, without rows."""
+    """PostgreSQL then rolls back at COMMIT, and psycopg reports no error: the response was 200, without the rows."""
 
     def catch(_: PostgresInbox, execute: Execute) -> None:
         execute(INSERT)
