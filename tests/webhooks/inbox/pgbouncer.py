@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+PROGRAM: Final = "pgbouncer"
 # Fewer server connections than clients: every transaction may run on another one.
 SERVER_CONNECTIONS: Final = 2
 WAIT_SECONDS: Final = 30.0
@@ -38,7 +39,7 @@ max_db_connections = {size}
 
 def find_program() -> str:
     """Return the path of PgBouncer. Without it the test is skipped, and in CI it fails."""
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         reason = "PgBouncer is not installed. Install it with: apt-get install pgbouncer"
         if os.environ.get("CI"):

@@ -29,8 +29,13 @@ class Machine:
         self._boots = 1
         monkeypatch.setattr(time, "time", lambda: self.wall)
         monkeypatch.setattr(time, "monotonic", lambda: self.uptime)
-        monkeypatch.setattr(time, "clock_gettime", lambda clock: self.uptime)  # pyright: ignore[reportUnknownLambdaType]
+        monkeypatch.setattr(time, "clock_gettime", self.read)
         monkeypatch.setattr(machine_clock, "boot_id", lambda: f"boot {self._boots}")
+
+    def read(self, clock: int) -> float:
+        """Read a clock other than the wall clock."""
+        assert clock == time.CLOCK_BOOTTIME
+        return self.uptime
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -154,15 +155,16 @@ async def test_a_busy_file_is_opened_as_soon_as_it_is_free(tmp_path: Path, monke
         other.execute("BEGIN EXCLUSIVE")
         looks: list[float] = []
 
+        def do_not_wait(connection: sqlite3.Connection, deadline: float) -> None:
+            connection.execute("PRAGMA busy_timeout = 0")
+
         def look_again(seconds: float) -> None:
             looks.append(seconds)
             if other.in_transaction:
                 other.execute("COMMIT")
 
         monkeypatch.setattr("wooshpay.webhooks.inbox.sqlite.time.sleep", look_again)
-        monkeypatch.setattr(
-            "wooshpay.webhooks.inbox.sqlite._limit", lambda each, _: each.execute("PRAGMA busy_timeout = 0")
-        )
+        monkeypatch.setattr("wooshpay.webhooks.inbox.sqlite._limit", do_not_wait)
         claim = await inbox.claim("evt_1")
     assert isinstance(claim, Claim)
     assert looks, "the file was not busy"
@@ -238,8 +240,10 @@ async def test_a_server_that_never_answers_is_given_up_in_time(store: str) -> No
 def behind_a_freezer(place: Place, timeout: float) -> Generator[tuple[Freezer, Inbox]]:
     """An inbox whose server can be made silent."""
     if place.store == "redis":
-        _, _, port = place.address.partition("127.0.0.1:")
-        with frozen(("127.0.0.1", int(port.partition("/")[0]))) as freezer:
+        server = urlsplit(place.address)
+        assert server.hostname
+        assert server.port
+        with frozen((server.hostname, server.port)) as freezer:
             yield freezer, RedisInbox(f"redis://127.0.0.1:{freezer.port}/0", prefix=place.prefix, timeout=timeout)
         return
     parts: dict[str, Any] = dict(conninfo_to_dict(place.address))

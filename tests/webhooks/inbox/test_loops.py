@@ -215,7 +215,7 @@ class Guarded(dict[str, tuple[str, float]]):
         self.touched += 1
         assert self._guard.locked(), "used without the lock"
 
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
         self._check()
         return super().get(key, default)
 

@@ -82,7 +82,7 @@ class PostgresInbox:
             before it gives up connecting.
     """
 
-    SCHEMA: ClassVar[str] = "".join(f"{statement};\n" for statement in _SCHEMA)
+    SCHEMA: ClassVar[str] = ";\n".join((*_SCHEMA, "")).rstrip()
     """The SQL statements that create the table and its index. They may be run again."""
 
     @discreet

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from wooshpay.core.loops import PerLoop
@@ -145,7 +146,11 @@ class PostgresConnections:
         _check_installed()
         import psycopg
 
-        return psycopg.connect(self._url, **self._options())
+        try:
+            return psycopg.connect(self._url, **self._options())
+        except Exception as error:
+            failed = _without_address(error)
+        raise failed  # not in the block above, where Python would attach the first error
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
@@ -163,8 +168,7 @@ class PostgresConnections:
 
         limit = self.limit()
         # The pool would try again and again, and say at last that it has no connection, instead of what is wrong.
-        async with asyncio.timeout(limit.left()):
-            first = await AsyncConnection.connect(self._url, **self._options())
+        first = await self._connect(limit)
         try:
             with limit.on(first):
                 await self._prepare(first)
@@ -185,6 +189,16 @@ class PostgresConnections:
         )
         await pool.open()
         return pool
+
+    async def _connect(self, limit: TimeLimit) -> AsyncConnection:
+        from psycopg import AsyncConnection
+
+        try:
+            async with asyncio.timeout(limit.left()):
+                return await AsyncConnection.connect(self._url, **self._options())
+        except Exception as error:
+            failed = _without_address(error)
+        raise failed  # not in the block above, where Python would attach the first error
 
     async def _check(self, connection: AsyncConnection) -> None:
         with self.limit().on(connection):
@@ -207,6 +221,18 @@ def failures(limit: TimeLimit) -> Generator[None]:
         raise InboxError(_sentence(error, limit)) from error
 
 
+def _without_address(error: Exception) -> Exception:
+    """Remove the connection string from an error of psycopg. The variables of its frames hold it, and so may its text."""
+    from psycopg import ProgrammingError
+
+    if isinstance(error, ProgrammingError):
+        return InboxError(
+            "The connection string of the PostgreSQL inbox is not valid. Use one such as postgresql://user@host/database."
+        )
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
 def _sentence(error: Exception, limit: TimeLimit) -> str:
     from psycopg import Error
     from psycopg.errors import QueryCanceled
@@ -225,8 +251,8 @@ def _sentence(error: Exception, limit: TimeLimit) -> str:
 
 def _check_installed() -> None:
     try:
-        import psycopg  # noqa: F401
-        import psycopg_pool  # noqa: F401
+        for package in ("psycopg", "psycopg_pool"):
+            import_module(package)
     except ImportError:
         raise ModuleNotFoundError(
             "PostgresInbox needs psycopg and psycopg_pool, which are not installed: pip install 'wooshpay[postgres]'."
