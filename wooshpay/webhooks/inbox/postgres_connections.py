@@ -222,7 +222,7 @@ def failures(limit: TimeLimit) -> Generator[None]:
 
 
 def _without_address(error: Exception) -> Exception:
-    """Remove the connection string from an error of psycopg. The variables of its frames hold it, and so may its text."""
+    """Remove the connection string from an error of psycopg: its frames hold it as a variable, its text may too."""
     from psycopg import ProgrammingError
 
     if isinstance(error, ProgrammingError):
