@@ -118,7 +118,7 @@ class RedisStore:
             ) from None
         try:
             # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
-            pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            pool: BlockingConnectionPool | None = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
                 self._redis,
                 max_connections=_CONNECTIONS,
                 timeout=None,
@@ -127,11 +127,13 @@ class RedisStore:
             )
             # It reads the options of the address, and does not connect.
             pool.make_connection()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError):
+            pool = None
+        if pool is None:  # not in the block above, where Python would attach an error that shows the address
             raise self._error(
                 f"The address of the Redis {self._name} is not valid, or has an option that redis-py does not know."
                 " Use one such as redis://127.0.0.1:6379/0."
-            ) from error
+            )
         return Redis.from_pool(pool)
 
     async def _disconnect(self, client: Redis) -> None:

@@ -222,13 +222,15 @@ def failures(limit: TimeLimit) -> Generator[None]:
 
 
 def _without_address(error: Exception) -> Exception:
-    """Remove the connection string from an error of psycopg: its frames hold it as a variable, its text may too."""
-    from psycopg import ProgrammingError
+    """Return a copy of a connection error without the connection string, which psycopg's errors hold in many places."""
+    from psycopg import Error, ProgrammingError
 
     if isinstance(error, ProgrammingError):
         return InboxError(
             "The connection string of the PostgreSQL inbox is not valid. Use one such as postgresql://user@host/database."
         )
+    if isinstance(error, Error):
+        return type(error)(str(error))
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)
 
