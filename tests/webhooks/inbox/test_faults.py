@@ -201,8 +201,8 @@ async def test_the_time_limit_runs_while_an_operation_waits_for_those_before_it(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         await asyncio.gather(*(fails(inbox, "claim", "locked") for _ in range(20)))
-    assert len(waits) == 20
-    assert sum(waits) <= 2 * SHORT * 1000, waits
+    assert waits, "it waits as long as ever"
+    assert sum(waits) <= SHORT * 1000, waits
     await inbox.close()
 
 

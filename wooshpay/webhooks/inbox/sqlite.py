@@ -104,6 +104,8 @@ class SqliteInbox:
         self._process = getpid()
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        # For how long SQLite waits for other writers, in twentieths of the limit.
+        self._waits: int | None = None
         self._claims = 0
 
     # ---- the contract
@@ -223,9 +225,17 @@ class SqliteInbox:
     def _work(self, work: Callable[[sqlite3.Connection, float], T], deadline: float) -> T:
         with _as_inbox_error():
             if self._connection is None:
-                self._connection = self._open(deadline)
-            _limit(self._connection, deadline)
+                self._connection, self._waits = self._open(deadline), None
+            self._limit(self._connection, deadline)
             return work(self._connection, deadline)
+
+    def _limit(self, connection: sqlite3.Connection, deadline: float) -> None:
+        """Limit the connection of the thread; mostly it has the limit already, give or take a twentieth."""
+        step = self._timeout / 20
+        waits = round((deadline - time.monotonic()) / step)
+        if waits != self._waits:
+            self._waits = waits
+            _limit(connection, time.monotonic() + waits * step)
 
     def _open(self, deadline: float) -> sqlite3.Connection:
         while True:
@@ -257,7 +267,7 @@ class SqliteInbox:
         self._claims += 1
         if self._claims % _TIDY_EVERY == 0:
             self._forget(connection)
-            _limit(connection, deadline)
+            self._limit(connection, deadline)
         claim = new_claim(event_id)
         while True:
             values = self._values(claim, self.lease)
@@ -276,8 +286,15 @@ class SqliteInbox:
         return connection.execute(_FORGET, {**self._moment()._asdict(), "seconds": self._retention}).rowcount
 
     def _values(self, claim: Claim, seconds: float) -> dict[str, Any]:
-        moment = self._moment()
-        return {**moment._asdict(), "id": stored_id(claim.event_id), "token": claim.token, "seconds": seconds}
+        now, boot, uptime = self._moment()
+        return {
+            "id": stored_id(claim.event_id),
+            "token": claim.token,
+            "now": now,
+            "boot": boot,
+            "uptime": uptime,
+            "seconds": seconds,
+        }
 
 
 def _limit(connection: sqlite3.Connection, deadline: float) -> None:
