@@ -48,9 +48,11 @@ def find_program() -> str:
     return program
 
 
-def _user() -> str | None:
-    """Return the user that PgBouncer runs as: it refuses to run as root. pgserver made this one for PostgreSQL."""
-    return None if os.geteuid() else "pgserver"
+def _user(host: str) -> str | None:
+    """Return the user to run PgBouncer as. It refuses to run as root, and has to reach the socket of PostgreSQL."""
+    if os.geteuid() != 0:
+        return None
+    return Path(host).owner() if host.startswith("/") else "nobody"
 
 
 @contextmanager
@@ -74,7 +76,9 @@ def pgbouncer_url(postgres: str) -> Generator[str]:
         config = Path(folder, "pgbouncer.ini")
         config.write_text(_CONFIG.format(server=server, port=port, size=SERVER_CONNECTIONS))
         Path(folder).chmod(0o755)
-        process = subprocess.Popen([program, "-q", str(config)], user=_user(), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [program, "-q", str(config)], user=_user(keys.get("host", "")), stderr=subprocess.DEVNULL
+        )
         address = make_conninfo("", host="127.0.0.1", port=port, user="postgres", dbname=database)
         try:
             _wait_until_ready(address, process)
