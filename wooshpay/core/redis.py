@@ -116,9 +116,10 @@ class RedisStore:
             raise ModuleNotFoundError(
                 f"A Redis {self._name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
             ) from None
+        pool: BlockingConnectionPool | None = None
         try:
             # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
-            pool: BlockingConnectionPool | None = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            made: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
                 self._redis,
                 max_connections=_CONNECTIONS,
                 timeout=None,
@@ -126,9 +127,10 @@ class RedisStore:
                 socket_connect_timeout=self._timeout,
             )
             # It reads the options of the address, and does not connect.
-            pool.make_connection()
+            made.make_connection()
+            pool = made
         except (TypeError, ValueError):
-            pool = None
+            pass
         if pool is None:  # not in the block above, where Python would attach an error that shows the address
             raise self._error(
                 f"The address of the Redis {self._name} is not valid, or has an option that redis-py does not know."

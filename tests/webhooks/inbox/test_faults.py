@@ -302,6 +302,40 @@ async def test_a_locked_table_is_given_up_in_time_and_nobody_waits_on_in_the_ser
     await inbox.close()
 
 
+async def test_connections_that_broke_while_nobody_used_them_cost_no_delivery(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A restart of PostgreSQL or a firewall closes idle connections."""
+    place = make_place("postgres", tmp_path, request.getfixturevalue)
+    inbox = PostgresInbox(place.address)
+    await asyncio.gather(*(inbox.claim(f"evt_{number}") for number in range(50)))
+    for number in range(50, 53):
+        with psycopg.connect(place.address, autocommit=True) as other:
+            other.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        assert isinstance(await inbox.claim(f"evt_{number}"), Claim)
+    await inbox.close()
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_two_claims_at_once_are_no_error_whatever_isolation_the_role_has(
+    level: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """In these levels PostgreSQL refuses a statement that waited for another one: the delivery was answered 503."""
+    place = make_place("postgres", tmp_path, request.getfixturevalue)
+    isolation = f"-c default_transaction_isolation={level}".replace("repeatable read", r"repeatable\ read")
+    options = conninfo_to_dict(place.address)["options"]
+    inbox = PostgresInbox(make_conninfo(place.address, options=f"{options} {isolation}"))
+    await inbox.counts()
+    with psycopg.connect(place.address) as first, psycopg.connect(place.address, autocommit=True) as watching:
+        first.execute(b"INSERT INTO wooshpay_inbox VALUES ('evt_1', 'the first', false, now() + interval '1 minute')")
+        second = asyncio.ensure_future(inbox.claim("evt_1"))
+        while watching.execute(b"SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+            await asyncio.sleep(0.01)
+        first.commit()
+        assert await second == "held"
+    await inbox.close()
+
+
 @pytest.mark.parametrize("now", [False, True])
 @pytest.mark.parametrize("store", ["postgres", "pgbouncer"])
 async def test_a_transaction_that_cannot_begin_is_given_up_in_time(

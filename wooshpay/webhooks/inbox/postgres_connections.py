@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -135,7 +135,12 @@ class PostgresConnections:
         """Lend a connection; errors are those of psycopg."""
         async with asyncio.timeout(limit.left()):
             pool = await self._pools.get()
-        async with pool.connection(timeout=limit.left()) as connection:
+        async with AsyncExitStack() as stack:
+            while True:
+                connection = await stack.enter_async_context(pool.connection(timeout=limit.left()))
+                if await _works(connection, limit):
+                    break
+                await stack.aclose()
             yield connection
 
     def connect_now(self) -> Connection:
@@ -183,8 +188,6 @@ class PostgresConnections:
             # The pool would wait for minutes between its attempts. After giving up, it tries again for the next claim.
             reconnect_timeout=self._timeout,
             open=False,
-            # A connection that broke while nobody used it must not cost a delivery.
-            check=self._check,
             connection_class=AsyncConnection,
         )
         await pool.open()
@@ -200,13 +203,26 @@ class PostgresConnections:
             failed = _without_address(error)
         raise failed  # not in the block above, where Python would attach the first error
 
-    async def _check(self, connection: AsyncConnection) -> None:
-        with self.limit().on(connection):
-            await connection.execute("")
-
     async def _close(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         # A connection attempt may be under way; it ends after `connect_timeout`.
         await pool.close(timeout=max(2, round(self._timeout)) + 1)
+
+
+async def _works(connection: AsyncConnection, limit: TimeLimit) -> bool:
+    """Tell whether a connection still works: one that broke while nobody used it must not cost a delivery.
+
+    The pool's own check waits longer and longer after each such connection; a few of them use up the time limit.
+    """
+    from psycopg import Error
+
+    try:
+        with limit.on(connection):
+            await connection.execute("")
+    except Error:
+        if limit.over:
+            raise
+        return False
+    return True
 
 
 @contextmanager
