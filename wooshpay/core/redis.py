@@ -127,7 +127,7 @@ class RedisStore:
                 socket_connect_timeout=self._timeout,
             )
             # It reads the options of the address, and does not connect.
-            made.make_connection()
+            made.make_connection()  # type: ignore[no-untyped-call]  # so typed there
             pool = made
         except (TypeError, ValueError):
             pass

@@ -77,7 +77,7 @@ def pgbouncer_url(postgres: str) -> Generator[str]:
         config.write_text(_CONFIG.format(server=server, port=port, size=SERVER_CONNECTIONS))
         Path(folder).chmod(0o755)
         process = subprocess.Popen(
-            [program, "-q", str(config)], user=_user(keys.get("host", "")), stderr=subprocess.DEVNULL
+            [program, "-q", str(config)], user=_user(str(keys.get("host", ""))), stderr=subprocess.DEVNULL
         )
         address = make_conninfo("", host="127.0.0.1", port=port, user="postgres", dbname=database)
         try:
