@@ -293,13 +293,15 @@ async def test_a_locked_table_is_given_up_in_time_and_nobody_waits_on_in_the_ser
     place = make_place(store, tmp_path, request.getfixturevalue)
     inbox = PostgresInbox(place.address, timeout=0.5)
     await inbox.counts()
-    with psycopg.connect(place.address) as other:
-        other.execute(b"LOCK TABLE wooshpay_inbox IN ACCESS EXCLUSIVE MODE", prepare=False)
-        await fails(inbox, name, "within 0.5 seconds")
-        waiting = b"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'wooshpay_inbox'::regclass"
-        assert other.execute(waiting, prepare=False).fetchall() == [(0,)]
-    assert isinstance(await inbox.claim("evt_2"), Claim)
-    await inbox.close()
+    try:
+        with psycopg.connect(place.address) as other:
+            other.execute(b"LOCK TABLE wooshpay_inbox IN ACCESS EXCLUSIVE MODE", prepare=False)
+            await fails(inbox, name, "within 0.5 seconds")
+            waiting = b"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'wooshpay_inbox'::regclass"
+            assert other.execute(waiting, prepare=False).fetchall() == [(0,)]
+        assert isinstance(await inbox.claim("evt_2"), Claim)
+    finally:
+        await inbox.close()
 
 
 async def test_connections_that_broke_while_nobody_used_them_cost_no_delivery(

@@ -103,6 +103,21 @@ def test_rows_and_done_are_written_together(shop: Shop) -> None:
     assert (rows(shop.place), shop.runs) == (1, 1)
 
 
+def test_the_handler_s_statements_have_the_time_limit_of_the_database_and_not_the_inbox_s(shop: Shop) -> None:
+    """A report that takes a minute would fail because the inbox gives up after five seconds."""
+    seen: list[object] = []
+
+    def look(_: PostgresInbox, execute: Execute) -> None:
+        execute(INSERT)
+        execute(
+            "DO $$ BEGIN IF current_setting('statement_timeout') <> '0' THEN RAISE 'it has a limit'; END IF; END $$"
+        )
+        seen.append("it has none")
+
+    assert shop.deliver(look).status == 200
+    assert seen
+
+
 def test_an_error_of_the_handler_s_own_statement_is_a_failed_handler_and_no_failed_inbox(shop: Shop) -> None:
     """As an `InboxError` it would be answered 503, and nobody would look for the mistake in the handler."""
 

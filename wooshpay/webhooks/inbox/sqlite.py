@@ -168,12 +168,8 @@ class SqliteInbox:
                 connection.execute("BEGIN IMMEDIATE")
                 if not self._changed(connection, _DONE, claim, self._retention):
                     raise _lost(claim)
-            try:
-                yield connection
-            except BaseException:
-                with suppress(sqlite3.Error):  # closing the connection rolls back too
-                    connection.rollback()
-                raise
+            # If the block raises, closing the connection rolls back.
+            yield connection
             if not connection.in_transaction:
                 raise RuntimeError(
                     "The inbox's transaction ended before its block did, so your rows were not written together with"
