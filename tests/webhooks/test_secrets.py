@@ -88,6 +88,8 @@ async def test_a_store_that_cannot_be_reached_does_not_show_its_password(log: Ev
     stores: list[Any] = [
         RedisInbox(f"redis://:{API_KEY}@127.0.0.1:1/0", timeout=0.5),
         PostgresInbox(f"postgresql://user:{API_KEY}@127.0.0.1:1/db", timeout=1.0),
+        PostgresInbox(f"postgres//user:{API_KEY}@127.0.0.1:1/db", timeout=1.0),
+        RedisInbox(f"redis://:{API_KEY}@127.0.0.1:{API_KEY}/0", timeout=0.5),
         SqliteInbox("/no/such/folder/inbox.db"),
     ]
     for inbox in stores:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import attrs
 import click
+
+from wooshpay.core.clock import wall_time
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +73,7 @@ class Moment(_Instants):
 
     name = "time"
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = wall_time) -> None:
         self._now = now
 
     def convert(self, value: str | Instant, param: click.Parameter | None, ctx: click.Context | None) -> Instant:
@@ -122,7 +123,7 @@ def period_options(since: str | None = None) -> Callable[[F], F]:
     return decorate
 
 
-def read_period(since: Instant | None, until: Instant | None, now: Callable[[], float] = time.time) -> Period:
+def read_period(since: Instant | None, until: Instant | None, now: Callable[[], float] = wall_time) -> Period:
     """Make the span of what was typed.
 
     Raises:

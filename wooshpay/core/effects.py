@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 
 import attrs
+
+from wooshpay.core.clock import monotonic_time, wall_time
 
 
 async def _sleep(seconds: float) -> None:
@@ -32,8 +33,8 @@ class Effects:
         new_key: Makes an idempotency key.
     """
 
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = monotonic_time
+    now: Callable[[], float] = wall_time
     sleep: Callable[[float], Awaitable[None]] = _sleep
     uniform: Callable[[float, float], float] = random.uniform
     new_key: Callable[[], str] = _new_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from wooshpay.errors import ConfigurationError
@@ -13,10 +13,12 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """Makes a thing on first use in each event loop.
+    """Makes one object for each event loop, when the loop first needs it.
+
+    Several threads may use it at once, each with an event loop of its own.
 
     Args:
-        make: Makes it.
+        make: Makes the object.
         close: Closes it.
     """
 
@@ -26,31 +28,28 @@ class PerLoop(Generic[T]):
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[T]] = WeakKeyDictionary()
 
     async def get(self) -> T:
-        """The running loop's own."""
+        """Return the object of the running loop. If it could not be made, the next call tries again."""
         loop = asyncio.get_running_loop()
         task = self._made.get(loop)
-        if task is None:
+        if task is None or _failed(task):
             task = self._made[loop] = asyncio.ensure_future(self._call())
-        try:
-            # Several callers may wait for the first one's connection; none of them cancels it for the others.
-            return await asyncio.shield(task)
-        except BaseException:
-            if task.done() and self._made.get(loop) is task and (task.cancelled() or task.exception() is not None):
-                del self._made[loop]
-            raise
+            # If every caller stops waiting, nobody reads the error. asyncio would log it as one that was forgotten.
+            task.add_done_callback(_failed)
+        # Several callers may wait for the first one's connection; none of them cancels it for the others.
+        return await asyncio.shield(task)
 
     async def _call(self) -> T:
         return await self._make()
 
     async def close(self) -> None:
-        """Close the running loop's own."""
+        """Close the object of the running loop. Those of other loops stay open."""
         task = self._made.pop(asyncio.get_running_loop(), None)
         if task is None:
             return
         try:
             made = await task
         except Exception:
-            return  # it never came to be
+            return  # it was never made
         await self._close(made)
 
 
@@ -69,3 +68,7 @@ def without_event_loop() -> ConfigurationError:
         "AsyncWooshPay needs a running event loop of asyncio, and there is none here. Start one with asyncio.run(...)."
         " Under trio, call the synchronous WooshPay in a thread: await trio.to_thread.run_sync(...)."
     )
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

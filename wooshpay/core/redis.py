@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.errors import WooshPayError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+T = TypeVar("T")
 
 _CONNECTIONS: Final = 32
 
@@ -20,7 +24,8 @@ class RedisStore:
 
     Args:
         redis: The address, or a client, which is then used as it is and not closed.
-        timeout: Seconds to wait for an answer; for an address only.
+        timeout: Seconds that one operation of `run` may take. Where an address is given, also the limit of each
+            connection attempt and of each response.
         name: What the store is called where something goes wrong, such as ``journal``.
         error: What is raised then.
     """
@@ -31,21 +36,63 @@ class RedisStore:
         self._name = name
         self._error = error
         self._clients: PerLoop[Redis] = PerLoop(self._connect, self._disconnect)
+        # The event loop that a client from outside is used on: its connections cannot be used on another one.
+        self._home: weakref.ref[asyncio.AbstractEventLoop] | None = None
+
+    async def run(self, work: Callable[[Redis], Awaitable[T]]) -> T:
+        """Run commands within the time limit.
+
+        A client from outside is used on the event loop that used it first, also when another thread's loop calls this.
+
+        Args:
+            work: Gets the client and sends the commands.
+
+        Returns:
+            What `work` returns.
+
+        Raises:
+            WooshPayError: The store's own error. Redis failed, or did not answer in time.
+        """
+        with self.errors():
+            async with asyncio.timeout(self._timeout):
+                home = self._home_loop()
+                if home is asyncio.get_running_loop():
+                    return await work(await self.client())
+                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._work(work), home))
 
     async def client(self) -> Redis:
-        """The running loop's own client."""
+        """Return the client of the running loop."""
         return await self._clients.get()
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        await self._clients.close()
+        with self.errors():
+            async with asyncio.timeout(self._timeout):
+                await self._clients.close()
+
+    def _home_loop(self) -> asyncio.AbstractEventLoop:
+        running = asyncio.get_running_loop()
+        if isinstance(self._redis, str):
+            return running
+        home = self._home() if self._home is not None else None
+        if home is None or not home.is_running():
+            home, self._home = running, weakref.ref(running)
+        return home
+
+    async def _work(self, work: Callable[[Redis], Awaitable[T]]) -> T:
+        return await work(await self.client())
 
     @contextmanager
     def errors(self) -> Generator[None]:
         """Raise the store's error in place of those of Redis."""
         try:
             yield
-        except (OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise self._error(
+                f"The Redis {self._name} did not answer within {self._timeout:g} seconds (timeout)."
+                " Check that Redis runs and answers."
+            ) from error
+        except OSError as error:
             raise self._failed(error) from error
         except Exception as error:
             from redis.exceptions import RedisError
@@ -69,14 +116,26 @@ class RedisStore:
             raise ModuleNotFoundError(
                 f"A Redis {self._name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
             ) from None
-        # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
-            self._redis,
-            max_connections=_CONNECTIONS,
-            timeout=None,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-        )
+        pool: BlockingConnectionPool | None = None
+        try:
+            # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
+            made: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+                self._redis,
+                max_connections=_CONNECTIONS,
+                timeout=None,
+                socket_timeout=self._timeout,
+                socket_connect_timeout=self._timeout,
+            )
+            # It reads the options of the address, and does not connect.
+            made.make_connection()  # type: ignore[no-untyped-call]  # so typed there
+            pool = made
+        except (TypeError, ValueError):
+            pass
+        if pool is None:  # not in the block above, where Python would attach an error that shows the address
+            raise self._error(
+                f"The address of the Redis {self._name} is not valid, or has an option that redis-py does not know."
+                " Use one such as redis://127.0.0.1:6379/0."
+            )
         return Redis.from_pool(pool)
 
     async def _disconnect(self, client: Redis) -> None:

@@ -12,7 +12,7 @@ import psycopg
 
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
-STORES: Final = ("memory", "sqlite", "redis", "postgres")
+STORES: Final = ("memory", "sqlite", "redis", "postgres", "pgbouncer")
 DURABLE: Final = STORES[1:]
 
 
@@ -31,7 +31,7 @@ class Place:
                 return SqliteInbox(self.address, lease=lease, retention=retention)
             case "redis":
                 return RedisInbox(self.address, prefix=self.prefix, lease=lease, retention=retention)
-            case "postgres":
+            case "postgres" | "pgbouncer":
                 return PostgresInbox(self.address, lease=lease, retention=retention)
             case _:
                 return MemoryInbox(lease=lease, retention=retention)
@@ -50,4 +50,10 @@ def make_place(store: str, folder: Path, url: Callable[[str], str]) -> Place:
             connection.execute(f"CREATE SCHEMA {schema}".encode())
         joint = "&" if "?" in address else "?"
         return Place(store, f"{address}{joint}options=-csearch_path%3D{schema}")
+    if store == "pgbouncer":
+        # PgBouncer refuses the startup parameter that names a schema, so this database is emptied instead.
+        address = url("pgbouncer_url")
+        with psycopg.connect(address, autocommit=True, prepare_threshold=None) as connection:
+            connection.execute("DROP TABLE IF EXISTS wooshpay_inbox, effects")
+        return Place(store, address)
     return Place(store, "")

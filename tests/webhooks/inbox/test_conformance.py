@@ -160,8 +160,23 @@ async def test_counts(open_inbox: Open) -> None:
     assert await inbox.counts() == (2, 2)
 
 
-@pytest.mark.parametrize("event_id", ["evt_1 or 1=1; --'\"", "e" * 1000, "evt_ü_雪", "a:b*?[x]"])
+@pytest.mark.parametrize(
+    "event_id",
+    [
+        "evt_1 or 1=1; --'\"",
+        "%s %(id)s %",
+        "e" * 1000,
+        "e" * 10_000,
+        "evt_ü_雪",
+        "a:b*?[x]",
+        "a\\b",
+        "a\0b",
+        "a\ud800",
+        "",
+    ],
+)
 async def test_any_text_is_an_id(open_inbox: Open, event_id: str) -> None:
+    """A signed event of an odd shape gets a response too; PostgreSQL stores no NUL, and UTF-8 has no lone surrogate."""
     inbox = open_inbox()
     assert await inbox.done(await claimed(inbox, event_id))
     assert await inbox.claim(event_id) == "done"

@@ -189,7 +189,7 @@ def read_runs(lines: Iterable[str], killed: dict[int, float]) -> dict[str, list[
     return {event: sorted(spans) for event, spans in runs.items()}
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "pgbouncer"])
 async def test_rows_in_the_inbox_s_transaction_take_effect_exactly_once(
     store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

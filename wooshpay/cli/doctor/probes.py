@@ -6,7 +6,6 @@ import http.client
 import platform
 import socket
 import ssl
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
@@ -19,6 +18,7 @@ import attrs
 
 from wooshpay import WooshPay, WooshPayError, __version__
 from wooshpay.cli.doctor.findings import Finding, Reached, of_answer, of_connection, of_no_connection
+from wooshpay.core.clock import monotonic_time
 
 _PACKAGES = ("aiohttp", "attrs", "cattrs", "orjson", "click", "rich")
 _TROUBLE = (OSError, http.client.HTTPException)
@@ -29,7 +29,7 @@ class Clock:
     """The two clocks: one of times of day, one that never goes back."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = monotonic_time
 
 
 def versions() -> dict[str, str | None]:

@@ -18,6 +18,7 @@ together or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -27,6 +28,8 @@ LEASE: Final = 60.0
 RETENTION: Final = 7 * 86_400.0
 # WooshPay delivers for 72 hours; an id that is forgotten earlier would let its event run twice.
 SHORTEST_RETENTION: Final = 72 * 3_600.0
+# The longest ID that is stored as it is, in bytes. PostgreSQL's index takes no value beyond about 2,700.
+_LONGEST_ID: Final = 2_000
 
 Taken: TypeAlias = Literal["held", "done"]
 """Why an event cannot be claimed: another worker holds it, or it was done before."""
@@ -59,7 +62,9 @@ class Counts(NamedTuple):
 class Inbox(Protocol):
     """Remembers which events are being worked on and which are done. `WebhookReceiver` needs no more than this.
 
-    Every method raises `InboxError` where the store cannot be reached.
+    Every method raises `InboxError` if the store fails, cannot be reached, or does not answer within the store's time
+    limit. Every method may be called on any thread that runs an event loop, also while another thread's event loop uses
+    the same inbox.
 
     An inbox may have two further attributes. They are not part of the protocol, so inboxes without them stay valid:
 
@@ -97,7 +102,10 @@ class Inbox(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close the connections that the inbox opened. May be called again."""
+        """Close the connections that the inbox opened for the running event loop.
+
+        Call it on every event loop that used the inbox. It may be called again.
+        """
         ...
 
 
@@ -119,12 +127,30 @@ def usable_on_any_loop(inbox: Inbox) -> bool:
     return getattr(inbox, "any_loop", False) is True
 
 
-def check_times(lease: float, retention: float) -> None:
-    """Refuse times that would let an event run twice."""
+def stored_id(event_id: str) -> str:
+    """Return the text under which an event is stored.
+
+    It is the ID itself, as far as every store can keep it. Lone surrogates, NUL characters and very long IDs cannot be
+    stored everywhere; such an ID is replaced by its hash. WooshPay does not send any, but an event needs a response
+    whatever its ID is.
+    """
+    try:
+        raw = event_id.encode()
+        if len(raw) <= _LONGEST_ID and b"\0" not in raw:
+            return event_id
+    except UnicodeEncodeError:
+        raw = event_id.encode(errors="surrogatepass")
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def check_times(lease: float, retention: float, timeout: float | None = None) -> None:
+    """Refuse times that would let an event run twice, and a time limit that no operation could keep."""
     if not lease > 0:
         raise ConfigurationError("lease must be a number of seconds above 0.")
-    if retention < SHORTEST_RETENTION:
+    if not retention >= SHORTEST_RETENTION:
         raise ConfigurationError(
             f"retention must be at least {SHORTEST_RETENTION:g} seconds (72 hours): WooshPay delivers an event for so"
             " long, and one that is forgotten earlier would run again."
         )
+    if timeout is not None and not timeout > 0:
+        raise ConfigurationError("timeout must be a number of seconds above 0.")

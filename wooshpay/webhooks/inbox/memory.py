@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
+from wooshpay.core.clock import monotonic_time
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 
 
@@ -15,16 +15,15 @@ class MemoryInbox:
     Args:
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        now: The time in seconds.
+        now: A clock that gives seconds. Default: `time.monotonic`, which setting the machine's time does not change.
     """
 
     def __init__(
-        self, *, lease: float = LEASE, retention: float = RETENTION, now: Callable[[], float] = time.time
+        self, *, lease: float = LEASE, retention: float = RETENTION, now: Callable[[], float] = monotonic_time
     ) -> None:
         check_times(lease, retention)
         self.lease = lease
         self.retention, self.any_loop = retention, True
-        self._retention = retention
         self._now = now
         self._lock = threading.Lock()
         # Event id -> token of the holder and end of the lease.
@@ -60,7 +59,7 @@ class MemoryInbox:
             if not self._holds(claim):
                 return self._done.get(claim.event_id, ("", 0.0))[0] == claim.token
             del self._held[claim.event_id]
-            self._done[claim.event_id] = (claim.token, self._now() + self._retention)
+            self._done[claim.event_id] = (claim.token, self._now() + self.retention)
             return True
 
     async def give_back(self, claim: Claim) -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from wooshpay.core.loops import PerLoop
 from wooshpay.core.tracebacks import discreet
-from wooshpay.errors import ClaimLost, InboxError, WooshPayError
-from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
+from wooshpay.errors import ClaimLost, ConfigurationError, InboxError
+from wooshpay.webhooks.inbox import postgres_transactions as transactions
+from wooshpay.webhooks.inbox.contract import (
+    LEASE,
+    RETENTION,
+    Claim,
+    Counts,
+    Taken,
+    check_times,
+    new_claim,
+    stored_id,
+)
 from wooshpay.webhooks.inbox.current import current_claim, settle
+from wooshpay.webhooks.inbox.postgres_connections import PostgresConnections, execute
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
-    from psycopg_pool import AsyncConnectionPool
 
-# Two workers that start at once must not both make the table; the number is any, but always the same.
+# Two workers that start at once must not both make the table. The number is arbitrary, but always the same.
+# The lock ends with the transaction.
+_LOCK: Final = "SELECT pg_advisory_xact_lock(7090541832150014)"
 _SCHEMA: Final = (
-    "SELECT pg_advisory_xact_lock(7090541832150014)",
     "CREATE TABLE IF NOT EXISTS wooshpay_inbox"
     " (id text PRIMARY KEY, token text NOT NULL, done boolean NOT NULL, expires timestamptz NOT NULL)",
     "CREATE INDEX IF NOT EXISTS wooshpay_inbox_expires ON wooshpay_inbox (expires)",
@@ -28,16 +38,16 @@ _CLAIM: Final = (
     "INSERT INTO wooshpay_inbox (id, token, done, expires)"
     " VALUES (%(id)s, %(token)s, false, clock_timestamp() + make_interval(secs => %(seconds)s))"
     " ON CONFLICT (id) DO UPDATE SET token = excluded.token, done = false, expires = excluded.expires"
-    " WHERE wooshpay_inbox.expires <= clock_timestamp() RETURNING token"
+    " WHERE wooshpay_inbox.expires <= clock_timestamp() RETURNING token;"
+    " SELECT done FROM wooshpay_inbox WHERE id = %(id)s"
 )
-_STATE: Final = "SELECT done FROM wooshpay_inbox WHERE id = %(id)s"
 _RENEW: Final = (
     "UPDATE wooshpay_inbox SET expires = clock_timestamp() + make_interval(secs => %(seconds)s)"
-    " WHERE id = %(id)s AND token = %(token)s AND NOT done"
+    " WHERE id = %(id)s AND token = %(token)s AND NOT done RETURNING id"
 )
 _DONE: Final = (
     "UPDATE wooshpay_inbox SET done = true, expires = clock_timestamp() + make_interval(secs => %(seconds)s)"
-    " WHERE id = %(id)s AND token = %(token)s"
+    " WHERE id = %(id)s AND token = %(token)s RETURNING id"
 )
 _GIVE_BACK: Final = "DELETE FROM wooshpay_inbox WHERE id = %(id)s AND token = %(token)s AND NOT done"
 _COUNTS: Final = "SELECT count(*) FILTER (WHERE NOT done), count(*) FILTER (WHERE done) FROM wooshpay_inbox"
@@ -45,7 +55,7 @@ _FORGET: Final = (
     "DELETE FROM wooshpay_inbox WHERE id IN (SELECT id FROM wooshpay_inbox"
     " WHERE (done AND expires <= clock_timestamp())"
     " OR expires <= clock_timestamp() - make_interval(secs => %(seconds)s)"
-    " ORDER BY expires LIMIT 1000 FOR UPDATE SKIP LOCKED)"
+    " ORDER BY expires LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING id"
 )
 # So often a claim also forgets what is old, in a bounded step.
 _TIDY_EVERY: Final = 500
@@ -54,15 +64,26 @@ _TIDY_EVERY: Final = 500
 class PostgresInbox:
     """Keeps the events in a table ``wooshpay_inbox``, which is made when it is missing.
 
-    PostgreSQL's own clock decides about leases, so the machines' clocks may differ.
+    PostgreSQL's own clock decides about leases, so the machines' clocks may differ. The connection string may name a
+    pooler such as PgBouncer, in session mode or in transaction mode: the inbox uses no prepared statements and keeps no
+    state in a session.
+
+    If the role may not create tables, an administrator has to create this one: run the statements in `SCHEMA`, and
+    grant the role SELECT, INSERT, UPDATE and DELETE on the table.
 
     Args:
         url: The connection string, such as ``postgresql://user@127.0.0.1/shop``.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
         connections: The most connections that one event loop opens.
-        timeout: Seconds to wait for a connection.
+        timeout: Seconds that one operation may take: connecting, waiting for a free connection or for a locked row, and
+            the response. Then it fails with `InboxError`. Your own statements in a transaction have no limit from here.
+            `forget_old` works in steps, each of which may take so long, and `transaction_now` takes at least 2 seconds
+            before it gives up connecting.
     """
+
+    SCHEMA: ClassVar[str] = ";\n".join((*_SCHEMA, "")).rstrip()
+    """The SQL statements that create the table and its index. They may be run again."""
 
     @discreet
     def __init__(
@@ -74,34 +95,29 @@ class PostgresInbox:
         connections: int = 4,
         timeout: float = 5.0,
     ) -> None:
-        check_times(lease, retention)
+        check_times(lease, retention, timeout)
+        if connections < 1:
+            raise ConfigurationError("connections must be at least 1.")
         self.lease = lease
         self.retention, self.any_loop = retention, True
-        self._url = url
-        self._retention = retention
-        self._connections = connections
-        self._timeout = timeout
         self._claims = 0
-        self._pools: PerLoop[AsyncConnectionPool[AsyncConnection]] = PerLoop(self._connect, _disconnect)
+        self._connections = PostgresConnections(url, most=connections, timeout=timeout, prepare=_make_table)
 
     # ---- the contract
 
     async def claim(self, event_id: str) -> Claim | Taken:
         """Take an event."""
         claim = new_claim(event_id)
-        async with self._connection() as connection:
-            self._claims += 1
-            if self._claims % _TIDY_EVERY == 0:
-                await _run(connection, _FORGET, seconds=self._retention)
-            while True:
-                taken = await _run(connection, _CLAIM, id=event_id, token=claim.token, seconds=self.lease)
-                if taken:
-                    return claim
-                cursor = await connection.execute(_STATE, {"id": event_id})
-                row = await cursor.fetchone()
-                if row is not None:
-                    return "done" if row[0] else "held"
-                # It was given back or forgotten between the two statements: it is free.
+        self._claims += 1
+        if self._claims % _TIDY_EVERY == 0:
+            await self._forget()
+        while True:
+            taken, state = await self._connections.run(_CLAIM, _named(claim, self.lease))
+            if taken:
+                return claim
+            if state:
+                return "done" if state[0][0] else "held"
+            # It was given back or forgotten between the two statements: it is free.
 
     async def renew(self, claim: Claim) -> bool:
         """Hold an event for another lease."""
@@ -109,32 +125,27 @@ class PostgresInbox:
 
     async def done(self, claim: Claim) -> bool:
         """Note that an event is done."""
-        return await self._changed(_DONE, claim, self._retention)
+        return await self._changed(_DONE, claim, self.retention)
 
     async def give_back(self, claim: Claim) -> None:
         """Let the next delivery run the event again."""
-        await self._changed(_GIVE_BACK, claim, 0.0)
+        await self._connections.run(_GIVE_BACK, _named(claim, 0.0))
 
     async def counts(self) -> Counts:
         """How many events there are."""
-        async with self._connection() as connection:
-            cursor = await connection.execute(_COUNTS)
-            row = await cursor.fetchone()
-        return Counts(*row) if row is not None else Counts(0, 0)
+        [[row]] = await self._connections.run(_COUNTS, {})
+        return Counts(*row)
 
     async def forget_old(self) -> int:
         """Forget the events whose retention has ended."""
         count = 0
-        while True:
-            async with self._connection() as connection:
-                step = await _run(connection, _FORGET, seconds=self._retention)
+        while step := await self._forget():
             count += step
-            if step == 0:
-                return count
+        return count
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        await self._pools.close()
+        await self._connections.close()
 
     # ---- beyond the contract
 
@@ -142,106 +153,75 @@ class PostgresInbox:
     async def transaction(self) -> AsyncGenerator[AsyncConnection]:
         """Write rows of your own together with "done", inside an async handler: both happen, or neither.
 
-        The connection is in a transaction that is committed when the block ends, and rolled back when it raises.
+        The connection is in a transaction that is committed when the block ends, and rolled back when it raises. Errors
+        of your own statements reach you as psycopg raises them. After such an error PostgreSQL rolls the transaction
+        back, also if you catch it; to go on after it, put the statement into a savepoint:
+        ``async with connection.transaction(): ...``.
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
             InboxError: PostgreSQL cannot be reached. Where that happens while it commits, what was written may stay.
-            RuntimeError: No handler of a receiver with this inbox is running here.
+            RuntimeError: No handler of a receiver with this inbox is running here. Or the transaction had failed or
+                ended before the block did.
         """
-        claim = current_claim(self)
-        async with self._connection() as connection, connection.transaction():
-            if not await _run(connection, _DONE, **_named(claim, self._retention)):
-                raise _lost(claim)
+        async with transactions.transaction(self._connections, *self._first_statement()) as connection:
             yield connection
         settle(self)
 
     @contextmanager
     def transaction_now(self) -> Generator[Connection]:
-        """The same for plain ``def`` handlers, on a connection that is opened for it.
+        """Do the same as `transaction` in plain ``def`` handlers, on a connection that is opened for it.
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
             InboxError: PostgreSQL cannot be reached. Where that happens while it commits, what was written may stay.
-            RuntimeError: No handler of a receiver with this inbox is running here.
+            RuntimeError: No handler of a receiver with this inbox is running here. Or the transaction had failed or
+                ended before the block did.
         """
-        import psycopg
-
-        claim = current_claim(self)
-        with _as_inbox_error(), psycopg.connect(self._url, connect_timeout=max(2, round(self._timeout))) as connection:
-            if connection.execute(_DONE, _named(claim, self._retention)).rowcount == 0:
-                raise _lost(claim)
+        with transactions.transaction_now(self._connections, *self._first_statement()) as connection:
             yield connection
         settle(self)
 
-    # ---- the connections
+    # ---- the statements
+
+    def _first_statement(self) -> tuple[str, dict[str, object], Callable[[], ClaimLost]]:
+        claim = current_claim(self)
+        return _DONE, _named(claim, self.retention), lambda: _lost(claim)
 
     async def _changed(self, statement: str, claim: Claim, seconds: float) -> bool:
-        async with self._connection() as connection:
-            return bool(await _run(connection, statement, **_named(claim, seconds)))
+        [changed] = await self._connections.run(statement, _named(claim, seconds))
+        return bool(changed)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
-        with _as_inbox_error():
-            pool = await self._pools.get()
-            async with pool.connection() as connection:
-                yield connection
-
-    async def _connect(self) -> AsyncConnectionPool[AsyncConnection]:
-        try:
-            from psycopg import AsyncConnection
-            from psycopg_pool import AsyncConnectionPool
-        except ImportError:
-            raise ModuleNotFoundError(
-                "PostgresInbox needs psycopg and psycopg_pool, which are not installed:"
-                " pip install 'wooshpay[postgres]'."
-            ) from None
-        pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-            self._url,
-            min_size=1,
-            max_size=self._connections,
-            timeout=self._timeout,
-            open=False,
-            # A connection that broke while nobody used it must not cost a delivery.
-            check=AsyncConnectionPool.check_connection,
-            connection_class=AsyncConnection,
-        )
-        await pool.open()
-        try:
-            async with pool.connection() as connection:
-                for statement in _SCHEMA:
-                    await connection.execute(statement)
-        except BaseException:
-            await pool.close()
-            raise
-        return pool
+    async def _forget(self) -> int:
+        [forgotten] = await self._connections.run(_FORGET, {"seconds": self.retention})
+        return len(forgotten)
 
 
-async def _disconnect(pool: AsyncConnectionPool[AsyncConnection]) -> None:
-    await pool.close()
+async def _make_table(connection: AsyncConnection) -> None:
+    """Make the table if it is missing. Where it exists, the role needs no right to make tables."""
+    [[[table]]] = await execute(connection, "SELECT to_regclass('wooshpay_inbox')", {})
+    if table is not None:
+        return
+    from psycopg.errors import InsufficientPrivilege, InvalidSchemaName
+
+    try:
+        await execute(connection, "; ".join((_LOCK, *_SCHEMA)), {})
+    except (InsufficientPrivilege, InvalidSchemaName) as error:
+        raise InboxError(
+            "The table wooshpay_inbox does not exist where the role of the PostgreSQL inbox looks for it, and the role"
+            f" may not create it ({error.diag.message_primary}). Let an administrator run the statements in"
+            " PostgresInbox.SCHEMA once, and then"
+            f" GRANT SELECT, INSERT, UPDATE, DELETE ON wooshpay_inbox TO {_quoted(connection.info.user)};"
+            f" The statements are:\n{PostgresInbox.SCHEMA}"
+        ) from error
 
 
-async def _run(connection: AsyncConnection, statement: Any, **values: object) -> int:
-    return (await connection.execute(statement, values)).rowcount
+def _quoted(role: str) -> str:
+    return '"' + role.replace('"', '""') + '"'
 
 
 def _named(claim: Claim, seconds: float) -> dict[str, object]:
-    return {"id": claim.event_id, "token": claim.token, "seconds": seconds}
-
-
-@contextmanager
-def _as_inbox_error() -> Generator[None]:
-    from psycopg import InterfaceError, OperationalError
-
-    try:
-        yield
-    except WooshPayError:  # a handler's call that timed out is an OSError too
-        raise
-    except (OperationalError, InterfaceError, OSError) as error:
-        # PoolTimeout is an OperationalError too. The text may show the address, so only the kind is told.
-        raise InboxError(
-            f"The PostgreSQL inbox does not work ({type(error).__name__}). Check that PostgreSQL runs and answers."
-        ) from error
+    return {"id": stored_id(claim.event_id), "token": claim.token, "seconds": seconds}
 
 
 def _lost(claim: Claim) -> ClaimLost:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from wooshpay.core.redis import RedisStore
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import InboxError
-from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
+from wooshpay.webhooks.inbox.contract import (
+    LEASE,
+    RETENTION,
+    Claim,
+    Counts,
+    Taken,
+    check_times,
+    new_claim,
+    stored_id,
+)
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -38,11 +47,12 @@ class RedisInbox:
 
     Args:
         redis: The address, such as ``redis://127.0.0.1:6379/0``, or a client of ``redis.asyncio``, which is then
-            used on one event loop only and not closed.
+            used on the event loop that uses it first, and not closed.
         prefix: What the keys begin with.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        timeout: Seconds to wait for an answer of Redis; for an address only.
+        timeout: Seconds that one operation may take. Then it fails with `InboxError`. `counts` works in steps, each of
+            which may take so long.
     """
 
     @discreet
@@ -55,25 +65,30 @@ class RedisInbox:
         retention: float = RETENTION,
         timeout: float = 5.0,
     ) -> None:
-        check_times(lease, retention)
+        check_times(lease, retention, timeout)
         self.lease = lease
         self.retention, self.any_loop = retention, isinstance(redis, str)
         self._prefix = prefix
-        self._retention = retention
         self._redis = RedisStore(redis, timeout=timeout, name="inbox", error=InboxError)
 
     async def claim(self, event_id: str) -> Claim | Taken:
         """Take an event."""
         key, claim = self._key(event_id), new_claim(event_id)
-        with self._redis.errors():
-            client = await self._redis.client()
+        mine = f"h:{claim.token}"
+
+        async def work(client: Redis) -> Claim | Taken:
             while True:
-                if await client.set(key, f"h:{claim.token}", nx=True, px=_milliseconds(self.lease)):
+                if await client.set(key, mine, nx=True, px=_milliseconds(self.lease)):
                     return claim
                 kept = await client.get(key)
+                # The client sends a command again when its response is lost: then the first one has taken the event.
+                if kept is not None and _text(kept) == mine:
+                    return claim
                 if kept is not None:
                     return "done" if _text(kept).startswith("d:") else "held"
                 # It was given back or lapsed between the two commands: it is free.
+
+        return await self._redis.run(work)
 
     async def renew(self, claim: Claim) -> bool:
         """Hold an event for another lease."""
@@ -81,7 +96,7 @@ class RedisInbox:
 
     async def done(self, claim: Claim) -> bool:
         """Note that an event is done."""
-        return await self._script(_DONE, claim, self._retention)
+        return await self._script(_DONE, claim, self.retention)
 
     async def give_back(self, claim: Claim) -> None:
         """Let the next delivery run the event again."""
@@ -89,19 +104,22 @@ class RedisInbox:
 
     async def counts(self) -> Counts:
         """How many events there are. It walks through the keys, in steps that do not hold Redis up."""
-        held = done = 0
-        with self._redis.errors():
-            client = await self._redis.client()
-            cursor = 0
-            while True:
-                found = client.scan(cursor, match=f"{_quoted(self._prefix)}*", count=1000)  # pyright: ignore[reportUnknownMemberType]  # so typed there
-                cursor, keys = await found
-                for kept in await client.mget(keys) if keys else ():
-                    if kept is not None:
-                        done += _text(kept).startswith("d:")
-                        held += _text(kept).startswith("h:")
-                if cursor == 0:
-                    return Counts(held, done)
+        pattern = f"{_quoted(self._prefix)}*"
+
+        async def step(client: Redis) -> tuple[int, list[Any]]:
+            found = client.scan(cursor, match=pattern, count=1000)  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            following, keys = await found
+            return following, await client.mget(keys) if keys else []
+
+        held = done = cursor = 0
+        while True:
+            cursor, values = await self._redis.run(step)
+            for kept in values:
+                if kept is not None:
+                    done += _text(kept).startswith("d:")
+                    held += _text(kept).startswith("h:")
+            if cursor == 0:
+                return Counts(held, done)
 
     async def forget_old(self) -> int:
         """Nothing to do: Redis forgets by itself."""
@@ -112,13 +130,14 @@ class RedisInbox:
         await self._redis.close()
 
     async def _script(self, script: str, claim: Claim, seconds: float) -> bool:
-        with self._redis.errors():
-            client = await self._redis.client()
+        async def work(client: Redis) -> bool:
             answer: Any = client.eval(script, 1, self._key(claim.event_id), claim.token, str(_milliseconds(seconds)))
             return bool(await answer)
 
+        return await self._redis.run(work)
+
     def _key(self, event_id: str) -> str:
-        return f"{self._prefix}{event_id}"
+        return f"{self._prefix}{stored_id(event_id)}"
 
 
 def _milliseconds(seconds: float) -> int:
@@ -126,7 +145,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _quoted(prefix: str) -> str:

@@ -1,0 +1,307 @@
+"""Connections to PostgreSQL that keep no state on the server between transactions, with a time limit on operations.
+
+Behind a pooler in transaction mode, such as PgBouncer, every transaction may run on another connection to the server,
+and other clients use that connection before and after. Prepared statements, settings and locks of a session are then
+shared with them, so none of these are used here. Several statements are sent in one message with their values inside.
+PostgreSQL runs such a message as one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from wooshpay.core.loops import PerLoop
+from wooshpay.errors import InboxError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+    from psycopg_pool import AsyncConnectionPool
+
+# PostgreSQL's own limit comes a little before the one that shuts the connection down: then the connection is kept.
+_SERVER_SHARE: Final = 0.9
+_LIMIT: Final = "SET LOCAL statement_timeout = %(limit)s; "
+# A role or database may have another level as its default, where two claims at once would end in an error.
+_ISOLATION: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+
+
+class TimeLimit:
+    """The time that one operation may take. It begins when this is made.
+
+    psycopg has no limit for a response that does not come. So the socket is shut down when the time is over, and
+    psycopg reports that the connection broke.
+
+    Args:
+        seconds: The length.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.over = False
+        self._ends = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds until it ends."""
+        return max(0.001, self._ends - time.monotonic())
+
+    def values(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Add the server's limit, in milliseconds, to the values of a statement."""
+        return {**values, "limit": max(1, round(self.left() * _SERVER_SHARE * 1000))}
+
+    @contextmanager
+    def on(self, connection: AsyncConnection) -> Generator[None]:
+        """Limit what the block does with a connection."""
+        with self._socket(connection) as shut_down:
+            timer = asyncio.get_running_loop().call_later(self.left(), shut_down)
+            try:
+                yield
+            finally:
+                timer.cancel()
+
+    @contextmanager
+    def on_now(self, connection: Connection) -> Generator[None]:
+        """Limit what the block does with a connection, without an event loop."""
+        with self._socket(connection) as shut_down:
+            timer = threading.Timer(self.left(), shut_down)
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+                timer.join()
+
+    @contextmanager
+    def _socket(self, connection: AsyncConnection | Connection) -> Generator[Callable[[], None]]:
+        if connection.closed:
+            yield lambda: None  # whatever is done with it fails at once
+            return
+        # A copy of the descriptor: the number of a closed one may belong to another connection by then.
+        with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as copy:
+
+            def shut_down() -> None:
+                self.over = True
+                try:
+                    copy.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the other side was faster
+
+            yield shut_down
+
+
+class PostgresConnections:
+    """Opens connections, and runs statements on them.
+
+    Args:
+        url: The connection string.
+        most: The most connections that one event loop opens.
+        timeout: Seconds that one operation may take.
+        prepare: Is called with the first connection of each event loop.
+    """
+
+    def __init__(self, url: str, *, most: int, timeout: float, prepare: Callable[[AsyncConnection], Any]) -> None:
+        self._url = url
+        self._most = most
+        self._timeout = timeout
+        self._prepare = prepare
+        self._pools: PerLoop[AsyncConnectionPool[AsyncConnection]] = PerLoop(self._open, self._close)
+
+    def limit(self) -> TimeLimit:
+        """Begin the time of an operation."""
+        return TimeLimit(self._timeout)
+
+    async def run(self, statements: str, values: Mapping[str, object]) -> list[list[tuple[Any, ...]]]:
+        """Run statements in a transaction of their own.
+
+        Returns:
+            The rows of each statement that has rows.
+
+        Raises:
+            InboxError: PostgreSQL cannot be reached, refuses a statement, or did not answer in time.
+        """
+        limit = self.limit()
+        with failures(limit):
+            async with self.connection(limit) as connection:
+                with limit.on(connection):
+                    return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
+
+    @asynccontextmanager
+    async def connection(self, limit: TimeLimit) -> AsyncGenerator[AsyncConnection]:
+        """Lend a connection; errors are those of psycopg."""
+        async with asyncio.timeout(limit.left()):
+            pool = await self._pools.get()
+        async with AsyncExitStack() as stack:
+            while True:
+                connection = await stack.enter_async_context(pool.connection(timeout=limit.left()))
+                if await _works(connection, limit):
+                    break
+                await stack.aclose()
+            yield connection
+
+    def connect_now(self) -> Connection:
+        """Open a connection without an event loop; errors are those of psycopg.
+
+        psycopg waits for at least 2 seconds before it gives up.
+        """
+        _check_installed()
+        import psycopg
+
+        try:
+            return psycopg.connect(self._url, **self._options())
+        except Exception as error:
+            failed = _without_address(error)
+        raise failed  # not in the block above, where Python would attach the first error
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        with failures(self.limit()):
+            await self._pools.close()
+
+    def _options(self) -> dict[str, Any]:
+        # After five times psycopg would prepare a statement by itself, on whatever connection of the server that is.
+        return {"autocommit": True, "prepare_threshold": None, "connect_timeout": max(2, round(self._timeout))}
+
+    async def _open(self) -> AsyncConnectionPool[AsyncConnection]:
+        _check_installed()
+        from psycopg import AsyncConnection
+        from psycopg_pool import AsyncConnectionPool
+
+        limit = self.limit()
+        # The pool would try again and again, and say at last that it has no connection, instead of what is wrong.
+        first = await self._connect(limit)
+        try:
+            with limit.on(first):
+                await self._prepare(first)
+        finally:
+            await first.close()
+        pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+            self._url,
+            kwargs=self._options(),
+            min_size=1,
+            max_size=self._most,
+            timeout=self._timeout,
+            # The pool would wait for minutes between its attempts. After giving up, it tries again for the next claim.
+            reconnect_timeout=self._timeout,
+            open=False,
+            connection_class=AsyncConnection,
+        )
+        await pool.open()
+        return pool
+
+    async def _connect(self, limit: TimeLimit) -> AsyncConnection:
+        from psycopg import AsyncConnection
+
+        try:
+            async with asyncio.timeout(limit.left()):
+                return await AsyncConnection.connect(self._url, **self._options())
+        except Exception as error:
+            failed = _without_address(error)
+        raise failed  # not in the block above, where Python would attach the first error
+
+    async def _close(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
+        # A connection attempt may be under way; it ends after `connect_timeout`.
+        await pool.close(timeout=max(2, round(self._timeout)) + 1)
+
+
+async def _works(connection: AsyncConnection, limit: TimeLimit) -> bool:
+    """Tell whether a connection still works: one that broke while nobody used it must not cost a delivery.
+
+    The pool's own check waits longer and longer after each such connection; a few of them use up the time limit.
+    """
+    from psycopg import Error
+
+    try:
+        with limit.on(connection):
+            await connection.execute("")
+    except Error:
+        if limit.over:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def failures(limit: TimeLimit) -> Generator[None]:
+    """Raise `InboxError` in place of every error of psycopg, of the network, and of the time limit."""
+    _check_installed()
+    from psycopg import Error
+
+    try:
+        yield
+    except (Error, OSError) as error:  # TimeoutError is an OSError
+        raise InboxError(_sentence(error, limit)) from error
+
+
+def _without_address(error: Exception) -> Exception:
+    """Return a copy of a connection error without the connection string, which psycopg's errors hold in many places."""
+    from psycopg import Error, ProgrammingError
+
+    if isinstance(error, ProgrammingError):
+        return InboxError(
+            "The connection string of the PostgreSQL inbox is not valid. Use one such as postgresql://user@host/database."
+        )
+    if isinstance(error, Error):
+        return type(error)(str(error))
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
+def _sentence(error: Exception, limit: TimeLimit) -> str:
+    from psycopg import Error
+    from psycopg.errors import QueryCanceled
+    from psycopg_pool import PoolTimeout
+
+    if limit.over or isinstance(error, TimeoutError | QueryCanceled | PoolTimeout):
+        return (
+            f"The PostgreSQL inbox did not answer within {limit.seconds:g} seconds (timeout). Check that PostgreSQL"
+            " runs and answers, and that nothing else locks the table wooshpay_inbox."
+        )
+    # What PostgreSQL itself says holds no password; the text of other errors may show the address, which may hold one.
+    said = error.diag.message_primary if isinstance(error, Error) and error.sqlstate else None
+    reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return f"The PostgreSQL inbox does not work ({reason}). Check that PostgreSQL runs and answers."
+
+
+def _check_installed() -> None:
+    try:
+        for package in ("psycopg", "psycopg_pool"):
+            import_module(package)
+    except ImportError:
+        raise ModuleNotFoundError(
+            "PostgresInbox needs psycopg and psycopg_pool, which are not installed: pip install 'wooshpay[postgres]'."
+        ) from None
+
+
+async def execute(
+    connection: AsyncConnection, statements: str, values: Mapping[str, object]
+) -> list[list[tuple[Any, ...]]]:
+    """Send statements in one message, and return the rows of each one that has rows."""
+    from psycopg import AsyncClientCursor
+
+    cursor: AsyncCursor = AsyncClientCursor(connection)
+    await cursor.execute(statements.encode(), values)
+    found: list[list[tuple[Any, ...]]] = []
+    while True:
+        if cursor.description is not None:
+            found.append(await cursor.fetchall())
+        if not cursor.nextset():
+            return found
+
+
+def execute_now(connection: Connection, statements: str, values: Mapping[str, object]) -> list[list[tuple[Any, ...]]]:
+    """Do the same as `execute` without an event loop."""
+    from psycopg import ClientCursor
+
+    cursor: Cursor = ClientCursor(connection)
+    cursor.execute(statements.encode(), values)
+    found: list[list[tuple[Any, ...]]] = []
+    while True:
+        if cursor.description is not None:
+            found.append(cursor.fetchall())
+        if not cursor.nextset():
+            return found
