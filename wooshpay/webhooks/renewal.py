@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from os import getpid
 from typing import Any, Final, TypeVar
 
+from wooshpay.core.clock import monotonic_time
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.inbox.contract import Claim, usable_on_any_loop
@@ -113,10 +113,10 @@ class Renewals:
         clock: Returns monotonic seconds.
     """
 
-    def __init__(self, inbox: GuardedInbox, limit: float, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, inbox: GuardedInbox, limit: float, clock: Callable[[], float] = monotonic_time) -> None:
         self._inbox = inbox
         self._limit = limit
-        self._clock = clock or time.monotonic
+        self._clock = clock
         self._any_loop = usable_on_any_loop(inbox.inbox)
         self._held: dict[str, Held] = {}
         self._handled: dict[str, Held] = {}

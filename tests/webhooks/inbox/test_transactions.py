@@ -14,6 +14,7 @@ import pytest
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.inbox.stores import Place, make_place
 
+from wooshpay import PermissionError, TimeoutError, WooshPayError
 from wooshpay.api.events import Event
 from wooshpay.webhooks import Reply, WebhookReceiver
 from wooshpay.webhooks.inbox import PostgresInbox, SqliteInbox
@@ -304,3 +305,20 @@ def test_a_locked_file_in_a_transaction_is_an_inbox_error_and_its_connection_is_
     for connection in opened:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("now", [False, True])
+@pytest.mark.parametrize("error", [TimeoutError("Too late."), PermissionError("No.", status=403)], ids=repr)
+def test_a_call_of_the_sdk_that_fails_inside_is_not_an_error_of_the_inbox(
+    place: Place, now: bool, error: WooshPayError
+) -> None:
+    """Both are an OSError too; taken for one of PostgreSQL's, they would send people to look for a broken database."""
+
+    def fail(inbox: PostgresInbox, execute: Execute) -> None:
+        execute(INSERT)
+        raise error
+
+    shop = Shop(place, now)
+    assert shop.deliver(fail).status == 500
+    assert shop.errors == [error]
+    assert rows(place) == 0
