@@ -270,7 +270,11 @@ async def passing(request: Request, call_next: Next) -> Response:
     return await call_next(request)
 
 
-@pytest.mark.parametrize("settings", [{}, {"call_middlewares": [passing]}, {"attempt_middlewares": [passing]}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"call_middlewares": [passing]}, {"attempt_middlewares": [passing]}],
+    ids=["plain", "with a call middleware", "with an attempt middleware"],
+)
 def test_a_call_without_asyncio_says_what_it_needs(settings: dict[str, Any]) -> None:
     """Under trio the raw RuntimeError came with the note that the call may have been carried out."""
     client = AsyncWooshPay(KEY, **settings)
