@@ -14,7 +14,7 @@ from wooshpay import UNSET, AsyncWooshPay, RequestOptions, TimeoutError
 from wooshpay.api.refunds import Refund
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-REFUND = {
+REFUND: dict[str, Any] = {
     "id": "re_1693466278934609920",
     "object": "refund",
     "amount": 500,

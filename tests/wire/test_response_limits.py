@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import importlib
 import importlib.util
 import time
 import tracemalloc
@@ -32,17 +33,13 @@ def _deflate(piece: bytes, count: int, wbits: int) -> bytes:
 
 
 def _brotli(piece: bytes, count: int) -> bytes:
-    import brotli  # type: ignore[import-not-found, unused-ignore]
-
-    module: Any = brotli
-    return bytes(module.compress(piece * count))
+    brotli: Any = importlib.import_module("brotli")
+    return bytes(brotli.compress(piece * count))
 
 
 def _zstd(piece: bytes, count: int) -> bytes:
-    from backports import zstd  # type: ignore[import-not-found, unused-ignore]
-
-    module: Any = zstd
-    return bytes(module.compress(piece * count))
+    zstd: Any = importlib.import_module("backports.zstd")
+    return bytes(zstd.compress(piece * count))
 
 
 # 200 MiB of zeros each, in a few hundred kilobytes or less.

@@ -95,19 +95,19 @@ def _agree(name: str, sent: Json, received: Any) -> bool:
     if isinstance(sent, str) and isinstance(received, str) and name.endswith("currency"):
         return sent.casefold() == received.casefold()
     if "amount" in name:
-        first, second = _whole_number(sent), _whole_number(received)
+        first, second = _number(sent), _number(received)
         return first is None or second is None or first == second
     return not isinstance(sent, str) or not isinstance(received, str) or sent == received
 
 
-def _whole_number(value: Json) -> int | None:
+def _number(value: Json) -> int | float | None:
     """Read an amount, which arrives as text from some servers."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        return int(value)
-    except (ValueError, OverflowError):
-        return None
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _facts(expected: Mapping[str, Json], received: JsonObject) -> tuple[Json, ...]:

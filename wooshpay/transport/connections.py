@@ -282,7 +282,7 @@ def check_connections(session: aiohttp.ClientSession) -> None:
     shared = weakref.ref(target)
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
-        found = shared()
+        found: Any = shared()
         return await _connect(partial(type(found).connect, found), *args, **kwargs)
 
     def release(key: Any, protocol: Any, *, should_close: bool = False) -> None:
