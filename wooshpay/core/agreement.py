@@ -84,7 +84,7 @@ def find_mismatch(expected: Mapping[str, Json], received: Json) -> Mismatch | No
         return None
     for name, sent in expected.items():
         value = received.get(name)
-        if value != sent and not _agree(name, sent, value):
+        if value != sent and sent is not None and not _agree(name, sent, value):
             return Mismatch(name, sent, value, _facts(expected, received))
     return None
 

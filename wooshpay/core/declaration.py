@@ -313,7 +313,7 @@ class Declaration:
             params = {self.wire.get(name, name): value for name, value in params.items()}
         expected = NOTHING_EXPECTED
         if self.echoes or self.returns_named_object:
-            expected = {name: params[name] for name in self.echoes if params.get(name) is not None}
+            expected = {name: params[name] for name in self.echoes if name in params}
             if self.returns_named_object:
                 expected["id"] = args[-1]
         return Call(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
+from wooshpay.core.json import Json, JsonObject, loads
 from wooshpay.core.redaction import Secret, redact, redact_json
+from wooshpay.core.unset import UNSET
 
 if TYPE_CHECKING:
     from wooshpay.config import RequestOptions
-    from wooshpay.core.json import Json, JsonObject
     from wooshpay.core.upload import Upload
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Response:
     gave_up: str | None = None
     close_connection: Callable[[], None] | None = attrs.field(default=None, repr=False)
 
-    @cached_property
+    @property
     def parsed(self) -> Json:
         """The body as JSON. It is parsed once, for the comparison with the request and for the result.
 
@@ -112,9 +112,11 @@ class Response:
             ValueError: The body is not JSON.
             RecursionError: It is nested too deeply.
         """
-        from wooshpay.core.json import loads
-
-        return loads(self.body)
+        # `functools.cached_property` does the same, with a lock that costs more than the comparison.
+        found = self.__dict__.get("_parsed", UNSET)
+        if found is UNSET:
+            found = self.__dict__["_parsed"] = loads(self.body)
+        return found
 
     @property
     def request_id(self) -> str | None:
@@ -150,8 +152,6 @@ class ApiResponse(Generic[T]):
 
     def json(self) -> Json:
         """The body, parsed anew as plain JSON."""
-        from wooshpay.core.json import loads
-
         return loads(self.body)
 
 

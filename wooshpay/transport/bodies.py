@@ -43,10 +43,10 @@ async def read_body(response: aiohttp.ClientResponse, largest: int) -> bytes:
     """
     content = response.content
     try:
-        if (response.content_length or 0) > largest:
-            raise ResponseTooLargeError(f"The response has {response.content_length} bytes.")
         body = await content.readany()
         if not content.at_eof():
+            if (response.content_length or 0) > largest:
+                raise ResponseTooLargeError(f"The response has {response.content_length} bytes.")
             body = await _read_on(content, body, largest)
         if len(body) > largest:
             raise ResponseTooLargeError(f"The response has more than {largest} bytes.")

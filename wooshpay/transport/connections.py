@@ -17,6 +17,7 @@ import os
 import select
 import warnings
 import weakref
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Literal
@@ -33,6 +34,8 @@ _logger = logging.getLogger("wooshpay")
 # How often the loop may read before bytes on a TLS connection count as unread: they can be session tickets, which the
 # TLS layer consumes.
 _MOST_TLS_READS: Final = 4
+
+_PARSER_IN_PYTHON: Final = aiohttp.http_parser.HttpResponseParser is aiohttp.http_parser.HttpResponseParserPy
 
 
 class StrayDataError(aiohttp.ClientConnectionError):
@@ -97,8 +100,10 @@ class HttpConnection(ResponseHandler):
         if transport.get_write_buffer_size() > 0:
             self.early = True
             return True
+        if self._payload is not None and not self._payload.is_eof():
+            return True
         # In the middle of parsing, `data_received` looks at the rest.
-        return self.should_close or (not self._parsing and self._has_unread())
+        return not self._parsing and self._has_unread()
 
     def readable(self) -> bool:
         """Return whether the socket has something to read: bytes, or that the peer has closed it."""
@@ -109,7 +114,11 @@ class HttpConnection(ResponseHandler):
 
     def is_clean(self) -> bool:
         """Return whether the connection is open and nothing has arrived on it that nobody has read."""
-        return self.is_connected() and not self.should_close and not self.readable()
+        transport = self.transport
+        if transport is None or transport.is_closing() or self.readable():
+            return False
+        # A connection that was used before is closed by whatever arrives on it: nothing can have been kept.
+        return self.reused or not self.should_close
 
     async def becomes_clean(self) -> bool:
         """Return whether the connection is clean once the TLS layer has read what is meant for it."""
@@ -132,7 +141,7 @@ class HttpConnection(ResponseHandler):
         if parser is None:
             return False
         # aiohttp's parser in C tells only at the end of the data; the one in Python keeps the lines.
-        if getattr(parser, "_tail", b"") or getattr(parser, "_lines", ()):
+        if _PARSER_IN_PYTHON and (parser._tail or parser._lines):
             return True
         try:
             return parser.feed_eof() is not None
@@ -162,10 +171,8 @@ class Exchange(TimeLimit):
     def __init__(self, limits: TimeLimits, seconds: float, *, new_connection: bool) -> None:
         super().__init__(limits, seconds)
         self.new_connection = new_connection
-        self.connecting = False
         self.connection: HttpConnection | None = None
-        self.writing = False
-        self.written = False
+        self.connecting = self.writing = self.written = False
         self._seen = 0
 
     def has_input(self) -> bool:
@@ -184,20 +191,6 @@ class Exchange(TimeLimit):
         self.connection = connection
         self._seen = connection.received
         self.writing = self.written = not has_body
-
-    async def begin_writing(self) -> None:
-        """Check the connection at the last moment before the request is written.
-
-        Raises:
-            StrayDataError: Something arrived on it in the meantime; nothing was written.
-        """
-        connection = self.connection
-        if connection is None:
-            raise RuntimeError("There is no connection to write to.")
-        if not connection.is_clean() and not await connection.becomes_clean():
-            raise StrayDataError("Data arrived before the request was written.")
-        connection.response_due = True
-        self.writing = True
 
     @property
     def stage(self) -> Literal["connecting", "sent"] | None:
@@ -226,14 +219,14 @@ class CheckedRequest(aiohttp.ClientRequest):
     ) -> None:
         """Check the connection, then write headers and body."""
         exchange = current_exchange.get()
-        if exchange is not None and exchange.connection is not None:
-            try:
-                await exchange.begin_writing()
-            except StrayDataError as error:
-                exchange.connection.set_exception(error)
+        connection = None if exchange is None else exchange.connection
+        if exchange is not None and connection is not None:
+            if not connection.is_clean() and not await connection.becomes_clean():
+                connection.set_exception(StrayDataError("Data arrived before the request was written."))
                 return
+            connection.response_due = exchange.writing = True
             # Bytes are handed to the socket before the writer waits for anything.
-            exchange.written = isinstance(self.body, BytesPayload)
+            exchange.written = isinstance(self._body, BytesPayload)
         await super().write_bytes(writer, conn, content_length)
 
 
@@ -253,9 +246,9 @@ class Connector(aiohttp.TCPConnector):
         self.process = os.getpid()
         self._factory: Any = partial(HttpConnection, loop=self._loop)
 
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+    def connect(self, req: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """Return a connection on which nothing is unread."""
-        return await _connect(super().connect, *args, **kwargs)
+        return _connect(super().connect, req, *args, **kwargs)
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=_must_close(protocol) or should_close)

@@ -7,6 +7,7 @@ although hardly any ever fires. Here the loop has one timer, which is set for th
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,50 +16,49 @@ _EXTENSION: Final = 1.0
 
 
 class TimeLimits:
-    """The time limits of one event loop."""
+    """The time limits of one event loop.
+
+    Attributes:
+        loop: The loop.
+        watched: The limits of blocks that run now.
+        next: When the timer fires, on the loop's clock.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._limits: set[TimeLimit] = set()
+        self.watched: set[TimeLimit] = set()
+        # When the timer fires. It stays set when no limit is watched, because the next call will need it.
+        self.next = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._next = 0.0
 
-    def add(self, limit: TimeLimit) -> None:
-        """Watch a limit."""
-        self._limits.add(limit)
-        if self._timer is None or limit.when < self._next:
-            self._set(limit.when)
-
-    def discard(self, limit: TimeLimit) -> None:
-        """Stop watching a limit. The timer stays, because the next call will need it."""
-        self._limits.discard(limit)
+    def set_timer(self, when: float) -> None:
+        """Set the timer for an earlier time than before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.next = when
+        self._timer = self.loop.call_at(when, self._fire)
 
     def check_again(self, limit: TimeLimit) -> None:
         """Check a limit that has passed once more, after the loop has read what has arrived."""
         self.loop.call_soon(self._check, limit)
 
     def _check(self, limit: TimeLimit) -> None:
-        if limit in self._limits:
+        if limit in self.watched:
             limit.expire()
-
-    def _set(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next = when
-        self._timer = self.loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
         # The loop fires timers up to a tick of its clock too early.
-        now = max(self.loop.time(), self._next)
+        now = max(self.loop.time(), self.next)
+        self.next = math.inf
         later: list[float] = []
-        for limit in list(self._limits):
+        for limit in list(self.watched):
             if limit.when > now:
                 later.append(limit.when)
             elif not limit.passed:
                 limit.expire()
         if later:
-            self._set(min(later))
+            self.set_timer(min(later))
 
 
 class TimeLimit:
@@ -97,7 +97,7 @@ class TimeLimit:
         if now < self._last and self.has_input():
             self._limits.check_again(self)
             return
-        self._limits.discard(self)
+        self._limits.watched.discard(self)
         self._expired = True
         self._task.cancel()
 
@@ -107,13 +107,16 @@ class TimeLimit:
             raise RuntimeError("A time limit must be used inside a task.")
         self._task: asyncio.Task[object] = task
         self._cancellations = task.cancelling()
-        self._limits.add(self)
+        limits = self._limits
+        limits.watched.add(self)
+        if self.when < limits.next:
+            limits.set_timer(self.when)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._limits.discard(self)
+        self._limits.watched.discard(self)
         task = self._task
         del self._task  # a task keeps its error, whose traceback can keep this limit
         if not self._expired:
