@@ -86,9 +86,8 @@ class HttpConnection(ResponseHandler):
 
     def close(self) -> None:
         """Close the connection. A request that is only half written is dropped, not completed in the background."""
-        transport = self.transport
-        if transport is not None and not transport.is_closing() and transport.get_write_buffer_size() > 0:
-            transport.abort()
+        if self.transport is not None and self.is_writing():
+            self.transport.abort()
         super().close()
 
     def end_response(self) -> bool:
@@ -104,6 +103,11 @@ class HttpConnection(ResponseHandler):
             return True
         # In the middle of parsing, `data_received` looks at the rest.
         return not self._parsing and self._has_unread()
+
+    def is_writing(self) -> bool:
+        """Return whether bytes wait to be handed to the socket."""
+        transport = self.transport
+        return transport is not None and not transport.is_closing() and transport.get_write_buffer_size() > 0
 
     def readable(self) -> bool:
         """Return whether the socket has something to read: bytes, or that the peer has closed it."""
@@ -202,7 +206,11 @@ class Exchange(TimeLimit):
     @property
     def answered_early(self) -> bool:
         """Whether the response was complete before the request was."""
-        return self.connection is not None and (not self.written or self.connection.early)
+        connection = self.connection
+        if connection is None:
+            return False
+        # A connection that is still in use at the end of its response waits for the request to be written.
+        return not self.written or connection.early or (connection.response_due and connection.is_writing())
 
 
 current_exchange: ContextVar[Exchange | None] = ContextVar("wooshpay_exchange", default=None)
