@@ -155,8 +155,8 @@ def tls_ways() -> Sequence[Way]:
 
     authority = trustme.CA()
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(client)
+    authority.issue_cert("127.0.0.1").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL is not installed
+    authority.configure_trust(client)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL is not installed
     return (Way("injected session, TLS", injected=True, tls=(server, client)),)
 
 

@@ -32,7 +32,7 @@ def _deflate(piece: bytes, count: int, wbits: int) -> bytes:
 
 
 def _brotli(piece: bytes, count: int) -> bytes:
-    import brotli  # type: ignore[import-not-found, unused-ignore]
+    import brotli  # type: ignore[import-not-found, import-untyped, unused-ignore]  # optional, and it brings no types
 
     module: Any = brotli
     return bytes(module.compress(piece * count))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import aiohttp.connector
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from support.peer import Connection, Peer, reply
 
 import wooshpay
@@ -58,7 +58,7 @@ async def test_our_own_connector_checks_tls_connections_too(monkeypatch: pytest.
     [way] = tls_ways()
     assert way.tls is not None
     module: Any = aiohttp.connector
-    monkeypatch.setattr(module, "_SSL_CONTEXT_VERIFIED", cast(ssl.SSLContext, way.tls[1]))
+    monkeypatch.setattr(module, "_SSL_CONTEXT_VERIFIED", way.tls[1])
     for kind in ("late", "split in the head"):
         found = await investigate(kind, 100, way=Way("own session, TLS", injected=False, tls=way.tls))
         assert found.wrong == []
@@ -231,4 +231,4 @@ def test_the_parts_of_aiohttp_that_the_checks_rely_on_are_there() -> None:
     """Fails with a new version of aiohttp that moves them, before anything else is noticed."""
     connector = aiohttp.BaseConnector
     assert callable(getattr(connector, "_release", None))
-    assert issubclass(HttpConnection, aiohttp.client_proto.ResponseHandler)
+    assert issubclass(HttpConnection, ResponseHandler)

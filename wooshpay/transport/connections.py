@@ -249,7 +249,7 @@ class Connector(aiohttp.TCPConnector):
     process: int | None = None
 
     def __init__(self) -> None:
-        super().__init__(limit=0)
+        super().__init__(limit=0)  # pyright: ignore[reportUnknownMemberType]  # a bare tuple in aiohttp's types
         self.process = os.getpid()
         self._factory: Any = partial(HttpConnection, loop=self._loop)
 
@@ -279,16 +279,17 @@ def check_connections(session: aiohttp.ClientSession) -> None:
     requests: Any = session
     requests._request_class = type("CheckedRequest", (CheckedRequest, requests._request_class), {})
     # The attributes must not keep the connector alive, as it warns when it is dropped without being closed.
-    shared = weakref.ref(target)
+    shared: Any = weakref.ref(target)
+    kind: Any = target.__class__
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
         found = shared()
-        return await _connect(partial(type(found).connect, found), *args, **kwargs)
+        return await _connect(partial(kind.connect, found), *args, **kwargs)
 
     def release(key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        found: Any = shared()
+        found = shared()
         if found is not None:
-            type(found)._release(found, key, protocol, should_close=_must_close(protocol) or should_close)
+            kind._release(found, key, protocol, should_close=_must_close(protocol) or should_close)
 
     target.connect = connect
     target._release = release
