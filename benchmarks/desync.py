@@ -1,4 +1,4 @@
-"""Stray responses: does a call ever return a response that belongs to another request, or to none?"""
+"""Stray responses: checks that no call returns a response that belongs to another request, or to none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGE_BODY: Final = {"before the request's body": 900_000}
 
 @attrs.define
 class Findings:
-    """What came of the calls against one kind of server.
+    """The results of the calls against one kind of server.
 
     Attributes:
         counts: How many calls were right, raised an error, or were wrong, by what was wrong.

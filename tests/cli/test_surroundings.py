@@ -304,7 +304,7 @@ def test_damaged_notes_of_an_export_are_a_sentence(url: str, folder: Path, notes
 def test_a_part_that_is_not_ours_is_left_alone(url: str, folder: Path) -> None:
     (folder / "a.csv.part").write_text("somebody's download")
     done = run("export", "charges", "-o", str(folder / "a.csv"), WOOSHPAY_BASE_URL=url)
-    assert (done.code, "is not of an export that can be resumed" in done.err) == (2, True)
+    assert (done.code, "does not belong to an export that can be resumed" in done.err) == (2, True)
     assert (folder / "a.csv.part").read_text() == "somebody's download"
 
 
@@ -330,7 +330,7 @@ def test_a_file_that_another_program_made_meanwhile_is_not_replaced(
     monkeypatch.setattr(Csv, "head", meanwhile)
     done = run("export", "charges", "-o", str(target), "--columns", "id", WOOSHPAY_BASE_URL=url)
     assert (done.code, target.read_text()) == (1, "theirs")
-    assert "has been made by another program meanwhile" in done.err
+    assert "was created by another program in the meantime" in done.err
     monkeypatch.undo()
     target.unlink()
     assert run("export", "charges", "-o", str(target), "--columns", "id", WOOSHPAY_BASE_URL=url).code == 0

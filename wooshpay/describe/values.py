@@ -278,7 +278,7 @@ class DuplicateKey(ValueError):
     """An object in JSON has a key twice, of which one would silently win."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"has the key {redact(key)!r:.60} twice in one JSON object: leave one of them out")
+        super().__init__(f"has the key {redact(key)!r:.60} twice in one JSON object: remove one of them")
 
 
 def without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:

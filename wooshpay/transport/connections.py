@@ -1,7 +1,7 @@
 """Connections on which only what arrives after a request can be its response.
 
 aiohttp parses whatever arrives on a connection, also while it waits in the pool, and hands what it finds to the next
-request. A server that answers twice, or late, would so answer a request that was never sent. Here a connection knows
+request. So a server that responds twice, or late, would answer a request that was never sent. Here a connection knows
 whether a response is due: bytes that arrive at any other time close it, and a connection from the pool is used only
 when nothing unread is on it.
 
@@ -147,7 +147,7 @@ class HttpConnection(ResponseHandler):
 
 
 class Exchange(TimeLimit):
-    """One request and its response: what is known of it, and how long it may take.
+    """One request and its response: how far they have come, and how long they may take.
 
     Attributes:
         new_connection: Whether the request must not go out on a connection that was used before.
@@ -201,14 +201,14 @@ class Exchange(TimeLimit):
 
     @property
     def stage(self) -> Literal["connecting", "sent"] | None:
-        """How far the request has come; ``None`` as long as no connection was looked for."""
+        """Return how far the request has come; ``None`` before a connection is looked for."""
         if self.writing:
             return "sent"
         return "connecting" if self.connecting else None
 
     @property
     def answered_early(self) -> bool:
-        """Whether the response was complete before the request was."""
+        """Return whether the response was complete before the request was."""
         return self.connection is not None and (not self.written or self.connection.early)
 
 
