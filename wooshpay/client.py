@@ -142,8 +142,8 @@ class Client(Sections[W]):
         """Return a client with other settings that uses this client's connections.
 
         The connections stay with this client: closing the returned one, or leaving its ``with`` block, closes
-        nothing, and closing this one ends both. The parameters are those of the constructor; the others
-        keep their values.
+        nothing, and closing this one ends both. The parameters are those of the constructor, except those
+        of the connections. A setting that you do not pass keeps its value.
 
         Raises:
             ConfigurationError: The settings cannot work.

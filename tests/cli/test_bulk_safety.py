@@ -370,7 +370,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(bulk_results, "open_new_private", full)
     results = bulk_results.Results(tmp_path / "out.csv", replace=False)
     with pytest.raises(
-        click.ClickException, match=r"cannot be written to .*out.csv: No space left on device. What became"
+        click.ClickException, match=r"cannot be written to .*out.csv: No space left on device. The journal holds"
     ):
         results.write(RowResult(row="R-1", state="succeeded"))
     results.close()

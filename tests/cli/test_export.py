@@ -200,7 +200,7 @@ def test_a_killed_export_goes_on_and_loses_and_repeats_nothing(
     assert set(found) == set(ids(sandbox))
 
 
-def test_ctrl_c_says_how_to_go_on(sandbox: SyncSandbox, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_resume(sandbox: SyncSandbox, tmp_path: Path) -> None:
     target = tmp_path / "charges.jsonl"
     slow = sandbox.faults.add("slow", operation="charges.list", times=None, seconds=0.4)
     try:

@@ -239,7 +239,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(url: str, folder: Path, wor
 def test_a_file_that_exists_is_replaced_only_when_asked(url: str, folder: Path, words: str) -> None:
     done = shell(url, f"wooshpay {words} mine", cwd=folder)
     assert (done.returncode, (folder / "mine").read_text()) == (2, "mine")
-    assert "add --overwrite" in " ".join(done.stderr.split())
+    assert "Add --overwrite" in " ".join(done.stderr.split())
     assert shell(url, f"wooshpay {words} mine --overwrite", cwd=folder).returncode == 0
     assert (folder / "mine").read_bytes() != b"mine"
     assert stat.S_IMODE((folder / "mine").stat().st_mode) == 0o600
