@@ -96,7 +96,7 @@ def test_what_is_wrong_is_told_with_its_line(csv: Path, text: str, line: int, sa
 @pytest.mark.parametrize(
     ("text", "settings", "said"),
     [
-        ("payment_intent,amuont\n", {}, "amuont is no parameter here: did you mean amount"),
+        ("payment_intent,amuont\n", {}, "amuont is not a parameter here: did you mean amount"),
         ("payment_intent,amount,amount\n", {}, "two columns named 'amount'"),
         ("payment_intent\n", {"id_column": "number"}, "has no column 'number'; it has payment_intent"),
         ("payment_intent\n", {"ignored": frozenset({"note"})}, "has no column 'note'"),

@@ -315,7 +315,7 @@ def _name_among(known: Mapping[str, object], word: str, place: str, kind: str) -
     if name not in known:
         near = get_close_matches(name, known, 3)
         hint = f"did you mean {_listed(tuple(near))}?" if near else f"there are {_listed(tuple(known), 'and')}"
-        raise ValueProblem(place, f"is no {kind} here: {hint}")
+        raise ValueProblem(place, f"is not a {kind} here: {hint}")
     return name
 
 
