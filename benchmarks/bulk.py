@@ -1,4 +1,4 @@
-"""Each row charged exactly once: ``wooshpay bulk`` killed again and again, over files that change meanwhile."""
+"""Checks that each row is charged once, while ``wooshpay bulk`` is killed again and again and its file changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLS_QUICK: Final = 6
 
 
 class BulkBenchmark:
-    """Charges from a file while the command is killed, and the file and its journal are changed, renamed and moved."""
+    """Charge rows from a file while the command is killed, and its file and journal are changed, renamed and moved."""
 
     about = "Each row charged once: wooshpay bulk killed over changed, renamed and moved files."
 

@@ -1,4 +1,4 @@
-"""Stray responses: does a call ever return a response that belongs to another request, or to none?"""
+"""Stray responses: checks that no call returns a response that belongs to another request, or to none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGE_BODY: Final = {"before the request's body": 900_000}
 
 @attrs.define
 class Findings:
-    """What came of the calls against one kind of server.
+    """The results of the calls against one kind of server.
 
     Attributes:
         counts: How many calls were right, raised an error, or were wrong, by what was wrong.
@@ -155,8 +155,8 @@ def tls_ways() -> Sequence[Way]:
 
     authority = trustme.CA()
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(client)
+    authority.issue_cert("127.0.0.1").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL is not installed
+    authority.configure_trust(client)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL is not installed
     return (Way("injected session, TLS", injected=True, tls=(server, client)),)
 
 

@@ -40,7 +40,7 @@ class Connection:
 
 
 class DesyncServer:
-    """Serves payment intents, and something else besides.
+    """Serves payment intents, and stray responses besides.
 
     Args:
         kind: One of `KINDS`.
@@ -64,7 +64,7 @@ class DesyncServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """Return the port that the server listens on."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port

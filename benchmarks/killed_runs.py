@@ -1,4 +1,4 @@
-"""``wooshpay bulk`` killed in the middle, its file changed, renamed and moved, and the inquest at the end."""
+"""``wooshpay bulk`` killed while its file is changed, renamed and moved. At the end, charges are counted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Findings:
 
     @property
     def wrong(self) -> list[str]:
-        """Everything that is wrong, in sentences."""
+        """Return everything that is wrong, in sentences."""
         counted = {
             "rows were charged more than once": self.twice,
             "rows were not charged": self.missing,
@@ -107,12 +107,12 @@ class Desk:
 
     @property
     def journal(self) -> Path:
-        """The journal."""
+        """Return the path of the journal."""
         return self.file.with_name("payments.journal")
 
     @property
     def results(self) -> Path:
-        """The results."""
+        """Return the path of the results."""
         return self.file.with_name("payments.results.csv")
 
     def write(self) -> None:
@@ -130,10 +130,10 @@ class Desk:
                 table.writerow([row, amount, "USD", "true", row, "card", number, "12", "2034", "123"])
 
     def states(self) -> dict[str, str]:
-        """The state of each row that the journal knows."""
+        """Return the state of each row that the journal knows."""
         if not self.journal.exists():
             return {}
-        # Whoever opens it for writing, and closes it, tidies up what a kill leaves beside it.
+        # Opening it for writing and closing it would remove the files that a kill leaves beside it.
         connection = sqlite3.connect(f"{self.journal.as_uri()}?mode=ro", uri=True)
         try:
             return dict(connection.execute("SELECT id, state FROM wooshpay_bulk_rows").fetchall())

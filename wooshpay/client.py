@@ -142,7 +142,8 @@ class Client(Sections[W]):
         """Return a client with other settings that uses this client's connections.
 
         The connections stay with this client: closing the returned one, or leaving its ``with`` block, closes
-        nothing, and closing this one ends both. The parameters are those of the constructor; what is left out stays.
+        nothing, and closing this one ends both. The parameters are those of the constructor, except those
+        of the connections. A setting that you do not pass keeps its value.
 
         Raises:
             ConfigurationError: The settings cannot work.
@@ -191,7 +192,7 @@ class Client(Sections[W]):
 
         Raises:
             APIError: WooshPay answered with an error.
-            TransportError: No whole answer came.
+            TransportError: No complete response arrived.
         """
 
 

@@ -1,4 +1,4 @@
-"""``wooshpay bulk`` killed over files that change, in a small version, and that no table hides a finding."""
+"""A small version of the benchmark that kills ``wooshpay bulk`` while its files change. It reports each finding."""
 
 from __future__ import annotations
 

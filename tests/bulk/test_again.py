@@ -115,7 +115,7 @@ def test_a_run_that_was_interrupted_is_resumed_without_a_word(
 
 @pytest.mark.parametrize("state", ["not_sent", "unknown", "refused"])
 async def test_a_run_with_rows_left_has_not_finished(state: str) -> None:
-    """It would be taken for finished when it is started again for them."""
+    """Otherwise it would count as finished when it is started again for these rows."""
     steps: dict[str, Step] = {"not_sent": answer(429, {"error": {}}), "unknown": LOST, "refused": answer()}
     row = Row("r1", {}) if state == "refused" else ROW
     journal = MemoryJournal()
@@ -220,7 +220,7 @@ async def test_a_row_that_did_not_arrive_is_still_one_that_was_never_sent() -> N
 
 
 async def test_a_key_that_was_used_otherwise_does_not_clear_up_a_doubt() -> None:
-    """Noted as rejected, the row could be sent with a new key, although it may have been carried out under the old."""
+    """If it were recorded as rejected, the row could be sent with a new key, although the old key may have done it."""
     reused = answer(409, {"error": {"type": "idempotency_error", "message": "other parameters"}})
     journal = MemoryJournal()
     await bulk.run(ScriptedClient(LOST, max_retries=0), "refunds.create", [ROW], journal=journal)
@@ -232,7 +232,7 @@ async def test_a_key_that_was_used_otherwise_does_not_clear_up_a_doubt() -> None
 
 
 def test_a_journal_with_another_key_sends_and_tells_nothing(run: Runs, sandbox: SyncSandbox) -> None:
-    """'20 succeeded (earlier)' with the key of an account in which nobody was paid."""
+    """It said '20 succeeded (earlier)' with the key of an account in which nobody was paid."""
     paid = payment(sandbox)
     run(rows(paid, 2))
     sent = calls(sandbox)
@@ -291,7 +291,7 @@ async def test_a_key_that_was_never_accepted_does_not_own_the_journal() -> None:
 
 
 async def test_a_clock_that_went_back_makes_no_expired_key_good() -> None:
-    """By the journal the key is two days old, by the clock five minutes: WooshPay would carry it out again."""
+    """The journal says that the key is two days old, the clock says five minutes. WooshPay would do the row again."""
     clock, journal = FakeClock(), MemoryJournal()
 
     async def send(*steps: Step) -> tuple[RowResult, int]:

@@ -165,7 +165,7 @@ def test_a_key_of_unknown_age_is_never_sent_unasked_when_the_clock_went_back() -
 
 
 def test_sending_a_key_again_does_not_prolong_its_life() -> None:
-    """It would be sent for ever, long after WooshPay has forgotten it."""
+    """Otherwise the key would be sent for ever, long after WooshPay has forgotten it."""
     decision = decided(kept(state="unknown"), resend_expired=True)
     assert isinstance(decision, Send)
     assert decision.entry.sent_at == NOW - 60
@@ -210,7 +210,7 @@ def opened(entry: RunEntry | None, key: Secret = KEY, *, mode: Any = "test", hos
 
 
 def test_a_run_is_bound_to_account_mode_and_host() -> None:
-    """With another account its rows would pass for done there, where nobody was paid."""
+    """Otherwise its rows would count as done in another account, where nobody was paid."""
     begun = opened(None)
     assert isinstance(begun, RunEntry)
     assert opened(begun) == begun
@@ -248,7 +248,7 @@ def test_a_run_shows_neither_the_api_key_nor_its_secret() -> None:
 
 
 def test_keys_are_the_same_for_ever() -> None:
-    """They are in journals and at WooshPay: made otherwise, rows of a run that is resumed would be done twice."""
+    """Journals and WooshPay hold these keys. With other keys, rows of a resumed run would be done twice."""
     assert RUN.key("r1", 1, "i") == "bulk_e593881e5c61bb159f6f35d1a7bd3c1bd7369c1f"
     assert OWN.key("r1", 1, "i") == "bulk_da3811f41f8a922a38fe9c3c014864fa93a22d60"
 

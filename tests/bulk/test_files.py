@@ -96,13 +96,15 @@ def test_what_is_wrong_is_told_with_its_line(csv: Path, text: str, line: int, sa
 @pytest.mark.parametrize(
     ("text", "settings", "said"),
     [
-        ("payment_intent,amuont\n", {}, "amuont is no parameter here: did you mean amount"),
+        ("payment_intent,amuont\n", {}, "amuont is not a parameter here: did you mean amount"),
         ("payment_intent,amount,amount\n", {}, "two columns named 'amount'"),
         ("payment_intent\n", {"id_column": "number"}, "has no column 'number'; it has payment_intent"),
         ("payment_intent\n", {"ignored": frozenset({"note"})}, "has no column 'note'"),
+        ("order\n", {"id_column": "nope"}, "has no column 'nope'; it has order"),
+        ("payment_intent,note\n", {}, "If it is not for WooshPay, add --ignore note."),
         (b"payment_intent\n\xff\xfe\n", {}, "is not UTF-8"),
     ],
-    ids=["unknown", "twice", "no_id", "no_ignored", "encoding"],
+    ids=["unknown", "twice", "no_id", "no_ignored", "no_id_and_unknown", "not_ignored", "encoding"],
 )
 def test_a_file_that_cannot_be_meant_is_refused_whole(
     csv: Path, text: str | bytes, settings: dict[str, Any], said: str

@@ -99,7 +99,7 @@ async def test_runs_and_rows_do_not_mix(journal: Journal) -> None:
 
 
 async def test_a_run_is_the_same_run_for_another_host(journal: Journal) -> None:
-    """It could not be found out otherwise that it belongs to another mode."""
+    """Otherwise nobody could notice that it belongs to another mode."""
     await journal.change(RUN, "r1", lambda _: ENTRY)
     assert await entry_of(journal, "r1", attrs.evolve(RUN, host="https://api.x")) == ENTRY
 
@@ -203,7 +203,7 @@ OLD_TABLES = (
 
 
 async def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
-    """Taken for an empty one, its rows would be done again."""
+    """If it counted as empty, its rows would be done again."""
     connection = sqlite3.connect(tmp_path / "journal.db")
     for statement in OLD_TABLES:
         connection.execute(statement)
@@ -215,7 +215,7 @@ async def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
 
 
 async def test_an_earlier_version_cannot_take_a_file_for_its_own(tmp_path: Path) -> None:
-    """It would find no rows in it, and do them again."""
+    """It would find no rows in the file, and do them again."""
     journal = SqliteJournal(tmp_path / "journal.db")
     await journal.change_run(RUN, lambda _: RUN_ENTRY)
     await journal.close()
@@ -227,7 +227,7 @@ async def test_an_earlier_version_cannot_take_a_file_for_its_own(tmp_path: Path)
 
 
 async def test_a_row_in_redis_of_an_earlier_version_is_refused(redis_url: str, tmp_path: Path) -> None:
-    """Taken for a new one, it would be done again."""
+    """If it counted as new, it would be done again."""
     from redis.asyncio import Redis
 
     journal = RedisJournal(redis_url, prefix=f"{tmp_path.name}:")

@@ -105,7 +105,7 @@ def test_what_another_journal_sent_under_the_same_name_is_told_apart(shell: Shel
 
 
 def test_the_journal_of_another_account_is_refused_and_its_results_stay(shell: Shell) -> None:
-    """With another key: '20 succeeded (earlier)', 0 calls."""
+    """With another key it said '20 succeeded (earlier)' and made no call."""
     file = refunds(shell, 2)
     shell.run("refunds.create", *BY_NUMBER, file)
     before = (shell.folder / "refunds.csv.results.csv").read_bytes()
@@ -122,11 +122,11 @@ def test_the_journal_of_another_account_is_refused_and_its_results_stay(shell: S
 
 
 def test_operations_that_move_money_need_to_know_which_row_is_which(shell: Shell) -> None:
-    """By the line number, the rows after those that were deleted would be taken for them."""
+    """If rows were identified by line, those after a deleted row would be mistaken for it."""
     file = refunds(shell, 2)
     run = shell.run("refunds.create", file, "--ignore", "number")
     assert run.returncode == 2
-    assert "refunds.create moves money, so each row needs an ID that is its own for ever" in run.stderr
+    assert "refunds.create moves money, so each row needs an ID that never changes" in run.stderr
     assert count(shell) == 0
     assert shell.run("refunds.create", file, "--ignore", "number", *BY_LINE).returncode == 0
 
@@ -149,7 +149,7 @@ OTHERS = {
 
 
 def test_every_operation_is_known_to_move_money_or_not() -> None:
-    """One that is added and forgotten here would be told apart by line."""
+    """Rows of an operation that is missing here would be identified by their line."""
     posts = {declaration.name for declaration in declarations() if declaration.method == "POST"}
     assert posts == MOVES_MONEY | OTHERS
     assert not MOVES_MONEY & OTHERS
@@ -370,7 +370,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(bulk_results, "open_new_private", full)
     results = bulk_results.Results(tmp_path / "out.csv", replace=False)
     with pytest.raises(
-        click.ClickException, match=r"cannot be written to .*out.csv: No space left on device. What became"
+        click.ClickException, match=r"cannot be written to .*out.csv: No space left on device. The journal holds"
     ):
         results.write(RowResult(row="R-1", state="succeeded"))
     results.close()

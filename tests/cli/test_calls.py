@@ -207,7 +207,7 @@ def test_a_value_that_looks_like_an_option_is_a_value() -> None:
          "--amount must be a whole number, not '19.99'. It is in minor units, so 19.99 USD are 1999."),
         (["payment-intents", "create", "--amount", "1"], "--currency is missing."),
         (["payment-intents", "create", "--payment-method-data.crd.number", "1"],
-         "--payment-method-data.crd is no key here: did you mean card?"),
+         "--payment-method-data.crd is not a key here: did you mean card?"),
         (["payment-intents", "create", "--payment-method-data.card.cvc.x=1"],
          "--payment-method-data.card.cvc.x is no place, as payment_method_data.card.cvc is text."),
         (["refunds", "create", "--reason", "dup"], "--reason must be duplicate, fraudulent,"),

@@ -188,7 +188,7 @@ def test_a_killed_export_goes_on_and_loses_and_repeats_nothing(
         sandbox.faults.remove(slow)
     done = export(sandbox, "charges", "-o", str(target))
     assert done.code == 0, done.err
-    assert "Going on after" in done.err
+    assert "Resuming after" in done.err
     if suffix == "jsonl":
         found = [row["id"] for row in read_lines(target)]
     elif suffix == "csv":
@@ -200,7 +200,7 @@ def test_a_killed_export_goes_on_and_loses_and_repeats_nothing(
     assert set(found) == set(ids(sandbox))
 
 
-def test_ctrl_c_says_how_to_go_on(sandbox: SyncSandbox, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_resume(sandbox: SyncSandbox, tmp_path: Path) -> None:
     target = tmp_path / "charges.jsonl"
     slow = sandbox.faults.add("slow", operation="charges.list", times=None, seconds=0.4)
     try:
@@ -218,7 +218,7 @@ def test_ctrl_c_says_how_to_go_on(sandbox: SyncSandbox, tmp_path: Path) -> None:
     finally:
         sandbox.faults.remove(slow)
     assert process.returncode == 130
-    assert "run the same command again to go on" in said
+    assert "run the same command again to resume" in said
     assert "Traceback" not in said
 
 

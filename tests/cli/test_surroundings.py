@@ -239,7 +239,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(url: str, folder: Path, wor
 def test_a_file_that_exists_is_replaced_only_when_asked(url: str, folder: Path, words: str) -> None:
     done = shell(url, f"wooshpay {words} mine", cwd=folder)
     assert (done.returncode, (folder / "mine").read_text()) == (2, "mine")
-    assert "add --overwrite" in " ".join(done.stderr.split())
+    assert "Add --overwrite" in " ".join(done.stderr.split())
     assert shell(url, f"wooshpay {words} mine --overwrite", cwd=folder).returncode == 0
     assert (folder / "mine").read_bytes() != b"mine"
     assert stat.S_IMODE((folder / "mine").stat().st_mode) == 0o600
@@ -304,7 +304,7 @@ def test_damaged_notes_of_an_export_are_a_sentence(url: str, folder: Path, notes
 def test_a_part_that_is_not_ours_is_left_alone(url: str, folder: Path) -> None:
     (folder / "a.csv.part").write_text("somebody's download")
     done = run("export", "charges", "-o", str(folder / "a.csv"), WOOSHPAY_BASE_URL=url)
-    assert (done.code, "is not of an export that can be resumed" in done.err) == (2, True)
+    assert (done.code, "does not belong to an export that can be resumed" in done.err) == (2, True)
     assert (folder / "a.csv.part").read_text() == "somebody's download"
 
 
@@ -330,7 +330,7 @@ def test_a_file_that_another_program_made_meanwhile_is_not_replaced(
     monkeypatch.setattr(Csv, "head", meanwhile)
     done = run("export", "charges", "-o", str(target), "--columns", "id", WOOSHPAY_BASE_URL=url)
     assert (done.code, target.read_text()) == (1, "theirs")
-    assert "has been made by another program meanwhile" in done.err
+    assert "was created by another program in the meantime" in done.err
     monkeypatch.undo()
     target.unlink()
     assert run("export", "charges", "-o", str(target), "--columns", "id", WOOSHPAY_BASE_URL=url).code == 0

@@ -104,7 +104,7 @@ def test_a_wait_names_the_option_too(client: Any) -> None:
 @pytest.mark.parametrize("name", sorted(OPTIONS | {"options", "api_key"}))
 @pytest.mark.parametrize("place", ["extra_body", "extra_query"])
 def test_the_way_around_the_signature_refuses_options_too(client: Any, place: str, name: str) -> None:
-    """Otherwise the first error would only be replaced by a silent one."""
+    """Otherwise the advice in the first error would lead to a silent one."""
     extras: Any = {place: {"memo": 1, name: "order-1"}}
     with pytest.raises(TypeError, match=rf"{place} must not hold '{name}'"):
         client.refunds.create(options=RequestOptions(**extras))

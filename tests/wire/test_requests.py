@@ -70,7 +70,7 @@ async def test_a_get_carries_no_key_and_no_body(mocked: Any) -> None:
     seen = Seen(REFUND)
     mocked.get(f"https://apitest.wooshpay.com/v1/refunds/{REFUND['id']}", callback=seen)
     async with AsyncWooshPay(KEY) as client:
-        await client.refunds.retrieve(REFUND["id"])
+        await client.refunds.retrieve(str(REFUND["id"]))
     [call] = seen.calls
     assert "Idempotency-Key" not in call["headers"]
     assert call["data"] is None
@@ -86,7 +86,7 @@ async def test_an_id_never_walks_the_path() -> None:
 async def test_a_live_key_goes_to_the_live_host(mocked: Any) -> None:
     mocked.get(f"https://api.wooshpay.com/v1/refunds/{REFUND['id']}", payload=REFUND)
     async with AsyncWooshPay("sk_live_abc") as client:
-        assert (await client.refunds.retrieve(REFUND["id"])).id == REFUND["id"]
+        assert (await client.refunds.retrieve(str(REFUND["id"]))).id == REFUND["id"]
 
 
 async def test_options_of_one_call_reach_the_wire(mocked: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import aiohttp.connector
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from support.peer import Connection, Peer, reply
 
 import wooshpay
@@ -280,4 +281,4 @@ def test_the_parts_of_aiohttp_that_the_checks_rely_on_are_there() -> None:
     """Fails with a new version of aiohttp that moves them, before anything else is noticed."""
     connector = aiohttp.BaseConnector
     assert callable(getattr(connector, "_release", None))
-    assert issubclass(HttpConnection, aiohttp.client_proto.ResponseHandler)
+    assert issubclass(HttpConnection, ResponseHandler)

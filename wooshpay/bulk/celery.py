@@ -149,7 +149,7 @@ def bulk_task(
 ) -> Task:
     """Create a task that does one row of a run once, however often its message is delivered.
 
-    The result of the task says what became of the row, as a dict: ``row``, ``state``, ``object_id``, ``status``,
+    The task returns the result of the row, as a dict: ``row``, ``state``, ``object_id``, ``status``,
     ``error``, ``code``, ``idempotency_key`` and ``earlier``, with the meanings of `RowResult`. If WooshPay rejects a
     row, that is a result too, and not a failure of the task.
 
@@ -161,7 +161,7 @@ def bulk_task(
         operation: The SDK name of the operation, such as ``refunds.create``. It must be a POST.
         client: Makes the calls. It may be created when the module is imported: every forked worker gets its own
             connections.
-        journal: Notes what became of the rows: a `RedisJournal` for many machines, a `SqliteJournal` for one.
+        journal: Records the rows: a `RedisJournal` for many machines, a `SqliteJournal` for one.
         outbox: Keeps the unfinished rows. Default: the outbox of the journal.
         name: The name of the task, which no other task of the app has. Two tasks for the same operation, such as for
             two accounts, need different names. Default: ``wooshpay.bulk.`` and the operation.

@@ -1,4 +1,4 @@
-"""What is to be done with a run and with each of its rows, in view of what the journal knows. Facts in, decision out.
+"""Decides what to do with a run and with each of its rows, from what the journal knows. These are pure functions.
 
 from         by                                                to
 (new)        a run takes the row                               started, noted before the call is sent
@@ -103,7 +103,7 @@ def open_run(
     if entry.host != host:
         return Refuse(
             f"This journal holds a run for {entry.host}, and the calls would go to {host}. Nothing was sent. Use"
-            " another journal, or set the base URL back."
+            " another journal, or restore the base URL."
         )
     account = account_of(api_key, entry.secret)
     if account in entry.accounts:
@@ -112,7 +112,7 @@ def open_run(
         return attrs.evolve(entry, accounts=(*entry.accounts, account))
     return Refuse(
         "This journal holds a run that was made with another API key. Nothing was sent. If the key belongs to another"
-        " account, use another journal. If it is the same account and its key was rotated, say so: --rotated-key, or"
+        " account, use another journal. If it is the same account and its key was rotated, pass --rotated-key, or"
         " rotated_key=True in Python."
     )
 
@@ -160,8 +160,8 @@ def decide(
         return Send(first(entry.generation + 1))
     if changed:
         return Refuse(
-            f"A row with this ID was sent at {moment(entry.sent_at)}, and the row has changed since. Put it back as it"
-            " was. If it is to be done as well, give it an ID of its own.",
+            f"A row with this ID was sent at {moment(entry.sent_at)}, and the row has changed since. Restore the"
+            " row. To send the changed row as well, give it an ID of its own.",
             entry.key,
         )
     if entry.state in {"succeeded", "rejected", "replayed"}:
@@ -170,22 +170,22 @@ def decide(
     if entry.state == "not_sent":
         return Send(attrs.evolve(again, sent_at=now))
     if policy.resend_expired:
-        # The life of a key that WooshPay still knows is not prolonged by sending it again.
+        # Sending a key again does not make WooshPay remember it for longer.
         expired = now - entry.sent_at > KEY_LIFETIME
         return Send(attrs.evolve(again, sent_at=now) if expired else again, doubtful=True)
     if now < max(latest, entry.sent_at) - CLOCK_TOLERANCE:
         return Refuse(
-            f"The clock of this machine says {moment(now)}, but the journal was used at"
-            f" {moment(max(latest, entry.sent_at))} before. The response to this row was lost, and with a wrong clock"
-            " nobody can tell whether WooshPay still knows its key, so that sending it again could do it twice. Set the"
-            " clock and run again.",
+            f"The clock of this machine says {moment(now)}, but the journal was used later,"
+            f" at {moment(max(latest, entry.sent_at))}. The response to this row was lost. With a wrong clock nobody"
+            " can tell whether WooshPay still knows its key, so sending it again could do it twice. Correct the clock,"
+            " and run the same again.",
             entry.key,
         )
     if now - entry.sent_at <= KEY_LIFETIME:
         return Send(again, doubtful=True)
     return Refuse(
         f"The row was sent at {moment(entry.sent_at)} and its response was lost. By now WooshPay may have forgotten its"
-        " key, so that sending it again could do it twice. Look in WooshPay whether it was carried out. If it was not,"
+        " key, so sending it again could do it twice. Check in WooshPay whether it was carried out. If it was not,"
         " run again with --resend-expired, or resend_expired=True in Python.",
         entry.key,
     )
@@ -197,7 +197,7 @@ def moment(seconds: float) -> str:
 
 
 def settle(entry: Entry) -> Change:
-    """Note what came of a call. What has succeeded stays so, whatever another worker's attempt came to."""
+    """Return the change that records the result of a call. A success is never replaced by another worker's result."""
 
     def change(now: Entry | None) -> Entry | None:
         if now is not None and now.state == "succeeded":

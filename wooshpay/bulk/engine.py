@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wooshpay.core.request import Call
     from wooshpay.core.retry import RetryEvent
 
-# Seconds between two notes of the time in the journal. Against the life of a key it is next to nothing.
+# How often the time is written to the journal, in seconds. This is very short compared with the life of a key.
 _TIME_STEP: Final = 60.0
 _REPLAYED: Final = (
     "This was already done under this key: WooshPay returned the response to an earlier request, which this journal did"
@@ -42,7 +42,7 @@ _REPLAYED: Final = (
 )
 
 _CONFLICT: Final = 409
-# After these an attempt was certainly not carried out.
+# An attempt that got one of these statuses was certainly not carried out.
 _DID_NOTHING: Final = frozenset({425, 429})
 
 # Nothing was done, and the same call may be done a little later, or with another API key.
@@ -139,7 +139,7 @@ class Engine:
         await self._journal.change_run(self._run, change)
 
     async def release(self) -> None:
-        """Give the run back to nobody if this pass bound it to its API key.
+        """Unbind the run from its API key, if this pass bound it to that key.
 
         Call it only if WooshPay accepted no call of this pass: a mistyped key must not own the run.
 
@@ -236,11 +236,11 @@ class Engine:
         return decision
 
     async def _note_time(self, now: float) -> RunEntry:
-        """Note the time from time to time, so that a clock that goes back later is found out."""
+        """Record the time once a minute, so that a clock that goes back later is noticed."""
         kept = self._entry
         assert kept is not None, "the run was opened"
         if now > kept.latest + _TIME_STEP:
-            # Set before the journal is written, so that the calls under way do not all write it.
+            # It is set before the journal is written. Otherwise every call that is under way would write it.
             kept = self._entry = attrs.evolve(kept, latest=now)
 
             def change(entry: RunEntry | None) -> RunEntry | None:
@@ -270,7 +270,7 @@ class Engine:
         return found, response.headers.get("Idempotent-Replayed") == "true" and not own
 
     def _note_retry(self, event: RetryEvent) -> None:
-        """Note of a call whether its key was in use before an attempt of its own may have been carried out."""
+        """Record whether the key of a call was in use before an attempt of this call may have been carried out."""
         if event.idempotency_key is not None and event.status not in _DID_NOTHING:
             self._in_use.setdefault(event.idempotency_key, event.status == _CONFLICT)
         if self._user_on_retry is not None:
@@ -309,7 +309,7 @@ def bind(declaration: Declaration, row: Row) -> Call:
 
 
 def after_success(sent: Send, found: Any, *, replayed: bool) -> Entry:
-    """What to note of a call that brought a response.
+    """Return the entry to write after a successful call.
 
     Args:
         sent: What was sent.

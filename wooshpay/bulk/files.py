@@ -18,7 +18,7 @@ from wooshpay.errors import ConfigurationError
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 BY_LINE: Final = "line"
-"""What users write instead of a column to have rows told apart by their number."""
+"""What users write instead of a column to identify rows by their number."""
 
 
 @attrs.frozen
@@ -90,7 +90,10 @@ class Table:
                 yield BadRow(reader.line_num, f"is no CSV: {error}")
 
     def _check_header(self, header: list[str]) -> frozenset[str]:
-        """Give the columns that are sent."""
+        """Return the columns that are sent."""
+        named = {*self.ignored, *([self.id_column] if self.id_column else [])}
+        for name in sorted(named.difference(header)):
+            raise ConfigurationError(f"{self.path} has no column {name!r}; it has {', '.join(header) or 'none'}.")
         sent: set[str] = set()
         for name in header:
             if header.count(name) > 1:
@@ -100,7 +103,7 @@ class Table:
             if name == BY_LINE and self.id_column is None:
                 raise ConfigurationError(
                     f"{self.path} has a column named {BY_LINE!r}, but `line` stands for the number of a row. Rename the"
-                    " column, or ignore it."
+                    f" column, or add --ignore {BY_LINE}."
                 )
             try:
                 type_at(self.facts, name)
@@ -108,12 +111,9 @@ class Table:
                 if name == self.id_column:
                     continue
                 raise ConfigurationError(
-                    f"Column {name!r} of {self.path}: {problem}. A column that is not for WooshPay can be ignored."
+                    f"Column {name!r} of {self.path}: {problem}. If it is not for WooshPay, add --ignore {name}."
                 ) from None
             sent.add(name)
-        named = {*self.ignored, *([self.id_column] if self.id_column else [])}
-        for name in sorted(named.difference(header)):
-            raise ConfigurationError(f"{self.path} has no column {name!r}; it has {', '.join(header) or 'none'}.")
         return frozenset(sent)
 
     def _csv_row(

@@ -1,4 +1,4 @@
-"""Digests that tell whether a row is still the one that was sent, and whether a run still has its account.
+"""Digests that show whether a row is still the one that was sent, and whether a run still uses the same account.
 
 A card number can be guessed from its plain digest, as there are few of them. All digests here are therefore keyed with
 the run's random secret, and those that cover secret fields with the API key as well: the file of a journal alone does
@@ -22,7 +22,7 @@ _DIVIDER: Final = ":"
 
 
 def account_of(api_key: Secret, secret: str) -> str:
-    """Make the digest by which a run knows an API key again.
+    """Return the digest by which a run recognizes an API key.
 
     Args:
         api_key: The API key.
@@ -32,7 +32,7 @@ def account_of(api_key: Secret, secret: str) -> str:
 
 
 def fingerprint_of(call: Call, *, api_key: Secret, secret: str) -> str:
-    """Make the digest of everything that a call asks for.
+    """Return the digest of all parameters of a call.
 
     It has three parts: a digest without the secret fields, the account, and a digest of all fields.
 
@@ -46,17 +46,18 @@ def fingerprint_of(call: Call, *, api_key: Secret, secret: str) -> str:
         ValueError: A text in it cannot be written as UTF-8.
     """
     # Written and read once, so that values which the SDK accepts (enums, UUIDs) are compared as they are sent.
-    asked: Any = loads(dumps([call.path, call.query, call.body]))
+    # One by one, since an error names the parameter by its place in what is written.
+    asked: Any = [call.path, loads(dumps(call.query)), loads(dumps(call.body))]
     visible = _digest(secret, _written(redact_json(asked)))
     whole = _digest(f"{secret} {api_key.reveal()}", _written(asked))
     return _DIVIDER.join([visible, account_of(api_key, secret), whole])
 
 
 def is_same_row(kept: str, now: str) -> bool:
-    """Whether two fingerprints are those of the same call.
+    """Return whether two fingerprints belong to the same call.
 
-    After the API key was rotated, the digest of the secret fields that the old key made cannot be made again. Such
-    rows are compared by all their other fields.
+    The digest of all fields depends on the API key, so it cannot be computed again after the key was rotated. Rows
+    that were sent with an older key are compared by the fields that are not secret.
     """
     visible, account, whole = kept.split(_DIVIDER)
     visible_now, account_now, whole_now = now.split(_DIVIDER)

@@ -58,7 +58,7 @@ def _as_tuple(values: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class RunEntry:
-    """What the journal knows of a run.
+    """What the journal knows about a run.
 
     Attributes:
         identity: A random text that no other run has. The keys of a run without a name are made of it.
@@ -98,13 +98,13 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Name and operation as one text."""
+        """Return the name and the operation as one text."""
         return json.dumps([self.name, self.operation])
 
     def key(self, row_id: str, generation: int, identity: str) -> str:
         """Make the idempotency key of a row: the same row always gets the same key.
 
-        A run with a name shares its keys with every run of that name and operation, in whichever journal. A run
+        A run with a name shares its keys with every run of that name and operation, in any journal. A run
         without one has keys of its own, made of its random identity.
 
         Args:
@@ -112,7 +112,7 @@ class Run:
             generation: How many keys the row has had, with this one.
             identity: The identity of the run in its journal.
         """
-        # A list can never be equal to a name.
+        # A list is never equal to a text, so an identity cannot be mistaken for a name.
         scope = [identity] if self.name is None else self.name
         parts = json.dumps([scope, self.operation, row_id, generation])
         return f"bulk_{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
@@ -129,7 +129,7 @@ class Journal(Protocol):
     """Keeps the entries of runs and rows. Every method raises `JournalError` if the store cannot be reached."""
 
     async def change_run(self, run: Run, change: RunChange, /) -> None:
-        """Change the entry of a run, in one step that nobody else can come between, and keep it for good."""
+        """Change the entry of a run in one atomic step, and store it durably."""
         ...
 
     async def change(self, run: Run, row_id: str, change: Change, /) -> None:

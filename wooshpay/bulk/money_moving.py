@@ -1,4 +1,4 @@
-"""Which operations move money, or decide how much of it moves. To mistake one row for another costs money there."""
+"""The operations that move money, or decide how much money moves. Mistaking one row for another costs money there."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ MOVES_MONEY: Final = frozenset(
         "subscriptions.update",
     }
 )
-"""No declaration says it, so they are listed here. A test holds the list against all operations."""
+"""The declarations do not say this, so the operations are listed here. A test compares the list with all operations."""

@@ -113,7 +113,7 @@ def delivered(run: str, row: Row, request: Any) -> UnfinishedRow:
 
 
 def _kept(options: Mapping[str, Any], now: float) -> dict[str, str | int]:
-    """Pick the options that a row needs when it is queued again: where its message goes and when it expires."""
+    """Return the options that a row needs when it is queued again: where its message goes and when it expires."""
     kept: dict[str, str | int] = {name: options[name] for name in _ROUTING if isinstance(options.get(name), (str, int))}
     expires = options.get("expires")
     if isinstance(expires, (int, float)):

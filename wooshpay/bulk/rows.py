@@ -122,17 +122,17 @@ class Report:
 
     @property
     def repeated(self) -> bool:
-        """Whether the run had finished before, and rows of it came again: nothing was sent for those."""
+        """Return whether the run had finished before, and its rows came again. Nothing was sent for those rows."""
         return self.finished_before is not None and bool(self.earlier or self.refused)
 
     @property
     def left(self) -> int:
-        """How many of the rows the next pass has to look at again."""
+        """Return how many rows the next pass has to look at again."""
         return self.not_sent + self.unknown + self.refused
 
     @property
     def complete(self) -> bool:
-        """Whether every row was gone through and succeeded, and the run had not finished before."""
+        """Return whether every row was processed and succeeded, and the run had not finished before."""
         return self.stopped is None and self.errors == 0 and not self.repeated
 
     def after(self, result: RowResult) -> Report:

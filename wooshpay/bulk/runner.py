@@ -88,7 +88,7 @@ def run(
             `WooshPay` it is returned. Rows are read, and the callbacks called, in the thread that called this.
         operation: The SDK name of the operation, such as ``refunds.create``. It must be a POST.
         rows: What to do, read one by one as calls become free, so that there may be any number of them.
-        journal: Where to note what became of the rows: an SQLite file, or a `Journal`, which is then not closed. A run
+        journal: Where to record each row: an SQLite file, or a `Journal`, which is then not closed. A run
             belongs to the account, the mode and the host that it was begun with.
         name: Names the run. A run with a name shares its idempotency keys with every run of that name and operation,
             so that a lost journal does not make WooshPay do the rows again within a day. Without a name, it is the
@@ -109,8 +109,8 @@ def run(
         How many rows came to what.
 
     Raises:
-        ConfigurationError: There is no such operation, or it is no POST; a setting cannot work; or the run belongs to
-            another account, mode or host.
+        ConfigurationError: The operation does not exist, or is not a POST; a setting is not valid; or the run belongs
+            to another account, mode or host.
         JournalError: The journal cannot be read or written.
     """
     if name is not None:
@@ -216,7 +216,7 @@ class _Tally:
 
 
 def finished_sentence(report: Report) -> str:
-    """Say that a run had finished before its last pass, and for how many rows nothing was sent now."""
+    """Return a sentence: when the run finished, and for how many rows nothing was sent now."""
     assert report.finished_before is not None, "it had finished"
     called = f"The run {report.name!r}" if report.name is not None else "The run of this journal"
     sent = report.rows - report.earlier - report.refused

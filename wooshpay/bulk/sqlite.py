@@ -53,12 +53,12 @@ _LOOK_AGAIN: Final = 0.02
 
 Work: TypeAlias = Callable[[sqlite3.Connection], Any]
 _Item: TypeAlias = "tuple[Work, Future[Any]] | None"
-# The result of a work because of which something will be sent.
+# Returned by a change after which a request will be sent.
 _TO_BE_SENT: Final = object()
 
 
 def peek(path: str | PathLike[str], run: Run, row_ids: Iterable[str]) -> tuple[RunEntry | None, dict[str, Entry]]:
-    """Look at a run in a file that may be a journal or not, and change nothing in it.
+    """Read a run from a file that may or may not be a journal, without changing the file.
 
     Args:
         path: The file.
@@ -208,8 +208,8 @@ def _check_format(connection: sqlite3.Connection, path: str) -> None:
     if columns.isdisjoint({"identity", "secret"}):
         raise JournalError(
             f"The journal {path} was written by an earlier version of wooshpay, and cannot be read any more. Nothing"
-            " was sent. Finish its run with that version. With a new journal every row is sent again, so look first"
-            " which of them were done."
+            " was sent. Finish its run with that version. With a new journal every row is sent again, so check"
+            " first which of them were done."
         )
 
 
@@ -254,7 +254,7 @@ def _write(connection: sqlite3.Connection, works: list[tuple[Work, Future[Any]]]
         raise
     if any(result is _TO_BE_SENT for result in results):
         # What is sent is copied from FILE-wal into the file itself first: somebody who moves the file of a killed run
-        # may leave FILE-wal behind. What came of it may be lost so, and the row is then sent again with the same key.
+        # may leave FILE-wal behind. The result may be lost in this way; then the row is sent again with the same key.
         connection.execute(_CHECKPOINT).fetchall()
     for (_, future), result in zip(works, results, strict=True):
         _finish(future, result)

@@ -40,26 +40,27 @@ _INTERRUPTED: Final = b"\r\x1b[KCtrl-C: waiting for the calls under way; once mo
     "--id",
     "id_column",
     metavar="COLUMN",
-    help="The column that tells a row from all others, for ever. Required if the operation moves money. `line` stands"
-    " for the number of the row in the file, from which no row may be removed then.",
+    help="The column that identifies a row. Its values must never change. Required if the operation moves money. `line`"
+    " uses the number of the row in the file; then you must not remove or reorder rows.",
 )
-@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="A column that is not for WooshPay.")
+@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="Do not send this column to WooshPay.")
 @click.option(
     "--name",
     metavar="NAME",
-    help="Names the run: its keys are made of the name, whichever journal is used. Default: keys of this journal only.",
+    help="Name of the run. Its idempotency keys are made from the name, whichever journal is used. Default: the keys"
+    " belong to this journal only.",
 )
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to note what became of each row. Default: FILE.journal.",
+    help="Where to record what was sent, to resume the run. Default: FILE.journal.",
 )
 @click.option(
     "--results",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Where to write what became of each row, as CSV or JSON Lines; - is standard output. Default:"
+    help="Where to write the result of each row, as CSV or JSON Lines; - is standard output. Default:"
     " FILE.results.csv, or the next free FILE.results.2.csv.",
 )
 @click.option("--overwrite", is_flag=True, help="Overwrite results that another run wrote.")
@@ -100,7 +101,8 @@ def command(
     Run the same again after an interruption, also after a power cut: rows that are done are skipped, and calls that
     were under way are sent again with the same idempotency key. Ctrl-C lets the calls under way end.
 
-    A run that has finished is not run again unasked. To send the same rows, or next month's, as a new run: --name.
+    A run that has finished is not repeated. To send the same rows, or next month's rows, as a new run, choose a new
+    --name.
 
     Exits with 0 if every row succeeded, with 1 if one did not or the run had finished before, and with 130 after
     Ctrl-C.
@@ -166,13 +168,13 @@ def _id_column(operation: str, asked: str | None) -> str | None:
     """Return the column with the IDs; ``None`` stands for the number of the row.
 
     Raises:
-        ConfigurationError: The operation moves money, and nothing was said.
+        ConfigurationError: The operation moves money, and the user did not pass --id.
     """
     if asked is None and operation in MOVES_MONEY:
         raise ConfigurationError(
-            f"{operation} moves money, so each row needs an ID that is its own for ever. Name the column that holds it"
-            " with --id COLUMN, such as the one with your order number. If there is none, --id line takes the number of"
-            " the row in the file, from which no row may be removed then."
+            f"{operation} moves money, so each row needs an ID that never changes. Pass --id COLUMN to name the column"
+            " that holds it, such as your order number. If there is none, pass --id line to use the number of the row"
+            " in the file; then you must not remove or reorder rows."
         )
     return None if asked == BY_LINE else asked
 
@@ -219,7 +221,7 @@ def _check(table: Table) -> set[str]:
 def _rows(table: Table) -> Iterator[Row]:
     for row in table.read():
         if isinstance(row, BadRow):
-            raise ConfigurationError(f"The file has changed meanwhile: {row}.")
+            raise ConfigurationError(f"The file was changed during the run: {row}. Restore it, and run the same again.")
         yield row
 
 

@@ -20,7 +20,7 @@ from wooshpay.core.redaction import Secret
 from wooshpay.errors import ConfigurationError
 
 ROWS_TO_KNOW: Final = 20
-"""How many rows are looked at to find out which run sent them."""
+"""How many rows are compared to find out which run sent them."""
 
 _JOURNALS_TO_SEARCH: Final = 200
 
@@ -58,7 +58,7 @@ def check_left_behind(file: Path, rows: Sequence[Row], declaration: Declaration,
             kept = known.get(row.id)
             if kept is None or kept.state == "not_sent":
                 continue
-            # A row that makes no call is refused when its turn comes.
+            # A row with invalid parameters is refused later, when it is processed.
             with contextlib.suppress(TypeError, ValueError, ConfigurationError):
                 call = bind(declaration, row)
                 if kept.fingerprint != fingerprint_of(call, api_key=api_key, secret=entry.secret):
@@ -76,7 +76,7 @@ def files_of(journal: Path) -> list[Path]:
 
 
 def is_same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file: by another spelling, a symbolic link or a hard link."""
+    """Return whether two paths lead to the same file, by another spelling, a symbolic link or a hard link."""
     try:
         return one.samefile(other)
     except OSError:

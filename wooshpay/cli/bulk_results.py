@@ -1,4 +1,4 @@
-"""The results of ``wooshpay bulk``: what became of each row, as CSV or JSON Lines."""
+"""The results of ``wooshpay bulk``, row by row, as CSV or JSON Lines."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ class Results:
 
     def _failed(self, error: OSError) -> click.ClickException:
         return click.ClickException(
-            f"The results cannot be written to {self.path}: {error.strerror or error}. What became of each row that"
-            " was sent is in the journal: run the same again, and every row is written."
+            f"The results cannot be written to {self.path}: {error.strerror or error}. The journal holds the result of"
+            " each row that was sent: run the same again, and every row is written."
         )
 
 
 def find_place(
     asked: Path | None, *, file: Path, ids: Container[str], journal: Path, run: Run, overwrite: bool
 ) -> Results:
-    """Find out where results go, so that nothing is lost by it.
+    """Return where to write the results, so that no other file is lost.
 
     A run that is resumed overwrites its own results, since it writes every row again. Those of another run, those of
     rows that were removed from the file, and other files are overwritten only when the user says so.
@@ -143,7 +143,7 @@ def check_place(path: Path, *, file: Path, journal: Path) -> None:
 
 
 def may_replace(path: Path, ids: Container[str], journal: Path, run: Run) -> bool:
-    """Whether results that exist may be overwritten unasked: this very run wrote them, and will write each row again.
+    """Return whether existing results may be overwritten unasked: this run wrote them, and will write each row again.
 
     They hold the idempotency key of each row, and so does the journal.
 
@@ -172,7 +172,7 @@ def may_replace(path: Path, ids: Container[str], journal: Path, run: Run) -> boo
 
 
 def is_json_lines(path: Path) -> bool:
-    """Whether results go to this file as JSON Lines."""
+    """Return whether results go to this file as JSON Lines."""
     return path.suffix.lower() in JSON_LINES
 
 

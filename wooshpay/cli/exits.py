@@ -10,7 +10,7 @@ WRONG_USAGE: Final = 2
 RESULT_NOT_SHOWN: Final = 3
 # Output could not be written, and nothing but the output is missing.
 OUTPUT_FAILED: Final = 4
-# As of a program that the signal SIGPIPE ends, so that nobody takes `| head` for an error of WooshPay's.
+# The exit code of a program that SIGPIPE ended, so that `| head` does not look like an error of WooshPay.
 BROKEN_PIPE: Final = 141
 
 

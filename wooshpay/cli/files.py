@@ -1,4 +1,4 @@
-"""New files for personal data: private, never through a symbolic link, never over another file unasked."""
+"""Creates files for personal data: private, not through a symbolic link, and not over a file unless asked to."""
 
 from __future__ import annotations
 

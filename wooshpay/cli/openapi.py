@@ -33,5 +33,5 @@ def command(output: Path, overwrite: bool) -> None:
         write_line(text)
         return
     if os.path.lexists(output) and not overwrite:
-        raise click.UsageError(f"{output} is there already: add --overwrite, or name another file with --output.")
+        raise click.UsageError(f"{output} already exists. Add --overwrite, or name another file with --output.")
     write_new(output, f"{text}\n", replace=overwrite)

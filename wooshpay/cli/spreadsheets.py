@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# What a spreadsheet takes for the beginning of a formula, and a customer may have typed: also in full width, as
+# What a spreadsheet reads as the beginning of a formula, and a customer may have typed: also in full width, as
 # Japanese keyboards write it, and after a line break or tab. A number or a phone number is not a formula.
 _FORMULA: Final = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?[\d .()/-]*", re.ASCII)

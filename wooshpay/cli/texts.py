@@ -1,4 +1,4 @@
-"""Text of strangers made safe to print: nothing in it steers a terminal, and no character of it stops a write."""
+"""Makes text from outside safe to print: it cannot control a terminal, and every character can be encoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wooshpay.core.json import Json, dumps, is_array, is_object
 # Categories of Unicode. Control characters and ANSI escapes; marks that change the direction of text or have no width;
 # halves of character pairs; separators of lines and paragraphs.
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# What breaks a line or steers a terminal, and never belongs to a word.
+# Characters that break a line or control a terminal, and never belong to a word.
 _BREAKING: Final = frozenset({"Cc", "Zl", "Zp"})
 _AS_JSON: Final = "wooshpay.json"
 # Deeper than any object of WooshPay's. JSON writers give up at some hundred levels.
@@ -23,7 +23,7 @@ _TOO_DEEP: Final = "(nested too deeply)"
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """Write control characters, and others that are not seen, as backslash escapes.
+    """Replace control characters and invisible characters by backslash escapes.
 
     Args:
         text: The text, for example a customer's name.

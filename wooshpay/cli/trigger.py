@@ -65,7 +65,8 @@ def command(
     What the event tells of is really done in a sandbox of its own, so its object is what WooshPay would send. No
     account and no network are needed, and nothing is charged.
 
-    Exits with 0 if every answer was 2xx, and with 1 if one was not.
+    Exits with 0 if every answer was 2xx, with 1 if one was not, and with 3 if events were sent but could not be
+    shown.
     """
     # A call of the stage's that Ctrl-C cuts off is logged, as money may have moved. Here it cannot have.
     logging.getLogger("wooshpay").addHandler(logging.NullHandler())

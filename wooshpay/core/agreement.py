@@ -1,4 +1,4 @@
-"""Whether a response is about what its request asked for.
+"""Checks that a response belongs to its request.
 
 A server, proxy or gateway that mixes responses up can send one at the very moment in which another request goes out.
 No check of the connection notices that. So what must agree is compared: the ID in the path with the ID of the object,
@@ -26,7 +26,7 @@ class Mismatch:
         name: The field.
         sent: The value in the request.
         received: The value in the response.
-        facts: All compared values of the response, and its ID: two responses with the same facts say the same.
+        facts: The response's ID and all compared values. Two responses with equal facts report the same result.
     """
 
     name: str
@@ -35,21 +35,21 @@ class Mismatch:
     facts: tuple[Json, ...]
 
 
-def lost_on_the_way(response: Response) -> ProtocolError | None:
+def unreadable_body(response: Response) -> ProtocolError | None:
     """Return the error for a success whose body is not JSON: it was cut off, or broken by its compression."""
     if not response.body and response.status == 204:
         return None
     try:
-        response.parsed  # noqa: B018  # it is kept for those who ask later
+        response.parsed  # noqa: B018  # the parsed body is cached for later readers
     except RecursionError:
-        return None  # decoding reads as deep as it is of use
+        return None  # the decoder reads deeply nested bodies as far as it can
     except ValueError:
         return ProtocolError("The body of the response is not JSON.", failure="broken")
     return None
 
 
 def mismatch_of(request: Request, response: Response) -> Mismatch | None:
-    """Return where a success differs from its request, or ``None``."""
+    """Return the field in which a success differs from its request, or ``None``."""
     if not request.expected or not response.body:
         return None
     try:
@@ -58,7 +58,7 @@ def mismatch_of(request: Request, response: Response) -> Mismatch | None:
         return None
 
 
-def of_another_request(mismatch: Mismatch) -> ProtocolError:
+def mismatch_error(mismatch: Mismatch) -> ProtocolError:
     """Return the error for a response that is about something else."""
     return ProtocolError(
         f"The response belongs to another request: its {mismatch.name} is {_shown(mismatch.received)}, not"

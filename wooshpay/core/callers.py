@@ -151,6 +151,6 @@ class SyncCaller(Confined):
 
 
 def _note_result(error: BaseException, request: Request, response: Response) -> None:
-    """Leave on an exception that came from outside, such as Ctrl-C, that the response had already arrived."""
+    """Add a note to an exception from outside, such as Ctrl-C: the response had already arrived."""
     if not isinstance(error, WooshPayError):
         note_end(error, request, response, None, unsent=False)

@@ -483,7 +483,7 @@ def reader(hint: Any, *, strict: bool = False) -> Read:
 
 
 class Parsed(Protocol):
-    """What keeps the JSON of a body."""
+    """Has the JSON of a body."""
 
     @property
     def parsed(self) -> Json:

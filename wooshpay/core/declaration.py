@@ -270,7 +270,7 @@ class Declaration:
 
     @cached_property
     def returns_named_object(self) -> bool:
-        """Whether the object in the response has the ID that stands last in the path, as in ``/v1/refunds/{id}``."""
+        """Return whether the object in the response has the last ID of the path, as in ``/v1/refunds/{id}``."""
         returns = self.returns
         return (
             not self.is_list
@@ -433,7 +433,7 @@ def post(
     """Declare a POST. Keyword parameters travel in the JSON body.
 
     ``wire`` gives names that Python cannot spell. ``echoes`` names parameters that the object in the response has as
-    fields too: a response in which one differs is not accepted before the request was sent once more.
+    fields too: if one differs, the request is sent once more before the response is accepted.
     """
 
     def declare(function: Callable[Concatenate[Any, P], T]) -> Operation[P, T]:

@@ -161,7 +161,7 @@ def error_of(request: Request, response: Response, retry_after: float | None) ->
 
 
 def improper(request: Request, response: Response) -> errors.ProtocolError | None:
-    """Return the error of a response whose status HTTP does not know, or ``None`` for any other response.
+    """Return the error of a response whose status is not valid in HTTP, or ``None`` for any other response.
 
     Args:
         request: The request.
@@ -184,7 +184,7 @@ def error_in_success(request: Request, response: Response) -> errors.APIError | 
     """Return the error that a response with a 2xx status holds instead of an object, or ``None`` if it holds none.
 
     Such a response contradicts itself, so what happened to the money is not known. The error is never a `CardError`:
-    who asks for another card after one might charge twice.
+    a program that asks for another card after a `CardError` might charge twice.
 
     Args:
         request: The request.
@@ -215,7 +215,7 @@ def error_in_success(request: Request, response: Response) -> errors.APIError | 
 
 
 def _only_tells_of_an_error(body: JsonObject) -> bool:
-    """Whether a body is clearly an error. One with an ID or an ``object`` is an object, whatever else it holds."""
+    """Return whether a body is clearly an error. A body with an ID or an ``object`` never is."""
     if body.get("id") is not None or body.get("object") is not None:
         return False
     error: Json = body.get("error")

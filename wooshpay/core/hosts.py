@@ -12,13 +12,13 @@ from wooshpay.errors import ConfigurationError
 UNSAFE_IN_URL: Final = re.compile(r"[\s\x00-\x1f\x7f\\]")
 _LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
 _LONGEST_NAME: Final = 253
-_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def ascii_host(host: str) -> str | None:
-    """Return a host in the form in which it is sent, or ``None`` if no name server can know it.
+    """Return a host in the form in which it is sent, or ``None`` if it is not a valid host.
 
-    The resolver does not refuse such names in an orderly way, it fails on them with a `UnicodeError`.
+    The resolver fails on such names with a `UnicodeError`.
 
     Args:
         host: A host name, which may have letters beyond ASCII, or an IP address without brackets.
@@ -74,7 +74,7 @@ def check_proxy(proxy: str, source: str) -> str:
             " proxy. To use SOCKS, add WooshPay's host to NO_PROXY and pass AsyncWooshPay(session=...) an aiohttp"
             " session whose connector speaks SOCKS."
         )
-    if parts.scheme not in _PORTS or not host or port == 0 or UNSAFE_IN_URL.search(proxy):
+    if parts.scheme not in DEFAULT_PORTS or not host or port == 0 or UNSAFE_IN_URL.search(proxy):
         _refuse_proxy(source, "is malformed")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         _refuse_proxy(source, "has more than scheme, user, password, host and port", quoting=True)
@@ -88,7 +88,7 @@ def check_proxy(proxy: str, source: str) -> str:
         )
     user, at, _ = parts.netloc.rpartition("@")
     _check_credentials(user, source)
-    return f"{parts.scheme}://{user}{at}{in_url(name)}:{port or _PORTS[parts.scheme]}"
+    return f"{parts.scheme}://{user}{at}{in_url(name)}:{port or DEFAULT_PORTS[parts.scheme]}"
 
 
 def _refuse_proxy(source: str, what: str, *, quoting: bool = False) -> NoReturn:

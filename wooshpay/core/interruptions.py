@@ -1,8 +1,8 @@
-"""What an exception says that ended a call from outside when the call itself had ended already."""
+"""Notes on exceptions that interrupt a call from outside, such as Ctrl-C: they say what happened to the call."""
 
 from __future__ import annotations
 
-from wooshpay.core.json import is_object, loads
+from wooshpay.core.json import is_object
 from wooshpay.core.log import log_interruption
 from wooshpay.core.pipeline import note_interruption
 from wooshpay.core.redaction import one_line
@@ -20,7 +20,7 @@ def note_end(
     *,
     unsent: bool,
 ) -> None:
-    """Leave on an exception what is known about the call that it ended.
+    """Add a note to an exception: what is known about the call that it interrupted.
 
     Args:
         interruption: The exception, such as one that a signal handler raised.
@@ -47,18 +47,19 @@ def _note(interruption: BaseException, text: str) -> None:
 
 
 def _carried_out(request: Request, response: Response) -> str:
-    found = _id_of(response)
-    facts = f"HTTP {response.status}" if found is None else f"HTTP {response.status}, {found}"
+    found = object_id(response)
+    facts = f"HTTP {response.status}" if found is None else f"HTTP {response.status}, {one_line(found, _LONGEST_ID)}"
     text = f"{request.operation} was carried out ({facts}), but an exception came before the result was returned"
     if request.idempotency_key is None:
         return text
     return f"{text}; call it again with idempotency key {request.idempotency_key} for the result"
 
 
-def _id_of(response: Response) -> str | None:
+def object_id(response: Response) -> str | None:
+    """Return the ID of the object in a response as WooshPay sent it, or ``None`` if there is none."""
     try:
-        body = loads(response.body)
+        body = response.parsed
     except (ValueError, RecursionError):
         return None
     found = body.get("id") if is_object(body) else None
-    return one_line(found, _LONGEST_ID) if isinstance(found, str) else None
+    return found if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""Event loops of asyncio: whether one runs here, and connections that belong to one."""
+"""Event loops of asyncio: whether one is running, and connections that belong to one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PerLoop(Generic[T]):
 
 
 def in_event_loop() -> bool:
-    """Whether an event loop of asyncio runs here."""
+    """Return whether an event loop of asyncio is running in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

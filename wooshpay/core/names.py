@@ -32,12 +32,12 @@ _ALSO_CALLED: Final = {
 }
 # An API may have a parameter of its own that is called like a setting, such as ``session``. The key never is one.
 _NEVER_SENT: Final = OPTIONS | {"options", "api_key"}
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def spelled(name: str) -> str:
     """Return a name in the spelling of Python: ``idempotencyKey`` and ``Idempotency-Key`` mean the same."""
-    return _HUMP.sub("_", name).replace("-", "_").lower()
+    return _WORD_START.sub("_", name).replace("-", "_").lower()
 
 
 def advice(name: str, operation: str) -> str | None:

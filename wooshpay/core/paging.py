@@ -29,7 +29,7 @@ _POSITION: Final = (*_CURSORS, "page", "limit")
 
 
 def with_position(call: Call) -> Call:
-    """Return the call of a list with the position of its first page where the next pages expect it.
+    """Return the call of a list with its position in the query, and without blank positions.
 
     A cursor that is ``None`` or empty counts as not given: sent, it would decide the direction. A cursor among the
     extra parameters of the options would be sent again with every page.
@@ -116,13 +116,13 @@ def _next_of_search(call: Call, page: ListObject[Any]) -> Call | None:
 
 
 class Trail:
-    """The pages of one walk, as far as needed to give each entry once and to notice a server that goes in circles.
+    """Remembers pages of one walk through a list, to return each entry once and to notice a server that repeats itself.
 
-    Remembered are the IDs of the page before, and those of one page from earlier. The earlier one is replaced after
-    1, 2, 4, 8, ... pages (Brent's algorithm), so a circle of any length is noticed in the end.
+    It remembers the IDs of the previous page and of one earlier page. The earlier page is replaced after 1, 2, 4,
+    8, ... pages (Brent's algorithm), so that a cycle of any length is noticed.
 
-    Pages may overlap: entries that are new since the last request push the others on, and some servers repeat the
-    entry that the cursor names. Only a page that brings nothing new cannot be continued from.
+    Pages may overlap: entries that are new since the last request push the others to later pages, and some servers
+    repeat the entry that the cursor names. Only a page that brings nothing new cannot be continued from.
     """
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class Trail:
 
 
 class Walk(Generic[T]):
-    """The entries of all pages, one walk through them: which page to fetch, and which entries to hand out by then.
+    """One walk through the entries of all pages: decides which page to fetch next, and which entries to return first.
 
     The last entry of a page is held back until the next page is there. So the entry that the cursor names still
     exists when it is used, even if the caller deletes each entry as it comes.
@@ -296,7 +296,7 @@ class AsyncPager(Confined, Generic[T]):
                 if call is not None:
                     walk.add(call, await self._fetch(call))
             except Exception:
-                # What is at hand is not lost: the error comes when an entry is due that could not be fetched.
+                # The entries that were fetched are returned first. The error is raised when the next one is needed.
                 for item in walk.rest():
                     yield item
                 raise
@@ -363,7 +363,7 @@ class Pager(Confined, Generic[T]):
                 if call is not None:
                     walk.add(call, self._fetch(call))
             except Exception:
-                # What is at hand is not lost: the error comes when an entry is due that could not be fetched.
+                # The entries that were fetched are returned first. The error is raised when the next one is needed.
                 for item in walk.rest():
                     yield item
                 raise

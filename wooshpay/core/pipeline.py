@@ -13,7 +13,7 @@ import attrs
 
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
-from wooshpay.core.agreement import Mismatch, lost_on_the_way, mismatch_of, of_another_request
+from wooshpay.core.agreement import Mismatch, mismatch_error, mismatch_of, unreadable_body
 from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.confined import Confined
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
@@ -48,7 +48,7 @@ class Transport(Protocol):
         """Send one request.
 
         Raises:
-            TransportError: No whole answer came; ``failure`` says whether the request may have arrived.
+            TransportError: No complete response arrived; ``failure`` says whether the request may have arrived.
         """
         ...
 
@@ -203,7 +203,7 @@ class Pipeline(Confined):
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
             if response is not None and 200 <= response.status < 300:
-                error = lost_on_the_way(response)
+                error = unreadable_body(response)
                 if error is None:
                     mismatch = mismatch_of(request, response)
                     if mismatch is None or (doubted is not None and mismatch.facts == doubted.facts):
@@ -211,7 +211,7 @@ class Pipeline(Confined):
                         if request.attempt == 1:
                             return response
                         return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
-                    error = of_another_request(mismatch)
+                    error = mismatch_error(mismatch)
                     ambiguous = ambiguous or request.method != "GET"
                     log_attempt(request, response, error)
                     if response.close_connection is not None:
@@ -419,7 +419,7 @@ def _interrupted(request: Request) -> str:
 
 
 def _has_no_name(result: Any) -> bool:
-    """Whether a result has neither an ID nor an ``object``. Every object of WooshPay has one of them."""
+    """Return whether a result has neither an ID nor an ``object``. Every object of WooshPay has one of them."""
     if result.__class__ is dict:
         return result.get("id") is None and result.get("object") is None
     return getattr(result, "object", None) is None

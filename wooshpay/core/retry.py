@@ -25,11 +25,11 @@ _SERVER_FAULTS: Final = frozenset({408, 500, 502, 503, 504})
 _MOST_DOUBLINGS: Final = 64
 _TOO_EARLY_OR_MANY: Final = frozenset({425, 429})
 LONGEST_RETRY_AFTER: Final = 300.0
-"""Seconds. A longer wish is taken for a mistake of the server, or of its clock."""
+"""Seconds. A server that asks for a longer wait is assumed to be mistaken, or to have a wrong clock."""
 
 
 def may_be_done(status: int) -> bool:
-    """Return whether a request may have been carried out although its response has this status, which is no success.
+    """Return whether a request may have been carried out although its response has this status, which is not 2xx.
 
     Only a 4xx status says that WooshPay refused the request. A redirect may come from anything between WooshPay and
     the client, after the work as well as before it.
@@ -148,10 +148,10 @@ def parse_retry_after(headers: Mapping[str, str], now: float, *, longest: float 
     Args:
         headers: The headers of the answer.
         now: Seconds since 1970.
-        longest: Seconds. What asks for more counts as this much. Default: 300.
+        longest: Seconds. A longer time is reduced to this. Default: 300.
 
     Returns:
-        Seconds, from 0 to ``longest``; ``None`` where nothing sensible was said.
+        Seconds, from 0 to ``longest``; ``None`` if there is no usable value.
     """
     seconds = _asked_for(headers, now)
     return None if seconds is None else min(seconds, longest)

@@ -278,7 +278,7 @@ class DuplicateKey(ValueError):
     """An object in JSON has a key twice, of which one would silently win."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"has the key {redact(key)!r:.60} twice in one JSON object: leave one of them out")
+        super().__init__(f"has the key {redact(key)!r:.60} twice in one JSON object: remove one of them")
 
 
 def without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:
@@ -315,7 +315,7 @@ def _name_among(known: Mapping[str, object], word: str, place: str, kind: str) -
     if name not in known:
         near = get_close_matches(name, known, 3)
         hint = f"did you mean {_listed(tuple(near))}?" if near else f"there are {_listed(tuple(known), 'and')}"
-        raise ValueProblem(place, f"is no {kind} here: {hint}")
+        raise ValueProblem(place, f"is not a {kind} here: {hint}")
     return name
 
 

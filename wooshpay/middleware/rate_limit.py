@@ -21,7 +21,7 @@ _NEVER: Final = float("-inf")
 
 @attrs.define(eq=False)
 class _State:
-    """What all who share a limiter know at one moment. It never changes; the next state is written beside it.
+    """The state of a limiter at one moment. It never changes; the next state is linked from it.
 
     Turns are times on a clock of the limiter's own, which stands still while WooshPay asks to wait: so every turn,
     those already taken too, moves back by as much, and the order stays.
@@ -30,7 +30,7 @@ class _State:
         stood_still: Seconds that the limiter's clock is behind the real one.
         not_before: The limiter's clock never shows less than this.
         due: When the next attempt is due, if all come evenly; it may start up to the slack earlier.
-        free: When the attempts would have been due whose callers gave up, in ascending order.
+        free: The due times of attempts whose callers gave up, in ascending order.
         later: The state that followed, under ``next``.
     """
 
@@ -112,7 +112,7 @@ class RateLimit:
         return state
 
     def _change(self, decide: Callable[[_State], _State]) -> None:
-        """Replace the state by one that is made of it; where another thread was faster, of that thread's.
+        """Replace the state by one computed from it. If another thread was faster, start from that thread's state.
 
         A lock would do the same, but a signal handler that interrupts the holder and then waits for a call of another
         thread would wait for ever. `dict.setdefault` lets one of several win, and nothing can interrupt it.
@@ -138,7 +138,7 @@ class RateLimit:
             free = tuple(due for due in state.free if due >= now)
             due = free[0] if free else max(state.due, now)
             taken = max(due - self._slack, now), due
-            self._wait_for(taken[0], request)  # a turn that comes too late is left to others
+            self._wait_for(taken[0], request)  # raises if the turn comes too late, which leaves it to others
             if free:
                 return attrs.evolve(state, free=free[1:], later={})
             return attrs.evolve(state, due=due + self._gap, free=free, later={})

@@ -1,4 +1,4 @@
-"""Bodies: uploads that know when they were sent whole, and responses that are read up to a limit."""
+"""Bodies: uploads that note when they were sent completely, and responses that are read up to a limit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def chunks_of(upload: Upload, exchange: Exchange) -> AsyncIterator[bytes]:
 
 
 async def read_body(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    """Read the body of a response, decompressed, as long as it does not grow too large.
+    """Read the decompressed body of a response, up to a maximum size.
 
     Args:
         response: The response, whose headers have arrived.
@@ -63,7 +63,7 @@ async def _read_on(content: aiohttp.StreamReader, begun: bytes, largest: int) ->
         chunk = await content.readany()
         chunks.append(chunk)
         size += len(chunk)
-        # Decompressing makes bytes faster than the network brings them, without ever waiting.
+        # Decompression produces bytes faster than the network delivers them, so this loop may never wait.
         if size > turn:
             turn = size + _TURN
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """Connections on which only what arrives after a request can be its response.
 
 aiohttp parses whatever arrives on a connection, also while it waits in the pool, and hands what it finds to the next
-request. A server that answers twice, or late, would so answer a request that was never sent. Here a connection knows
+request. So a server that responds twice, or late, would answer a request that was never sent. Here a connection knows
 whether a response is due: bytes that arrive at any other time close it, and a connection from the pool is used only
 when nothing unread is on it.
 
@@ -160,7 +160,7 @@ class HttpConnection(ResponseHandler):
 
 
 class Exchange(TimeLimit):
-    """One request and its response: what is known of it, and how long it may take.
+    """One request and its response: how far they have come, and how long they may take.
 
     Attributes:
         new_connection: Whether the request must not go out on a connection that was used before.
@@ -198,14 +198,14 @@ class Exchange(TimeLimit):
 
     @property
     def stage(self) -> Literal["connecting", "sent"] | None:
-        """How far the request has come; ``None`` as long as no connection was looked for."""
+        """Return how far the request has come; ``None`` before a connection is looked for."""
         if self.writing:
             return "sent"
         return "connecting" if self.connecting else None
 
     @property
     def answered_early(self) -> bool:
-        """Whether the response was complete before the request was."""
+        """Return whether the response was complete before the request was."""
         connection = self.connection
         if connection is None:
             return False
@@ -250,7 +250,7 @@ class Connector(aiohttp.TCPConnector):
     process: int | None = None
 
     def __init__(self) -> None:
-        super().__init__(limit=0)
+        super().__init__(limit=0)  # pyright: ignore[reportUnknownMemberType]  # a bare tuple in aiohttp's types
         self.process = os.getpid()
         self._factory: Any = partial(HttpConnection, loop=self._loop)
 
@@ -280,16 +280,17 @@ def check_connections(session: aiohttp.ClientSession) -> None:
     requests: Any = session
     requests._request_class = type("CheckedRequest", (CheckedRequest, requests._request_class), {})
     # The attributes must not keep the connector alive, as it warns when it is dropped without being closed.
-    shared = weakref.ref(target)
+    shared: Any = weakref.ref(target)
+    kind: Any = target.__class__
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
-        found: Any = shared()
-        return await _connect(partial(type(found).connect, found), *args, **kwargs)
+        found = shared()
+        return await _connect(partial(kind.connect, found), *args, **kwargs)
 
     def release(key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        found: Any = shared()
+        found = shared()
         if found is not None:
-            type(found)._release(found, key, protocol, should_close=_must_close(protocol) or should_close)
+            kind._release(found, key, protocol, should_close=_must_close(protocol) or should_close)
 
     target.connect = connect
     target._release = release

@@ -1,4 +1,4 @@
-"""Names for what goes wrong on the wire: which error the user gets, and whether the request may have arrived."""
+"""Turns exceptions of aiohttp into the SDK's errors, and decides whether the request may have arrived."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def connect_limit(limit: float, connect: float) -> float:
 
 
 def stage_of(error: BaseException) -> Stage:
-    """Find out from the traceback how far the request had come.
+    """Return how far the request had come, according to the traceback.
 
     The class of an exception does not say it: a reset, a `ValueError` and a failed TLS handshake look the same before
-    and after. Nothing of this costs anything while calls succeed, and it holds for an injected session too.
+    and after. This costs nothing while calls succeed, and it works for an injected session too.
     """
     found: BaseException | None = error
     while found is not None:
@@ -102,7 +102,7 @@ def stage_of(error: BaseException) -> Stage:
 
 
 def _must_be_connecting(error: Exception) -> bool:
-    """Whether aiohttp raises such an exception only before it writes."""
+    """Return whether aiohttp raises such an exception only before it writes."""
     kinds = (
         *(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ServerFingerprintMismatch),
         *(aiohttp.ClientHttpProxyError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError),
@@ -189,7 +189,7 @@ def _of_connecting(error: Exception, request: Request, limit: float, stage: Stag
         what, check = (f"The proxy {there}", _CHECK_PROXY) if proxied else (host, "Check the network and base_url.")
         return errors.ConnectError(f"{what} could not be reached ({_reason(error)}). {check}", failure="not_connected")
     if isinstance(error, aiohttp.ClientResponseError):
-        return errors.ConnectError(f"The proxy did not answer in HTTP. {_CHECK_PROXY}", failure="refused")
+        return errors.ConnectError(f"The response of the proxy is not HTTP. {_CHECK_PROXY}", failure="refused")
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError)):
         return errors.ConnectError(f"The URL of {request.operation} is not valid. Check base_url.", failure="refused")
     if _resolved_to_nothing(error):
@@ -227,7 +227,7 @@ def _shortage(error: Exception, host: str) -> str | None:
 
 
 def _resolved_to_nothing(error: Exception) -> bool:
-    """Whether the lookup of a name brought an empty result, on which aiohttp fails with whatever comes first."""
+    """Return whether the lookup of a name had an empty result, on which aiohttp fails with an unrelated exception."""
     found: BaseException | None = error
     while found is not None:
         codes = list(_codes(found))
@@ -268,7 +268,7 @@ def _of_tls(error: aiohttp.ClientConnectorSSLError, name: str, *, proxied: bool)
 
 
 def _of_upload(failed: UploadFailed, request: Request) -> errors.WooshPayError:
-    """Name what went wrong with the user's file. To try again would send another file than the one that was meant."""
+    """Return the error for a problem with the user's file. The call is not retried: it would send a different file."""
     if not failed.begun:
         return errors.ConfigurationError(failed.message)
     return errors.TransportError(
@@ -284,7 +284,8 @@ def _of_upload(failed: UploadFailed, request: Request) -> errors.WooshPayError:
 def _of_answer(error: Exception, request: Request, limit: float) -> errors.TransportError:
     if isinstance(error, TimeoutError):
         return errors.TimeoutError(
-            f"No whole answer came within {limit:.3g} s. Raise attempt_timeout=... or timeout=... if that is normal.",
+            f"No complete response arrived within {limit:.3g} s. If that is normal, raise attempt_timeout=... or"
+            " timeout=....",
             failure="broken",
         )
     if isinstance(error, AnsweredEarlyError):
@@ -300,7 +301,7 @@ def _of_answer(error: Exception, request: Request, limit: float) -> errors.Trans
             failure="broken",
         )
     return errors.ProtocolError(
-        f"The connection to {_host_of(request)} broke before the whole answer was read ({_reason(error)}).",
+        f"The connection to {_host_of(request)} broke before the whole response was read ({_reason(error)}).",
         failure="broken",
     )
 
@@ -331,7 +332,7 @@ def shown_cause(error: BaseException) -> BaseException | None:
     """Return the cause to show with the SDK's error, or ``None`` where it would show a secret.
 
     aiohttp puts whole URLs into some of its errors, the headers into others, and the password of a proxy into most.
-    Of those that wrap one of the system's, that one is shown; of those that wrap one of the user's file, the latter.
+    If such an error wraps one of the operating system or of the user's file, the wrapped error is shown.
     """
     failed = _first(error, UploadFailed)
     if failed is not None:

@@ -86,7 +86,7 @@ class HttpTransport(Confined):
         """Send one request and read the whole answer.
 
         Raises:
-            TransportError: No whole answer came.
+            TransportError: No complete response arrived.
             ConfigurationError: The transport is closed, its session belongs to another loop, there is no event loop,
                 or the proxy that the environment names cannot be used.
         """

@@ -113,7 +113,7 @@ class _Running:
     ending: bool = False
 
     def stop(self) -> None:
-        """Have the thread end. May be called again, from anywhere."""
+        """Stop the thread. It may be called again, from anywhere."""
         try:
             self.loop.call_soon_threadsafe(self._halt)
         except RuntimeError:
@@ -168,7 +168,7 @@ class PrivateLoop:
         return self.carry_out(self.job(work, argument))
 
     def job(self, work: Callable[[A], Coroutine[Any, Any, T]], argument: A) -> Job[T]:
-        """Prepare a call, for a caller that has to know what became of it when `carry_out` is interrupted."""
+        """Prepare a call, for a caller that has to know how it ended even if `carry_out` is interrupted."""
         return Job(self, work, argument)
 
     def carry_out(self, job: Job[T]) -> T:

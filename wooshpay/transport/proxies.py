@@ -1,20 +1,17 @@
-"""Which proxy a request goes through."""
+"""The choice of the proxy that a request goes through."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from wooshpay.config import is_loopback
-from wooshpay.core.hosts import check_proxy, in_url
-
-_PORTS: Final = {"http": 80, "https": 443}
+from wooshpay.core.hosts import DEFAULT_PORTS, check_proxy, in_url
 
 
 def proxy_from_environment(origin: str) -> str | None:
-    """Find the proxy that the environment asks for.
+    """Return the proxy that the environment names.
 
     ``HTTPS_PROXY`` (for https), ``HTTP_PROXY`` (for http) and then ``ALL_PROXY`` name it, in small or in capital
     letters, of which the small ones win. ``NO_PROXY`` makes exceptions. Without any of them, the system's own
@@ -31,7 +28,7 @@ def proxy_from_environment(origin: str) -> str | None:
     """
     parts = urlsplit(origin)
     host = parts.hostname or ""
-    port = parts.port or _PORTS.get(parts.scheme)
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     # NO_PROXY may name a port too.
     if is_loopback(host) or proxy_bypass(host) or proxy_bypass(f"{in_url(host)}:{port}"):
         return None

@@ -1,4 +1,4 @@
-"""How many requests may be under way at a time on one event loop."""
+"""A limit on the number of requests that are under way at the same time on one event loop."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class GuardedInbox:
 
     @property
     def lease(self) -> float:
-        """Seconds for which a claim holds unless it is renewed."""
+        """Return the seconds for which a claim holds unless it is renewed."""
         return self.inbox.lease
 
     async def claim(self, event_id: str) -> Claim | Taken:
@@ -58,7 +58,7 @@ class GuardedInbox:
         return await self._limited("done", self.inbox.done, claim)
 
     async def give_back(self, claim: Claim) -> None:
-        """Let the next delivery handle the event."""
+        """Give a claim back, so that the next delivery handles the event."""
         await self._limited("give_back", self.inbox.give_back, claim)
 
     async def close(self) -> None:

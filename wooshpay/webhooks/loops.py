@@ -24,7 +24,7 @@ class OwnLoops:
 
     @property
     def used(self) -> bool:
-        """Whether there were calls from code without an event loop."""
+        """Return whether there were calls from code without an event loop."""
         return "calls" in self._loops
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -67,7 +67,7 @@ class OwnLoops:
 
 
 def _threads_are_greenlets() -> bool:
-    """Whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
+    """Return whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
     return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
@@ -76,4 +76,4 @@ async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def _nothing() -> None:
-    """Nothing lives on the loop that would have to be closed."""
+    """Do nothing when the loop ends: there is nothing to close on it."""

@@ -258,7 +258,7 @@ class _Waiter:
         self.gone = False
 
     def leave(self) -> None:
-        """Give the claim up, now or when it comes: no handler will run."""
+        """Give up the claim, now or when it is made: no handler will run."""
         self.gone = True
         held = self.held
         if held is not None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 # A claim is renewed when a third of its lease has passed, and after a failure four times as often.
 _RENEW_AFTER: Final = 1 / 3
 _LOOK_EVERY: Final = 1 / 12
-# Seconds to wait before a claim is given up for lost: the handler's own transaction may have just marked it as done.
+# Seconds to wait before a claim counts as lost: the handler's own transaction may have just marked it as done.
 _LOST_AFTER: Final = 0.2
 # Seconds that `Renewals.end` may take: less than the private loop waits for its thread.
 _END_WITHIN: Final = 3.0
@@ -89,12 +89,12 @@ class Held:
 
     @property
     def claim(self) -> Claim:
-        """The claim."""
+        """Return the claim."""
         return self.work.claim
 
     @property
     def event_id(self) -> str:
-        """The event's ID."""
+        """Return the event's ID."""
         return self.work.claim.event_id
 
     def end(self, succeeded: bool) -> None:
@@ -145,7 +145,7 @@ class Renewals:
 
     @property
     def needs_arming(self) -> bool:
-        """Whether `arm` has to be called for the claims that are held to be renewed."""
+        """Return whether `arm` has to be called, because nothing renews the claims yet."""
         return not self._armed
 
     def arm(self) -> None:
@@ -155,7 +155,7 @@ class Renewals:
             self._spawn(self._look_after())
 
     def remember(self, held: Held) -> None:
-        """Note that an event was handled although the inbox could not be told; the inbox is told again later."""
+        """Remember an event that was handled but could not be recorded in the inbox. It is recorded later."""
         while len(self._handled) >= MOST_HANDLED:
             oldest = next(iter(self._handled.copy()), None)
             if oldest is None or self._handled.pop(oldest, None) is None:
@@ -271,7 +271,7 @@ class Renewals:
                 self.remember(held)
 
     def _waiting(self) -> list[Held]:
-        """The handled events that the inbox can still be told about."""
+        """Return the handled events that can still be recorded in the inbox."""
         return [
             held
             for held in self._handled.copy().values()
@@ -279,7 +279,7 @@ class Renewals:
         ]
 
     async def _mark_handled(self) -> None:
-        """Tell the inbox about events that were handled, oldest first, until it fails."""
+        """Record handled events in the inbox, oldest first, until it fails."""
         self._marking = True
         try:
             for held in self._waiting():
@@ -325,7 +325,7 @@ def _is_orphan(held: Held) -> bool:
 
 
 def _is_over(held: Held) -> bool:
-    """Whether the claim needs no renewal because the handler has ended or has marked the event as done itself."""
+    """Return whether the claim needs no renewal: the handler has ended, or has marked the event as done itself."""
     return held.ended or held.work.settled
 
 

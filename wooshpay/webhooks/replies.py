@@ -1,4 +1,4 @@
-"""What a delivery is answered with, and the log line that goes with it."""
+"""The responses to deliveries, and the log lines that go with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _logger = logging.getLogger("wooshpay.webhooks")
 
 
 class Reply(NamedTuple):
-    """What to answer a delivery with.
+    """The response to a delivery.
 
     Attributes:
         status: The HTTP status.
@@ -30,28 +30,28 @@ class Reply(NamedTuple):
 
 
 def shown(text: str) -> str:
-    """Return a text as it can be logged and encoded: short, and without control characters or lone surrogates."""
+    """Return a text that is safe to log: short, and without control characters or lone surrogates."""
     safe = text if text.isprintable() else ascii(text)[1:-1]
     return safe if len(safe) <= _LONGEST_SHOWN else f"{safe[:_LONGEST_SHOWN]}..."
 
 
 def done(event: Event) -> Reply:
-    """The handler finished, and the inbox knows it."""
+    """Return the response when the handler finished and the inbox has recorded it."""
     return Reply(200, "Done.", event.id)
 
 
 def done_before(event: Event) -> Reply:
-    """An earlier delivery of the event was handled."""
+    """Return the response when an earlier delivery of the event was handled."""
     return Reply(200, "This event was done before.", event.id)
 
 
 def not_handled(event: Event) -> Reply:
-    """No handler is registered for events of this type."""
+    """Return the response when no handler is registered for events of this type."""
     return Reply(200, f"No handler is registered for {shown(event.type)}.", event.id)
 
 
 def not_about_its_type(event: Event) -> Reply:
-    """The event's object is not of the class that its type promises, and there is no handler for other events."""
+    """Return the response when the event does not hold an object of its type, and no other handler takes it."""
     _logger.error(
         "Event %s of type %s does not hold the object that events of its type are about, and no handler is registered"
         " with `other`. WooshPay delivers it again.",
@@ -62,28 +62,28 @@ def not_about_its_type(event: Event) -> Reply:
 
 
 def held(event: Event) -> Reply:
-    """Another delivery of the event is being handled at this moment."""
+    """Return the response when another delivery of the event is being handled now."""
     return Reply(409, "Another delivery of this event is being worked on.", event.id)
 
 
 def taken_over(event: Event) -> Reply:
-    """The lease ended while the handler ran, and another worker has the event now."""
+    """Return the response when the lease ended while the handler ran, and another worker took the event over."""
     return Reply(409, "Another worker took this event over.", event.id)
 
 
 def timed_out(event_id: str, limit: float) -> Reply:
-    """The handler ran for longer than the receiver's ``handler_timeout``."""
+    """Return the response when the handler ran for longer than the receiver's ``handler_timeout``."""
     return Reply(500, f"The handler did not finish within {limit:g} seconds; deliver this event again.", event_id)
 
 
 def unreachable(event: Event, error: InboxError) -> Reply:
-    """The inbox failed, so nobody can tell whether the event may be handled."""
+    """Return the response when the inbox failed, so that nobody can tell whether the event may be handled."""
     _logger.error("Event %s has to be delivered again: %s", event.id, error)
     return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
 
 
 def failed(event: Event, error: BaseException) -> Reply:
-    """The handler raised an exception."""
+    """Return the response when the handler raised an exception."""
     if isinstance(error, ClaimLost):
         return taken_over(event)
     if isinstance(error, InboxError):

@@ -68,7 +68,7 @@ async def _drive(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], re
 
 
 async def to_the_end(step: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Carry out a step although this task is cancelled meanwhile. The step may begin several times."""
+    """Run a step to its end, even if this task is cancelled. The step may be started several times."""
     for _ in range(_MOST_CANCELLATIONS):
         try:
             return await step()
@@ -102,7 +102,7 @@ def stop(held: Held, task: asyncio.Task[Any] | None, reply: asyncio.Future[Reply
 
 
 def is_cancelled() -> bool:
-    """Whether somebody cancelled the running task, as opposed to a handler that raised the error by itself."""
+    """Return whether somebody cancelled the running task; if not, a handler raised the error by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -119,7 +119,7 @@ class _Threaded:
         self._handler = handler
         self._event = event
         self._held = held
-        # Whoever gets it decides: the thread begins, or the cancelled task prevents that.
+        # Whoever acquires it first decides: the thread starts the handler, or the cancelled task prevents that.
         self._turn = threading.Lock()
         self._answer: object = None
         self._error: BaseException | None = None

@@ -185,16 +185,16 @@ def test_more_than_ten_entries_stay_in_order() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ([("amont", "1")], "amont is no parameter here: did you mean amount?"),
+        ([("amont", "1")], "amont is not a parameter here: did you mean amount?"),
         ([("amount", "1"), ("amount", "1")], "amount is given twice"),
         (
             [("payment_method_data.card.exp-month", "1"), ("payment_method_data.card.exp_month", "1")],
             "payment_method_data.card.exp_month is given twice",
         ),
-        ([("payment_method_data.crd", "1")], "payment_method_data.crd is no key here: did you mean card?"),
+        ([("payment_method_data.crd", "1")], "payment_method_data.crd is not a key here: did you mean card?"),
         (
             [("payment_method_data.card.zip", "1")],
-            "payment_method_data.card.zip is no key here: there are number, exp_month, exp_year, cvc and name",
+            "payment_method_data.card.zip is not a key here: there are number, exp_month, exp_year, cvc and name",
         ),
         ([("amount.x", "1")], "amount.x is no place, as amount is a whole number"),
         ([("metadata", "null"), ("metadata.a", "1")], "metadata.a cannot be set, as metadata is given otherwise"),

@@ -1,4 +1,4 @@
-"""What became of a call when something other than the call goes wrong: its output, a signal, or our own code."""
+"""Reports the outcome of a call when something else fails: the output, a signal, or our own code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wooshpay.cli.exits import FAILED, RESULT_NOT_SHOWN, of_signal
 from wooshpay.cli.failures import unexpected
 from wooshpay.cli.streams import OutputError, complain
 from wooshpay.cli.texts import visible
-from wooshpay.core.json import is_object, loads
+from wooshpay.core.interruptions import object_id
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Next, Request, Response
 
@@ -40,7 +40,7 @@ class CallWatch:
 
     @property
     def carried_out(self) -> bool:
-        """Whether WooshPay reported success."""
+        """Return whether WooshPay reported success."""
         return self.response is not None and self.response.status < 300
 
 
@@ -58,7 +58,7 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def ending_signals(*, caught: bool) -> Generator[None]:
-    """Raise `Ended` for signals that would end the process at once, without a word about the call under way.
+    """Raise `Ended` for signals that would end the process at once, without a message about the call that is under way.
 
     A signal that is ignored, as after ``nohup``, stays ignored.
 
@@ -83,7 +83,7 @@ def ending_signals(*, caught: bool) -> Generator[None]:
 
 
 def tell_outcome(operation: str, watch: CallWatch, error: BaseException) -> int | None:
-    """Write to standard error what became of a call that changes something.
+    """Write the outcome of a call that changes something to standard error.
 
     Args:
         operation: The operation's name.
@@ -103,7 +103,7 @@ def tell_outcome(operation: str, watch: CallWatch, error: BaseException) -> int 
     if watch.carried_out:
         complain(f"Error: The result cannot be shown. {_reason(error)}\n{_done(operation, watch)}")
         return RESULT_NOT_SHOWN
-    doubt = f"{operation} may have been carried out, so what it makes may exist already."
+    doubt = f"{operation} may have been carried out."
     how = _how_to_be_sure(request)
     if isinstance(error, KeyboardInterrupt):
         number = error.number if isinstance(error, Ended) else signal.SIGINT
@@ -122,23 +122,14 @@ def _reason(error: BaseException) -> str:
 def _done(operation: str, watch: CallWatch) -> str:
     assert watch.request is not None
     key = watch.request.idempotency_key
-    facts = ([f"ID {_id_in(watch.response)}"] if _id_in(watch.response) else []) + (
-        [f"idempotency key {key}"] if key is not None else []
-    )
+    found = None if watch.response is None else object_id(watch.response)
+    facts = [f"ID {visible(redact(found))}"] if found else []
+    facts += [f"idempotency key {key}"] if key is not None else []
     what = f": {', '.join(facts)}" if facts else ""
     return f"{operation} WAS carried out{what}. Do not run it again."
 
 
-def _id_in(response: Response | None) -> str:
-    try:
-        body = loads(response.body) if response is not None else None
-    except (ValueError, RecursionError):
-        return ""
-    found = body.get("id") if is_object(body) else None
-    return visible(redact(found)) if isinstance(found, str) else ""
-
-
 def _how_to_be_sure(request: Request) -> str:
     if request.idempotency_key is None:
-        return "Look whether it was before you run it again."
+        return "Check in WooshPay whether it was, before you run it again."
     return f"To be sure without doing it twice, run the same again with\n  --idempotency-key {request.idempotency_key}"

@@ -77,7 +77,7 @@ def command(
     if overwrite:
         part.forget()
     elif os.path.lexists(target):
-        raise click.UsageError(f"{target} is there already: add --overwrite, or name another file with --output.")
+        raise click.UsageError(f"{target} already exists. Add --overwrite, or name another file with --output.")
     period = read_period(since, until)
     client = connection.client()
     plan = {
@@ -95,37 +95,35 @@ def command(
         except DifferentPlan as error:
             raise click.UsageError(_different(error, part)) from None
         except DamagedPart as error:
-            raise click.UsageError(
-                f"{error}. Move it away, or add --overwrite to begin the export from the start."
-            ) from None
+            raise click.UsageError(f"{error}. Move it away, or add --overwrite to start the export again.") from None
         except OSError as error:
             part.close()
             raise click.ClickException(visible(f"{part.path} cannot be written: {reason_of(error)}.")) from None
         try:
             if progress.count:
-                complain(f"Going on after {progress.count:,} of an earlier run.")
+                complain(f"Resuming after {progress.count:,} objects of an earlier run.")
             with _shown(console, found) as show:
                 progress = _fetch(found, client, progress, part, form, show)
             part.close()
             if name == "parquet":
-                complain("Making the table.")
+                complain("Writing the table.")
             form.finish(part.path, target, replace=overwrite)
             part.forget()
         except KeyboardInterrupt:
-            complain(visible(f"Stopped. {part.path} is kept: run the same command again to go on."))
+            complain(visible(f"Stopped. {part.path} is kept: run the same command again to resume."))
             raise
         except FileExistsError:
             raise click.ClickException(
                 visible(
-                    f"{target} has been made by another program meanwhile. {part.path} is kept: move {target} away and"
-                    " run the same command again."
+                    f"{target} was created by another program in the meantime. {part.path} is kept. Move {target}"
+                    " away, and run the same command again."
                 )
             ) from None
         except OSError as error:
             raise click.ClickException(
                 visible(
                     f"{error.filename or part.path} cannot be written: {reason_of(error)}. What is exported so far is"
-                    " kept: run the same command again to go on."
+                    " kept: run the same command again to resume."
                 )
             ) from None
         finally:

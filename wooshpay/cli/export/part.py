@@ -85,7 +85,7 @@ class Part:
             notes = self._notes.read_bytes()
         except FileNotFoundError:
             if os.path.lexists(self.path):
-                raise DamagedPart(f"{self.path} exists, but is not of an export that can be resumed") from None
+                raise DamagedPart(f"{self.path} exists, but does not belong to an export that can be resumed") from None
             return None
         progress = _read_progress(notes)
         if progress is None:
@@ -172,7 +172,7 @@ class Part:
 
 
 def move(source: Path, target: Path, *, replace: bool) -> None:
-    """Give a finished file its name.
+    """Rename a finished file to its final name.
 
     Args:
         source: The file.

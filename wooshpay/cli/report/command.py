@@ -36,7 +36,7 @@ def command(since: Instant, until: Instant | None, html: Path | None, overwrite:
     if html is not None and not html.parent.is_dir():
         raise click.UsageError(f"There is no directory {html.parent}.")
     if html is not None and os.path.lexists(html) and not overwrite:
-        raise click.UsageError(f"{html} is there already: add --overwrite, or name another file with --html.")
+        raise click.UsageError(f"{html} already exists. Add --overwrite, or name another file with --html.")
     period = read_period(since, until)
     figures = Figures.of(period)
     notes = Console(stderr=True, highlight=False)

@@ -102,7 +102,7 @@ class Figures:
         """Count a charge.
 
         Args:
-            charge: What the list of charges holds. A field of any type is taken for what it is worth.
+            charge: An entry of the list of charges. Its fields may have any type.
         """
         if not isinstance(charge, Charge) or charge.created_at is None:
             self.charges += 1
@@ -181,7 +181,7 @@ def _text(value: object) -> str:
 
 
 def _is_amount(value: object) -> TypeGuard[int]:
-    """Tell whether a value is an amount: a whole number in 64 bits, as larger ones break the arithmetic of pictures."""
+    """Return whether a value is an amount: an integer of at most 64 bits. Larger ones cannot be plotted."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 

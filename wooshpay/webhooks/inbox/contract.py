@@ -123,14 +123,14 @@ def retention_of(inbox: Inbox) -> float:
 
 
 def usable_on_any_loop(inbox: Inbox) -> bool:
-    """Return whether several event loops may use an inbox at the same time. Unknown inboxes are not trusted with it."""
+    """Return whether several event loops may use an inbox at the same time. An inbox must say so itself."""
     return getattr(inbox, "any_loop", False) is True
 
 
 def stored_id(event_id: str) -> str:
     """Return the text under which an event is stored.
 
-    It is the ID itself, as far as every store can keep it. Lone surrogates, NUL characters and very long IDs cannot be
+    It is the ID itself, if every store can keep it. Lone surrogates, NUL characters and very long IDs cannot be
     stored everywhere; such an ID is replaced by its hash. WooshPay does not send any, but an event needs a response
     whatever its ID is.
     """

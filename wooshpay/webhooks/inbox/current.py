@@ -41,7 +41,7 @@ def working(work: Work) -> Generator[None]:
 
 
 def work_on(work: Work) -> None:
-    """Let the inbox's ``transaction()`` find the claim until the running task, which has its own context, ends."""
+    """Set the claim that ``transaction()`` uses in the running task. It lasts until that task ends."""
     _work.set(work)
 
 

@@ -25,7 +25,7 @@ class Moment(NamedTuple):
     Attributes:
         now: Seconds since 1970, as far as the wall clock is right.
         boot: The ID of the period since the machine was started; ``None`` where there is none.
-        uptime: Seconds since the machine started, those included in which it was suspended; 0 without `boot`.
+        uptime: Seconds since the machine started, including the time in which it was suspended; 0 without `boot`.
     """
 
     now: float

@@ -31,8 +31,8 @@ _LIMIT: Final = "SET LOCAL statement_timeout = %(limit)s; "
 _ISOLATION: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
 
 
-class TimeLimit:
-    """The time that one operation may take. It begins when this is made.
+class OperationLimit:
+    """The time that one operation may take. It starts when this object is created.
 
     psycopg has no limit for a response that does not come. So the socket is shut down when the time is over, and
     psycopg reports that the connection broke.
@@ -81,7 +81,7 @@ class TimeLimit:
         if connection.closed:
             yield lambda: None  # whatever is done with it fails at once
             return
-        # A copy of the descriptor: the number of a closed one may belong to another connection by then.
+        # Use a copy of the descriptor: when the original is closed, its number may be given to another connection.
         with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as copy:
 
             def shut_down() -> None:
@@ -111,9 +111,9 @@ class PostgresConnections:
         self._prepare = prepare
         self._pools: PerLoop[AsyncConnectionPool[AsyncConnection]] = PerLoop(self._open, self._close)
 
-    def limit(self) -> TimeLimit:
+    def limit(self) -> OperationLimit:
         """Begin the time of an operation."""
-        return TimeLimit(self._timeout)
+        return OperationLimit(self._timeout)
 
     async def run(self, statements: str, values: Mapping[str, object]) -> list[list[tuple[Any, ...]]]:
         """Run statements in a transaction of their own.
@@ -131,7 +131,7 @@ class PostgresConnections:
                     return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
 
     @asynccontextmanager
-    async def connection(self, limit: TimeLimit) -> AsyncGenerator[AsyncConnection]:
+    async def connection(self, limit: OperationLimit) -> AsyncGenerator[AsyncConnection]:
         """Lend a connection; errors are those of psycopg."""
         async with asyncio.timeout(limit.left()):
             pool = await self._pools.get()
@@ -163,7 +163,7 @@ class PostgresConnections:
             await self._pools.close()
 
     def _options(self) -> dict[str, Any]:
-        # After five times psycopg would prepare a statement by itself, on whatever connection of the server that is.
+        # By default, psycopg prepares a statement that it has run five times, on any connection of the server.
         return {"autocommit": True, "prepare_threshold": None, "connect_timeout": max(2, round(self._timeout))}
 
     async def _open(self) -> AsyncConnectionPool[AsyncConnection]:
@@ -172,7 +172,7 @@ class PostgresConnections:
         from psycopg_pool import AsyncConnectionPool
 
         limit = self.limit()
-        # The pool would try again and again, and say at last that it has no connection, instead of what is wrong.
+        # The pool would retry, and report at the end only that it has no connection, not what is wrong.
         first = await self._connect(limit)
         try:
             with limit.on(first):
@@ -185,7 +185,7 @@ class PostgresConnections:
             min_size=1,
             max_size=self._most,
             timeout=self._timeout,
-            # The pool would wait for minutes between its attempts. After giving up, it tries again for the next claim.
+            # The default is minutes. After the pool has given up, it tries again for the next claim.
             reconnect_timeout=self._timeout,
             open=False,
             connection_class=AsyncConnection,
@@ -193,7 +193,7 @@ class PostgresConnections:
         await pool.open()
         return pool
 
-    async def _connect(self, limit: TimeLimit) -> AsyncConnection:
+    async def _connect(self, limit: OperationLimit) -> AsyncConnection:
         from psycopg import AsyncConnection
 
         try:
@@ -208,8 +208,8 @@ class PostgresConnections:
         await pool.close(timeout=max(2, round(self._timeout)) + 1)
 
 
-async def _works(connection: AsyncConnection, limit: TimeLimit) -> bool:
-    """Tell whether a connection still works: one that broke while nobody used it must not cost a delivery.
+async def _works(connection: AsyncConnection, limit: OperationLimit) -> bool:
+    """Return whether a connection still works. One that broke while it was idle must not make a delivery fail.
 
     The pool's own check waits longer and longer after each such connection; a few of them use up the time limit.
     """
@@ -226,7 +226,7 @@ async def _works(connection: AsyncConnection, limit: TimeLimit) -> bool:
 
 
 @contextmanager
-def failures(limit: TimeLimit) -> Generator[None]:
+def failures(limit: OperationLimit) -> Generator[None]:
     """Raise `InboxError` in place of every error of psycopg, of the network, and of the time limit."""
     _check_installed()
     from psycopg import Error
@@ -251,7 +251,7 @@ def _without_address(error: Exception) -> Exception:
     return error.with_traceback(None)
 
 
-def _sentence(error: Exception, limit: TimeLimit) -> str:
+def _sentence(error: Exception, limit: OperationLimit) -> str:
     from psycopg import Error
     from psycopg.errors import QueryCanceled
     from psycopg_pool import PoolTimeout
@@ -261,7 +261,7 @@ def _sentence(error: Exception, limit: TimeLimit) -> str:
             f"The PostgreSQL inbox did not answer within {limit.seconds:g} seconds (timeout). Check that PostgreSQL"
             " runs and answers, and that nothing else locks the table wooshpay_inbox."
         )
-    # What PostgreSQL itself says holds no password; the text of other errors may show the address, which may hold one.
+    # Messages of PostgreSQL hold no password. The text of other errors may show the address, which may hold one.
     said = error.diag.message_primary if isinstance(error, Error) and error.sqlstate else None
     reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return f"The PostgreSQL inbox does not work ({reason}). Check that PostgreSQL runs and answers."

@@ -195,13 +195,13 @@ class SqliteInbox:
         return await asyncio.wrap_future(future)
 
     def _executor(self) -> ThreadPoolExecutor:
-        self._leave_the_parent_s_behind()
+        self._reset_after_fork()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="wooshpay-inbox")
         return self._thread
 
-    def _leave_the_parent_s_behind(self) -> None:
-        """Neither threads nor SQLite's connections go through a fork."""
+    def _reset_after_fork(self) -> None:
+        """Drop the parent's thread and connection in a forked process, where neither can be used."""
         if self._process != getpid():
             # SQLite forbids even to close a connection in a forked process, so it is kept for good.
             _of_parents.append(self._connection)
@@ -209,7 +209,7 @@ class SqliteInbox:
 
     def _begin_to_close(self) -> Future[None] | None:
         with self._lock:
-            self._leave_the_parent_s_behind()
+            self._reset_after_fork()
             thread, self._thread = self._thread, None
             if thread is None:
                 return None
@@ -226,7 +226,7 @@ class SqliteInbox:
             return work(self._connection, deadline)
 
     def _limit(self, connection: sqlite3.Connection, deadline: float) -> None:
-        """Limit the connection of the thread; mostly it has the limit already, give or take a twentieth."""
+        """Set the time limit of the thread's connection, unless it is already right to within a twentieth."""
         step = self._timeout / 20
         waits = round((deadline - time.monotonic()) / step)
         if waits != self._waits:
@@ -294,7 +294,7 @@ class SqliteInbox:
 
 
 def _limit(connection: sqlite3.Connection, deadline: float) -> None:
-    """Let SQLite wait for other writers until the deadline, and no longer."""
+    """Make SQLite wait for other writers until the deadline, and no longer."""
     left = max(0, round((deadline - time.monotonic()) * 1000))
     connection.execute(f"PRAGMA busy_timeout = {left}")
 
