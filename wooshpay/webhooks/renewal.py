@@ -181,9 +181,9 @@ class Renewals:
 
     async def end(self) -> None:
         """Settle what is left, and close what the inbox opened on this loop. Called as the last thing on the loop."""
-        self._armed = False
         try:
             async with asyncio.timeout(_END_WITHIN):
+                await self._stop_renewing()
                 for held in self._held.copy().values():
                     if _is_orphan(held) and held.ended:
                         await self._settle(held)
@@ -192,6 +192,15 @@ class Renewals:
                     await self._inbox.close()
         except (InboxError, TimeoutError) as error:
             _logger.warning("The inbox could not be closed: %s", error)
+
+    async def _stop_renewing(self) -> None:
+        """End the tasks of this loop. One that went on would open the inbox again after it was closed."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in self._tasks if task.get_loop() is loop]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._armed = False
 
     async def _look_after(self) -> None:
         try:
