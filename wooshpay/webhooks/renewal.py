@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from os import getpid
 from typing import Any, Final, TypeVar
@@ -28,10 +30,13 @@ _LOOK_EVERY: Final = 1 / 12
 _LOST_AFTER: Final = 0.2
 # Seconds that `Renewals.end` may take: less than the private loop waits for its thread.
 _END_WITHIN: Final = 3.0
+# Seconds between looks at handlers in other threads, when the receiver is closed.
+_LOOK_AGAIN: Final = 0.05
 # How many events are remembered whose handler finished while the inbox failed.
 MOST_HANDLED: Final = 10_000
 
 _logger = logging.getLogger("wooshpay.webhooks")
+_sleep = time.sleep
 
 
 class Held:
@@ -56,11 +61,13 @@ class Held:
         expired: Whether the handler has run for longer than it may.
         renew_at: When to renew the claim, in monotonic seconds.
         renewing: Whether the claim is being renewed.
+        caller: The thread that called `receive_now`, if the handler runs in it.
     """
 
     __slots__ = (
         "abandoned",
         "began",
+        "caller",
         "ended",
         "expired",
         "in_thread",
@@ -86,6 +93,7 @@ class Held:
         self.abandoned = False
         self.lost = False
         self.expired = False
+        self.caller: int | None = None
 
     @property
     def claim(self) -> Claim:
@@ -142,6 +150,19 @@ class Renewals:
         """Stop renewing a claim."""
         self._held.pop(held.claim.token, None)
         held.stop = None
+
+    def wait_for_callers(self) -> None:
+        """Wait until handlers that run in threads which called `receive_now` have ended and their events are settled.
+
+        The calling thread is not waited for: a signal handler may have interrupted a handler that runs in it.
+        """
+        ends = self._clock() + self._limit
+        ignored = {None, threading.get_ident()}
+        while self._clock() < ends and any(
+            held.caller not in ignored and not held.abandoned and not held.expired
+            for held in self._held.copy().values()
+        ):
+            _sleep(_LOOK_AGAIN)
 
     @property
     def needs_arming(self) -> bool:
