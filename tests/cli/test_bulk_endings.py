@@ -142,6 +142,25 @@ def test_a_signal_lets_calls_end_and_says_what_was_sent(
         assert "rows are left: the same command goes on" in said
 
 
+def test_ctrl_c_does_not_reach_a_run_in_the_background(shell: Shell) -> None:
+    """Shells have programs in the background ignore it; the run caught it all the same."""
+    file = rows(shell, 40)
+    shell.sandbox.faults.add("slow", operation="refunds.create", times=None, seconds=0.05)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = shell.start("refunds.create", *BY_NUMBER, file, "--concurrency", "2")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for _ in range(3000):
+        if shell.sandbox.store.count("refund") >= 6:
+            break
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert shell.sandbox.store.count("refund") == 40
+
+
 def test_a_journal_that_fails_midway_says_that_calls_under_way_may_have_been_carried_out(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

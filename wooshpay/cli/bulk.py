@@ -273,12 +273,16 @@ def _telling_of_interruptions() -> Generator[None]:
         tell()
         signal.default_int_handler(number, frame)
 
-    before = signal.signal(signal.SIGINT, interrupted)
+    # Shells have programs in the background ignore Ctrl-C, which is meant for the one in the foreground.
+    caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if caught:
+        signal.signal(signal.SIGINT, interrupted)
     try:
         with ending_signals(caught=True, tell=tell):
             yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if caught:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _sum_up(console: Console, report: Report, count: int, results: Path, *, unrecorded: bool) -> None:
