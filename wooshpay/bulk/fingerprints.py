@@ -46,7 +46,8 @@ def fingerprint_of(call: Call, *, api_key: Secret, secret: str) -> str:
         ValueError: A text in it cannot be written as UTF-8.
     """
     # Written and read once, so that values which the SDK accepts (enums, UUIDs) are compared as they are sent.
-    asked: Any = loads(dumps([call.path, call.query, call.body]))
+    # Each by itself: an error names the parameter by its place in what is written.
+    asked: Any = [call.path, loads(dumps(call.query)), loads(dumps(call.body))]
     visible = _digest(secret, _written(redact_json(asked)))
     whole = _digest(f"{secret} {api_key.reveal()}", _written(asked))
     return _DIVIDER.join([visible, account_of(api_key, secret), whole])
