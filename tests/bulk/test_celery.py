@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -258,20 +259,29 @@ def test_a_result_that_is_neither_success_nor_rejection_stays_to_be_looked_at(qu
     assert queue.task.resume(older_than=0) == 0
 
 
-def test_what_the_engine_refuses_for_the_whole_run_is_noted_with_the_row(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For example that the journal belongs to another account. The task fails, and the reason must not be lost."""
+def test_rows_that_a_rotated_key_stopped_are_resumed_once_the_new_key_is_accepted(sandbox: SyncSandbox) -> None:
+    """Nothing is wrong with the rows. Noted as refused, they would never have been sent: their messages are gone, and
+    `resume` leaves refused rows alone.
+    """
+    journal, outbox, arguments = MemoryJournal(), MemoryOutbox(), {"payment_intent": payment(sandbox), "amount": 5}
 
-    async def refuses(*_: Any) -> None:
-        raise ConfigurationError("The journal belongs to another account.")
+    def task(client: WooshPay, *, rotated_key: bool) -> Any:
+        return bulk_task(
+            App(), "refunds.create", client=client, journal=journal, outbox=outbox, rotated_key=rotated_key
+        )
 
-    monkeypatch.setattr("wooshpay.bulk.engine.Engine.do", refuses)
-    with pytest.raises(ConfigurationError):
-        desk.task(Bound(), "recall", "r1", desk.arguments)
-    assert [(row["state"], row["error"]) for row in desk.outbox.rows] == [
-        ("refused", "The journal belongs to another account.")
-    ]
+    with WooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
+        task(client, rotated_key=False)(Bound(), "recall", "r1", arguments)
+    other = sandbox.api_key + "x"
+    with WooshPay(other, base_url=sandbox.base_url) as client:
+        with pytest.raises(ConfigurationError, match="rotated"):
+            task(client, rotated_key=False)(Bound(), "recall", "r2", arguments)
+    [row] = outbox.rows
+    assert (row["row"], row["state"]) == ("r2", "not_sent")
+    assert "made with another API key" in row["error"]
+    unfinished = UnfinishedRow(**row)
+    rows = QueuedRows(outbox, "wooshpay.bulk.refunds.create", sandbox.base_url, lambda: row["since"] + 4000.0)
+    assert asyncio.run(rows.resume(unfinished)) is not None
 
 
 # ---- the outbox before a message, and after a lost one --------------------------------------------------------

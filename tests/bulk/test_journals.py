@@ -301,3 +301,85 @@ async def test_what_redis_keeps_survives_its_restart(tmp_path: Path) -> None:
 def test_a_retention_that_forgets_rows_before_their_keys_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="retention must be at least"):
         RedisJournal("redis://127.0.0.1", retention=3600)
+
+
+class Between:
+    """A network between a client and Redis that loses responses.
+
+    Attributes:
+        lost: How many responses to EVAL are lost, by a connection that breaks.
+        silent: Whether nothing comes back at all.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.lost = 0
+        self.silent = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            while command := await reader.read(65536):
+                back.write(command)
+                response = await there.read(65536)
+                if b"EVAL" in command and self.lost:
+                    self.lost -= 1
+                    return
+                if not self.silent:
+                    writer.write(response)
+        finally:
+            for stream in (back, writer):
+                stream.close()
+
+
+async def test_a_row_whose_response_from_redis_is_lost_is_not_taken_for_a_second_row(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """redis-py sends the command again, and it finds what the first one wrote. The row was refused, as if there were
+    two rows with its ID.
+    """
+    from redis.asyncio import Redis
+
+    between = Between(int(redis_url.rpartition(":")[2].partition("/")[0]))
+    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
+    client: Redis = Redis(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+    journal = RedisJournal(client, prefix=f"{tmp_path.name}:")
+    seen: list[Entry | None] = []
+
+    def change(entry: Entry | None) -> Entry | None:
+        seen.append(entry)
+        return ENTRY
+
+    between.lost = 1
+    await journal.change(RUN, "r1", change)
+    assert between.lost == 0
+    assert seen == [None]
+    await journal.close()
+    await client.aclose()
+    server.close()
+
+
+async def test_a_redis_that_stays_silent_fails_in_time_also_for_a_client_from_outside(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """A client without limits of its own would wait for ever, and the run with it."""
+    from redis.asyncio import Redis
+
+    between = Between(int(redis_url.rpartition(":")[2].partition("/")[0]))
+    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
+    client: Redis = Redis(host="127.0.0.1", port=server.sockets[0].getsockname()[1], socket_timeout=None)
+    journal = RedisJournal(client, prefix=f"{tmp_path.name}:", timeout=0.2)
+    outbox = journal.outbox()
+    await journal.change(RUN, "r1", lambda entry: ENTRY)
+    between.silent = True
+    for call in (
+        journal.change(RUN, "r1", lambda entry: ENTRY),
+        journal.change_run(RUN, lambda entry: RUN_ENTRY),
+        outbox.put("task", "row", "record"),
+        outbox.remove("task", "row"),
+        outbox.records("task"),
+    ):
+        with pytest.raises(JournalError, match=r"did not answer within 0.2 seconds"):
+            await asyncio.wait_for(call, 30)
+    await client.aclose()
+    server.close()

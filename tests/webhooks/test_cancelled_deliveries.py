@@ -463,3 +463,43 @@ def test_a_client_of_a_real_server_hangs_up_and_delivers_again(
         slow.may_end.set()
         receiver.close_now()
     assert slow.runs == 1
+
+
+def test_closing_waits_for_a_plain_handler_in_the_thread_that_called_the_receiver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Flask runs handlers so. Its claim was no longer renewed while it went on, and the process could end under it."""
+    inbox = MemoryInbox()
+    receiver = WebhookReceiver(SECRET, inbox=inbox)
+    slow = Slow()
+    receiver.on(PAID)(slow)
+    replies: list[int] = []
+    body = body_of()
+    thread = threading.Thread(target=lambda: replies.append(receiver.receive_now(body, headers_for(body)).status))
+    thread.start()
+    assert slow.begun.wait(PATIENCE)
+    sleep = time.sleep
+
+    def look_again(seconds: float) -> None:
+        slow.may_end.set()
+        sleep(seconds)
+
+    monkeypatch.setattr("wooshpay.webhooks.renewal._sleep", look_again)
+    receiver.close_now()
+    waited = slow.may_end.is_set()
+    slow.may_end.set()
+    thread.join(PATIENCE)
+    receiver.close_now()
+    assert (waited, replies) == (True, [200])
+    assert asyncio.run(inbox.counts()) == (0, 1)
+
+
+def test_closing_from_within_a_handler_does_not_wait_for_it() -> None:
+    """As a signal handler does that interrupts the handler: it would wait for what cannot go on."""
+    receiver = WebhookReceiver(SECRET, inbox=MemoryInbox())
+    receiver.on(PAID)(lambda event: receiver.close_now())
+    body = body_of()
+    began = time.monotonic()
+    receiver.receive_now(body, headers_for(body))
+    assert time.monotonic() - began < PATIENCE
+    receiver.close_now()

@@ -208,7 +208,9 @@ def bulk_task(
             try:
                 result = await engine.do(row)
             except ConfigurationError as error:
-                await queued.note(unfinished, RowResult(row=row.id, state="refused", error=error.message))
+                # The whole run was refused, for example because the API key was rotated. Nothing is wrong with the
+                # row, so it is resumed once the reason is gone.
+                await queued.note(unfinished, RowResult(row=row.id, state="not_sent", error=error.message))
                 raise
             await queued.note(unfinished, result)
             return result

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runt
 import attrs
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from wooshpay.core.redis import RedisStore
 
 UnfinishedState: TypeAlias = Literal["queued", "not_sent", "unknown", "refused"]
@@ -111,22 +113,34 @@ class RedisOutbox:
 
     async def put(self, task: str, row: str, record: str, /) -> bool:
         """Write the record of a row, and return whether there was none before."""
-        with self._store.errors():
-            client: Any = await self._store.client()
-            return bool(await client.hset(self._key(task), row, record))
+
+        async def work(client: Redis) -> Any:
+            return await _answer(client.hset(self._key(task), row, record))
+
+        return bool(await self._store.run(work))
 
     async def remove(self, task: str, row: str, /) -> None:
         """Remove the record of a row, if there is one."""
-        with self._store.errors():
-            client: Any = await self._store.client()
-            await client.hdel(self._key(task), row)
+
+        async def work(client: Redis) -> None:
+            await _answer(client.hdel(self._key(task), row))
+
+        await self._store.run(work)
 
     async def records(self, task: str, /) -> Mapping[str, str]:
-        """Return the records of all rows of a task."""
-        with self._store.errors():
-            client: Any = await self._store.client()
-            found = client.hscan_iter(self._key(task), count=_SCAN_COUNT)
-            return {_text(row): _text(record) async for row, record in found}
+        """Return the records of all rows of a task. It reads them in steps, each of which has the time limit."""
+
+        async def step(client: Redis) -> tuple[int, Mapping[Any, Any]]:
+            following, found = await _answer(client.hscan(self._key(task), cursor=cursor, count=_SCAN_COUNT))
+            return int(following), found
+
+        records: dict[str, str] = {}
+        cursor = 0
+        while True:
+            cursor, found = await self._store.run(step)
+            records.update({_text(row): _text(record) for row, record in found.items()})
+            if cursor == 0:
+                return records
 
     def _key(self, task: str) -> str:
         return f"{self._prefix}outbox:{task}"
@@ -172,6 +186,11 @@ class SqliteOutbox:
 
         found: dict[str, str] = await self._do(work)
         return found
+
+
+async def _answer(command: Any) -> Any:
+    """Await a command. redis-py's types are those of its synchronous client, too."""
+    return await command
 
 
 def _text(value: str | bytes) -> str:

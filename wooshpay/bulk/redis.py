@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +40,7 @@ class RedisJournal:
             on one event loop only and not closed.
         prefix: What the keys begin with.
         retention: Seconds for which rows are remembered; at least a day. Give a run that may go on later a longer one.
-        timeout: Seconds to wait for an answer of Redis; for an address only.
+        timeout: Seconds that one operation may take. Then it fails with `JournalError`.
     """
 
     def __init__(
@@ -83,22 +84,31 @@ class RedisJournal:
     async def _swap(
         self, key: str, changed: Callable[[str], str | None], retention: int, before: str | None = None
     ) -> None:
-        with self._redis.errors():
-            client = await self._redis.client()
+        # Written behind the entry, so that no two writes are equal.
+        token = secrets.token_hex(8)
+
+        async def work(client: Redis) -> None:
+            written: str | None = None
             while True:
                 found: Any = await client.get(key)
                 kept = found.decode() if isinstance(found, bytes) else found or ""
+                if kept == written:
+                    # redis-py sends a command again when its response is lost. Then the first one has written this.
+                    return
                 if not kept and before is not None and await client.exists(before):
                     raise JournalError(
                         "The Redis journal holds this row in the format of an earlier version of wooshpay, which cannot"
                         " be read any more. Nothing was sent. Finish the run with that version, or choose another name."
                     )
-                made = changed(kept)
+                made = changed(kept.partition("\n")[0])
                 if made is None:
                     return
-                answer: Any = client.eval(_SWAP, 1, key, kept, made, str(retention))
+                written = f"{made}\n{token}"
+                answer: Any = client.eval(_SWAP, 1, key, kept, written, str(retention))
                 if await answer:
                     return
+
+        await self._redis.run(work)
 
     def outbox(self) -> RedisOutbox:
         """Return the outbox in the same Redis, for `wooshpay.bulk.celery`."""

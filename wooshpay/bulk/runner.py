@@ -184,10 +184,13 @@ class _Tally:
         elif self.max_errors is not None and report.errors >= self.max_errors:
             report = attrs.evolve(report, stopped=f"{report.errors} rows did not succeed, which is max_errors.")
         self.report = report
-        if self.on_result is not None:
-            self.on_result(result)
-        if self.on_progress is not None:
-            self.on_progress(report)
+        try:
+            if self.on_result is not None:
+                self.on_result(result)
+        finally:
+            # The row was done, also if its result could not be written.
+            if self.on_progress is not None:
+                self.on_progress(report)
 
     @property
     def stopped(self) -> bool:

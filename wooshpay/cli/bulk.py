@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +22,16 @@ from wooshpay.bulk.money_moving import MOVES_MONEY
 from wooshpay.bulk.runner import DEFAULT_CONCURRENCY, checked_name, finished_sentence
 from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, check_journal, check_left_behind
 from wooshpay.cli.bulk_results import find_place
+from wooshpay.cli.calls.outcome import ending_signals
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import Secret, redact_json
 from wooshpay.describe.operations import facts_of
-from wooshpay.errors import ConfigurationError
+from wooshpay.errors import ConfigurationError, JournalError
 
 _MOST_PROBLEMS: Final = 10
 # Written without rich, which may be in the middle of anything when a signal comes.
-_INTERRUPTED: Final = b"\r\x1b[KCtrl-C: waiting for the calls under way; once more does not wait.\n"
+_INTERRUPTED: Final = b"\r\x1b[KInterrupted: waiting for the calls under way; once more does not wait.\n"
 
 
 @click.command("bulk", short_help="Make one call for each row of a file; go on after an interruption.")
@@ -110,6 +111,11 @@ def command(
     try:
         declaration = find_operation(operation.replace("-", "_"))
         name = None if name is None else checked_name(name)
+        if not file.is_file():
+            raise ConfigurationError(
+                f"{file} is not a regular file, so it could not be read twice: first to check all rows, then to send"
+                " them. Save the rows in a file."
+            )
         table = Table(
             path=file,
             facts=facts_of(declaration),
@@ -120,7 +126,7 @@ def command(
     except ConfigurationError as error:
         raise click.UsageError(error.message) from None
     if dry_run:
-        _rehearse(table, declaration, name)
+        _rehearse(table, ids, declaration, name)
         return
     own = journal is None
     journal = journal or file.with_name(f"{file.name}.journal")
@@ -136,17 +142,17 @@ def command(
     with connection.client() as client:
         which = Run(name=name, operation=declaration.name, host="")
         if own and not journal.exists():
-            first = list(islice(_rows(table), ROWS_TO_KNOW))
+            first = list(islice(_rows(table, ids), ROWS_TO_KNOW))
             check_left_behind(file, first, declaration, run=which, api_key=Secret(connection.key()))
         written = find_place(results, file=file, ids=ids, journal=journal, run=which, overwrite=overwrite)
-        with closing(written), _telling_of_ctrl_c(), _bar(console) as bar:
+        with closing(written), _telling_of_interruptions(), _bar(console) as bar:
             task = bar.add_task(declaration.name, total=len(ids), errors="")
-            refused = False
+            refused = unrecorded = False
             try:
                 last = run(
                     client,
                     declaration.name,
-                    _rows(table),
+                    _rows(table, ids),
                     name=name,
                     journal=journal,
                     on_result=written.write,
@@ -156,10 +162,13 @@ def command(
             except ConfigurationError:
                 refused = not last.rows
                 raise
+            except JournalError:
+                unrecorded = True
+                raise
             finally:
                 bar.stop()
                 if not refused:
-                    _sum_up(console, last, len(ids), written.path)
+                    _sum_up(console, last, len(ids), written.path, unrecorded=unrecorded)
     if not last.complete:
         raise SystemExit(1)
 
@@ -179,8 +188,8 @@ def _id_column(operation: str, asked: str | None) -> str | None:
     return None if asked == BY_LINE else asked
 
 
-def _rehearse(table: Table, declaration: Declaration, name: str | None) -> None:
-    for row in _rows(table):
+def _rehearse(table: Table, ids: Collection[str], declaration: Declaration, name: str | None) -> None:
+    for row in _rows(table, ids):
         call = bind(declaration, row)
         request = {"row": row.id, "method": call.method, "path": call.path, "body": redact_json(call.body)}
         if name is not None:
@@ -218,11 +227,27 @@ def _check(table: Table) -> set[str]:
     return set(ids)
 
 
-def _rows(table: Table) -> Iterator[Row]:
+def _rows(table: Table, ids: Collection[str]) -> Iterator[Row]:
+    """Read the file that was checked before once more, now to send its rows.
+
+    Raises:
+        click.ClickException: It has changed since it was checked. This is not a `ConfigurationError`, whose exit code
+            says that nothing was sent.
+    """
+    count = 0
     for row in table.read():
         if isinstance(row, BadRow):
-            raise ConfigurationError(f"The file was changed during the run: {row}. Restore it, and run the same again.")
+            raise _changed(table, str(row))
+        if row.id not in ids:
+            raise _changed(table, f"row {row.id!r:.60} was not there before")
+        count += 1
         yield row
+    if count != len(ids):
+        raise _changed(table, f"it had {len(ids):,} rows, and has {count:,} now")
+
+
+def _changed(table: Table, how: str) -> click.ClickException:
+    return click.ClickException(f"{table.path} has changed since it was checked: {how}. The run is not finished.")
 
 
 def _bar(console: Console) -> Progress:
@@ -239,21 +264,30 @@ def _bar(console: Console) -> Progress:
 
 
 @contextmanager
-def _telling_of_ctrl_c() -> Generator[None]:
-    """On Ctrl-C say what happens now, as the calls under way may take a while to end."""
+def _telling_of_interruptions() -> Generator[None]:
+    """On Ctrl-C, SIGTERM and SIGHUP say what happens now, as the calls under way may take a while to end."""
+
+    def tell() -> None:
+        with suppress(OSError):  # where standard error cannot be written, the interruption counts all the same
+            os.write(2, _INTERRUPTED)
 
     def interrupted(number: int, frame: Any) -> None:
-        os.write(2, _INTERRUPTED)
+        tell()
         signal.default_int_handler(number, frame)
 
-    before = signal.signal(signal.SIGINT, interrupted)
+    # Shells have programs in the background ignore Ctrl-C, which is meant for the one in the foreground.
+    caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if caught:
+        signal.signal(signal.SIGINT, interrupted)
     try:
-        yield
+        with ending_signals(caught=True, tell=tell):
+            yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if caught:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _sum_up(console: Console, report: Report, count: int, results: Path) -> None:
+def _sum_up(console: Console, report: Report, count: int, results: Path, *, unrecorded: bool) -> None:
     earlier = f" ({report.earlier:,} of them earlier)" if report.earlier else ""
     lines = [f"{report.rows:,} of {count:,} rows in {report.seconds:.1f} s: {report.succeeded:,} succeeded{earlier}"]
     meanings = {
@@ -274,6 +308,11 @@ def _sum_up(console: Console, report: Report, count: int, results: Path) -> None
         )
     if report.stopped:
         lines.append(f"Stopped: {report.stopped}")
+    if unrecorded:
+        lines.append(
+            "Calls that were under way when the journal failed may have been carried out: the same command sends them"
+            " again with the same key"
+        )
     if report.rows < count:
         lines.append(f"{count - report.rows:,} rows are left: the same command goes on")
     if str(results) != "-":

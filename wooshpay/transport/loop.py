@@ -341,19 +341,24 @@ def _serve(running: _Running) -> None:
     try:
         loop.run_forever()
         running.ending = True
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_WAIT))
+        _cancel_all(loop, {job.task for job in list(running.jobs) if job.task is not None})
+        # Before the other tasks are cancelled: some of them may be needed to close connections, as those of a pool are.
         if running.at_end is not None:
             loop.run_until_complete(running.at_end())
+        _cancel_all(loop, asyncio.all_tasks(loop))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         asyncio.set_event_loop(None)
         loop.close()
         for job in list(running.jobs):
             job.lose()
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_WAIT))
 
 
 def _closed() -> ConfigurationError:

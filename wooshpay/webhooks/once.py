@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class Once:
         except BaseException as raised:
             error = raised
         if error is None and inspect.isawaitable(answer):
-            held.in_thread = False
+            held.in_thread, held.caller = False, None
             rest = partial(self._conclude, held, event, wait_for(answer))
             reply: Reply = self._loops.run(partial(detached, rest, self._tasks))
             return reply
@@ -117,6 +118,7 @@ class Once:
         held = await self._take(event)
         if isinstance(held, Held):
             held.in_thread = True
+            held.caller = waiter.thread
             waiter.held = held
             if waiter.gone:
                 waiter.leave()
@@ -242,6 +244,7 @@ class Once:
 
     def _close_loops(self, wait: float, even_unused: bool = False) -> None:
         used = self._loops.used or even_unused
+        self._renewals.wait_for_callers()
         if used:
             self._loops.run(partial(self._drain, wait))
         self._loops.close_renewals()
@@ -256,6 +259,7 @@ class _Waiter:
     def __init__(self) -> None:
         self.held: Held | None = None
         self.gone = False
+        self.thread = threading.get_ident()
 
     def leave(self) -> None:
         """Give up the claim, now or when it is made: no handler will run."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from os import getpid
 from typing import Any, Final, TypeVar
@@ -28,10 +30,13 @@ _LOOK_EVERY: Final = 1 / 12
 _LOST_AFTER: Final = 0.2
 # Seconds that `Renewals.end` may take: less than the private loop waits for its thread.
 _END_WITHIN: Final = 3.0
+# Seconds between looks at handlers in other threads, when the receiver is closed.
+_LOOK_AGAIN: Final = 0.05
 # How many events are remembered whose handler finished while the inbox failed.
 MOST_HANDLED: Final = 10_000
 
 _logger = logging.getLogger("wooshpay.webhooks")
+_sleep = time.sleep
 
 
 class Held:
@@ -56,11 +61,13 @@ class Held:
         expired: Whether the handler has run for longer than it may.
         renew_at: When to renew the claim, in monotonic seconds.
         renewing: Whether the claim is being renewed.
+        caller: The thread that called `receive_now`, if the handler runs in it.
     """
 
     __slots__ = (
         "abandoned",
         "began",
+        "caller",
         "ended",
         "expired",
         "in_thread",
@@ -86,6 +93,7 @@ class Held:
         self.abandoned = False
         self.lost = False
         self.expired = False
+        self.caller: int | None = None
 
     @property
     def claim(self) -> Claim:
@@ -143,6 +151,19 @@ class Renewals:
         self._held.pop(held.claim.token, None)
         held.stop = None
 
+    def wait_for_callers(self) -> None:
+        """Wait until handlers that run in threads which called `receive_now` have ended and their events are settled.
+
+        The calling thread is not waited for: a signal handler may have interrupted a handler that runs in it.
+        """
+        ends = self._clock() + self._limit
+        ignored = {None, threading.get_ident()}
+        while self._clock() < ends and any(
+            held.caller not in ignored and not held.abandoned and not held.expired
+            for held in self._held.copy().values()
+        ):
+            _sleep(_LOOK_AGAIN)
+
     @property
     def needs_arming(self) -> bool:
         """Return whether `arm` has to be called, because nothing renews the claims yet."""
@@ -181,9 +202,9 @@ class Renewals:
 
     async def end(self) -> None:
         """Settle what is left, and close what the inbox opened on this loop. Called as the last thing on the loop."""
-        self._armed = False
         try:
             async with asyncio.timeout(_END_WITHIN):
+                await self._stop_renewing()
                 for held in self._held.copy().values():
                     if _is_orphan(held) and held.ended:
                         await self._settle(held)
@@ -192,6 +213,15 @@ class Renewals:
                     await self._inbox.close()
         except (InboxError, TimeoutError) as error:
             _logger.warning("The inbox could not be closed: %s", error)
+
+    async def _stop_renewing(self) -> None:
+        """End the tasks of this loop. One that went on would open the inbox again after it was closed."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in self._tasks if task.get_loop() is loop]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._armed = False
 
     async def _look_after(self) -> None:
         try:

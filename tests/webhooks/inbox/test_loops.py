@@ -297,3 +297,51 @@ def test_a_forked_worker_closes_and_uses_an_inbox_of_its_parent_s(tmp_path: Path
     program = [sys.executable, "-c", FORK.format(close=close), str(tmp_path / "inbox.db")]
     done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "not closed"])
+def test_connections_of_the_loop_that_renews_are_closed_with_it(postgres_url: str, closed: bool) -> None:
+    """PostgreSQL kept those of every receiver that was closed until the garbage collector found them."""
+    joint = "&" if "?" in postgres_url else "?"
+    name = "renewing" if closed else "renewing_to_the_end"
+    program = f"""
+import gc, logging, sys, time
+import psycopg
+from wooshpay import webhooks
+from wooshpay.webhooks import WebhookReceiver
+from wooshpay.webhooks.inbox import PostgresInbox
+from webhooks.deliver import SECRET, body_of, headers_for
+
+gc.disable()
+logging.basicConfig(level=logging.WARNING)
+receiver = WebhookReceiver(SECRET, inbox=PostgresInbox(sys.argv[1], lease=0.6))
+
+@receiver.on("payment_intent.succeeded")
+def paid(event):
+    time.sleep(1.5)
+
+body = body_of("evt_{name}")
+assert receiver.receive_now(body, headers_for(body)).status == 200
+
+def connections():
+    with psycopg.connect(sys.argv[1].replace("{name}", "looking"), autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
+        return connection.execute(query).fetchone()[0]
+
+assert connections() >= 2
+if {closed}:
+    receiver.close_now()
+    for _ in range(100):
+        if connections() == 0:
+            break
+        time.sleep(0.1)
+    assert connections() == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, f"{postgres_url}{joint}application_name={name}"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

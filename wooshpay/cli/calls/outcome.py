@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -57,16 +57,20 @@ class Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def ending_signals(*, caught: bool) -> Generator[None]:
-    """Raise `Ended` for signals that would end the process at once, without a message about the call that is under way.
+def ending_signals(*, caught: bool, tell: Callable[[], object] | None = None) -> Generator[None]:
+    """Raise `Ended` for signals that would end the process at once, without a message about the call that is
+    under way.
 
     A signal that is ignored, as after ``nohup``, stays ignored.
 
     Args:
         caught: Whether to do so: not for calls that change nothing.
+        tell: Called before, within the signal handler.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
+        if tell is not None:
+            tell()
         raise Ended(number)
 
     if not caught or threading.current_thread() is not threading.main_thread():
