@@ -247,7 +247,10 @@ def _rows(table: Table, ids: Collection[str]) -> Iterator[Row]:
 
 
 def _changed(table: Table, how: str) -> click.ClickException:
-    return click.ClickException(f"{table.path} has changed since it was checked: {how}. The run is not finished.")
+    return click.ClickException(
+        f"{table.path} has changed since it was checked: {how}. The run is not finished."
+        " Restore the file, and run the same command again."
+    )
 
 
 def _bar(console: Console) -> Progress:
