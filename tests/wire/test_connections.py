@@ -1,0 +1,115 @@
+"""What a connection may be used for: no request is sent again unseen, and none is done before it was sent whole."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+from support.peer import Peer, close, reply
+
+import wooshpay
+from wooshpay import AsyncWooshPay
+
+KEY = "sk_test_x"
+
+
+def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    authority = trustme.CA()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    authority.configure_trust(trusting)
+    return serving, trusting
+
+
+def _small_buffers(address: Any) -> socket.socket:
+    made = socket.socket(*address[:3])
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        made.setsockopt(socket.SOL_SOCKET, option, 8192)
+    return made
+
+
+GONE = reply(404, {"error": {"type": "invalid_request_error", "message": "No such webhook endpoint"}})
+
+
+@pytest.mark.parametrize("injected", [False, True])
+async def test_a_delete_on_a_connection_that_broke_is_not_sent_again_unseen(injected: bool) -> None:
+    """aiohttp repeats a DELETE by itself. The 404 of the second one would say that nothing was deleted."""
+    async with Peer(close(), GONE) as peer, aiohttp.ClientSession() as session:
+        async with AsyncWooshPay(KEY, base_url=peer.url, session=session if injected else None) as client:
+            with pytest.raises(wooshpay.NotFoundError) as caught:
+                await client.webhook_endpoints.delete("we_1")
+        assert len(peer.requests) == 2
+    assert (caught.value.outcome, caught.value.attempts) == ("unknown", 2)
+
+
+@pytest.mark.parametrize("injected", [False, True])
+async def test_a_delete_without_retries_is_sent_once(injected: bool) -> None:
+    async with Peer(close(), GONE) as peer, aiohttp.ClientSession() as session:
+        settings: Any = {"session": session} if injected else {}
+        async with AsyncWooshPay(KEY, base_url=peer.url, max_retries=0, **settings) as client:
+            with pytest.raises(wooshpay.ProtocolError) as caught:
+                await client.webhook_endpoints.delete("we_1")
+        assert len(peer.requests) == 1
+    assert caught.value.outcome == "unknown"
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_response_before_the_end_of_a_large_request_is_not_believed(encrypted: bool) -> None:
+    """The rest of the body was still waiting for room in the socket when the response was complete."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"id":"cus_1","object":"customer"}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await done.wait()
+        writer.transport.abort()
+
+    done = asyncio.Event()
+    serving, trusting = _tls()
+    listener = _small_buffers((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0)))
+    listener.bind(("127.0.0.1", 0))
+    connector = aiohttp.TCPConnector(ssl=trusting, socket_factory=_small_buffers)
+    async with await asyncio.start_server(answer, sock=listener, limit=1024, ssl=serving if encrypted else None):
+        url = f"{'https' if encrypted else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            AsyncWooshPay(KEY, base_url=url, max_retries=0, session=session) as client,
+        ):
+            with pytest.raises(wooshpay.ProtocolError) as caught:
+                await client.customers.create(metadata={str(n): "x" * 1000 for n in range(900)})
+        done.set()
+    assert caught.value.outcome == "unknown"
+    assert "before it had got the whole request" in caught.value.message
+
+
+@pytest.mark.parametrize("setting", [{"raise_for_status": True}, {"auto_decompress": False}])
+async def test_settings_of_an_injected_session_do_not_change_what_a_response_means(setting: Any) -> None:
+    declined = reply(402, {"error": {"type": "card_error", "message": "declined"}})
+    packed = gzip.compress(b'{"id":"re_1","object":"refund"}')
+    async with Peer(declined, reply(200, packed, {"Content-Encoding": "gzip"})) as peer:
+        async with (
+            aiohttp.ClientSession(**setting) as session,
+            AsyncWooshPay(KEY, base_url=peer.url, session=session) as client,
+        ):
+            with pytest.raises(wooshpay.CardError):
+                await client.refunds.create(payment_intent="pi_1")
+            assert (await client.refunds.retrieve("re_1")).id == "re_1"
+        assert len(peer.requests) == 2
+
+
+@pytest.mark.parametrize("status", [408, 502, 504])
+@pytest.mark.parametrize("injected", [False, True])
+async def test_a_retry_does_not_use_the_connection_on_which_a_gateway_gave_up(status: int, injected: bool) -> None:
+    """The late response of what is behind the gateway would be taken for the response to the retry."""
+    gave_up = reply(status, {"error": {"type": "api_error", "message": "gateway"}})
+    async with Peer(gave_up, reply(200, {"id": "re_1"})) as peer, aiohttp.ClientSession() as session:
+        settings: Any = {"session": session} if injected else {}
+        async with AsyncWooshPay(KEY, base_url=peer.url, **settings) as client:
+            assert (await client.refunds.create(payment_intent="pi_1")).id == "re_1"
+        assert [request.connection for request in peer.requests] == [1, 2]
