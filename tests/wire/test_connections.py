@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
-from support.peer import Peer, close, reply
+from support.peer import Connection, Peer, close, reply
 
 import wooshpay
 from wooshpay import AsyncWooshPay
@@ -113,3 +113,84 @@ async def test_a_retry_does_not_use_the_connection_on_which_a_gateway_gave_up(st
         async with AsyncWooshPay(KEY, base_url=peer.url, **settings) as client:
             assert (await client.refunds.create(payment_intent="pi_1")).id == "re_1"
         assert [request.connection for request in peer.requests] == [1, 2]
+
+
+async def test_a_response_before_100_continue_is_not_believed() -> None:
+    """The body was never sent, so the response cannot be about it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"id":"re_1"}')
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with AsyncWooshPay(KEY, base_url=url, max_retries=0, headers={"Expect": "100-continue"}) as client:
+            with pytest.raises(wooshpay.ProtocolError) as caught:
+                await client.refunds.create(payment_intent="pi_1")
+    assert caught.value.outcome == "unknown"
+
+
+async def test_100_continue_is_waited_for() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        received.append(await reader.readuntil(b"}"))
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"id":"re_1"}')
+        await reader.read()
+        writer.close()
+
+    received: list[bytes] = []
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with AsyncWooshPay(KEY, base_url=url, max_retries=0, headers={"Expect": "100-continue"}) as client:
+            assert (await client.refunds.create(payment_intent="pi_1")).id == "re_1"
+    assert received == [b'{"payment_intent":"pi_1"}']
+
+
+async def test_what_arrives_while_a_trace_of_the_session_waits_is_no_response() -> None:
+    """The connection was checked before the trace began to wait; nothing is written until it has ended."""
+    opened: list[Connection] = []
+    stray = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"id":"re_bad"}'
+
+    async def answer(connection: Connection) -> None:
+        opened.append(connection)
+        await reply(200, {"id": "re_1"})(connection)
+
+    async def wait(*_: object) -> None:
+        if len(opened) == 1:
+            opened[0].send(stray)
+            await asyncio.sleep(0.05)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(wait)
+    async with Peer(answer) as peer, aiohttp.ClientSession(trace_configs=[trace]) as session:
+        async with AsyncWooshPay(KEY, base_url=peer.url, session=session) as client:
+            for _ in range(2):
+                assert await client.request("GET", "/v1/refunds/re_1") == {"id": "re_1"}
+        assert [request.connection for request in peer.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_request_that_a_middleware_of_the_session_starts_beside_ours_changes_nothing(method: Any) -> None:
+    """It runs in the context of our request, but is not our request."""
+
+    async def beside(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.path == "/beside":
+            return await handler(request)
+        task = asyncio.create_task(fetch())
+        try:
+            return await handler(request)
+        finally:
+            await task
+
+    async def fetch() -> None:
+        async with session.post(f"{peer.url}/beside", data=b"{}") as response:
+            await response.read()
+
+    async with Peer(reply(200, {"id": "re_1"})) as peer, aiohttp.ClientSession(middlewares=[beside]) as session:
+        async with AsyncWooshPay(KEY, base_url=peer.url, session=session, max_retries=0) as client:
+            for _ in range(3):
+                assert await client.request(method, "/v1/refunds") == {"id": "re_1"}
+        assert len(peer.requests) == 6

@@ -45,8 +45,17 @@ async def test_no_call_returns_what_was_not_its_response(kind: str, way: str) ->
     assert found.counts["right"] > CALLS / 2
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in _AFTER_THE_REQUEST])
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        (kind, way)
+        for kind in KINDS
+        if kind not in _AFTER_THE_REQUEST
+        for way in WAYS
+        # A server that speaks first over TLS does so when its handshake has ended, later than the client's.
+        if kind != "before any request" or WAYS[way].tls is None
+    ],
+)
 async def test_the_connection_alone_keeps_stray_responses_out(kind: str, way: str) -> None:
     """Most operations return nothing that could be compared with the request, so this line must hold by itself."""
     found = await investigate(kind, 30, way=WAYS[way], declared=False)
@@ -107,7 +116,7 @@ async def test_the_users_own_requests_over_an_injected_session_work_as_before() 
             for _ in range(2):
                 await client.refunds.create(payment_intent="pi_1")
                 async with session.post(f"{peer.url}/mine", json={"a": 1}) as response:
-                    assert (await response.json())["id"] == "re_1"
+                    assert (await response.json(content_type=None))["id"] == "re_1"
                 async with session.get(f"{peer.url}/mine") as response:
                     assert response.status == 200
         assert {request.connection for request in peer.requests} == {1}, "the connection is shared and kept"
@@ -127,7 +136,10 @@ async def test_a_server_that_speaks_first_gets_no_request() -> None:
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n")
         await writer.drain()
-        got.append(await reader.read())
+        try:
+            got.append(await reader.read())
+        except ConnectionResetError:
+            got.append(b"")  # the client closed the connection without having read the greeting
         writer.close()
         over.set()
 

@@ -141,6 +141,9 @@ class HttpTransport(Confined):
                     headers=headers,
                     timeout=timeout,
                     allow_redirects=False,
+                    # A session that belongs to the user may have other defaults.
+                    raise_for_status=False,
+                    auto_decompress=True,
                     proxy=self._proxy_for(url),
                 )
                 largest = self._max_error_bytes if answer.status >= 400 else self._max_response_bytes
@@ -162,7 +165,7 @@ class HttpTransport(Confined):
                 status=answer.status,
                 headers=answer.headers,
                 body=body,
-                close_connection=None if connection is None else connection.abort,
+                close_connection=None if connection is None else connection.discard,
             )
         finally:
             current_exchange.reset(token)
