@@ -15,12 +15,13 @@ from support.peer import Connection, Peer, close, reply
 
 import wooshpay
 from wooshpay import AsyncWooshPay
+from wooshpay.transport import connections
 
 KEY = "sk_test_x"
 
 
 def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
+    authority: Any = trustme.CA()
     serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(serving)
     authority.configure_trust(trusting)
@@ -194,3 +195,20 @@ async def test_a_request_that_a_middleware_of_the_session_starts_beside_ours_cha
             for _ in range(3):
                 assert await client.request(method, "/v1/refunds") == {"id": "re_1"}
         assert len(peer.requests) == 6
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_the_loop_has_read_in_advance_is_noticed(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, bytes leave the socket before the connection gets them, so that the socket looks empty."""
+    monkeypatch.setattr(connections, "_READS_AHEAD", (asyncio.AbstractEventLoop,))
+    stray = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"id":"re_bad"}'
+    loop = asyncio.get_running_loop()
+    async with Peer(reply(200, {"id": "re_1"})) as peer, aiohttp.ClientSession() as session:
+        async with AsyncWooshPay(KEY, base_url=peer.url, session=session) as client:
+            await client.request(method, "/v1/refunds/re_1")
+            connector: Any = session.connector
+            [(connection, _)] = next(iter(connector._conns.values()))
+            # The first turn of the loop finds that the operation is complete, and calls the connection in that turn.
+            loop.call_soon(loop.call_soon, connection.data_received, stray)
+            assert await client.request(method, "/v1/refunds/re_1") == {"id": "re_1"}
+        assert [request.connection for request in peer.requests] == [1, 2]

@@ -29,6 +29,8 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.payload import BytesPayload
 from aiohttp.streams import StreamReader
+from multidict import CIMultiDict
+from yarl import URL
 
 from wooshpay.transport.time_limits import TimeLimit, TimeLimits
 
@@ -37,6 +39,12 @@ _logger = logging.getLogger("wooshpay")
 # How often the loop may read before bytes on a TLS connection count as unread: they can be session tickets, which the
 # TLS layer consumes.
 _MOST_TLS_READS: Final = 4
+
+# Windows reads in advance: what has arrived is no longer in the socket, and the loop hands it over in its next turns.
+_READS_AHEAD: tuple[type[asyncio.AbstractEventLoop], ...] = tuple(
+    filter(None, [getattr(asyncio, "ProactorEventLoop", None)])
+)
+_TURNS: Final = 2
 
 # A gateway that gave up, or got something that it did not understand, may still send on what comes from behind it.
 _GAVE_UP: Final = frozenset({408, 502, 504})
@@ -85,6 +93,7 @@ class HttpConnection(ResponseHandler):
         self.failed = False
         self.received = 0
         self._parsing = False
+        self._reads_ahead = isinstance(loop, _READS_AHEAD)
         self._encrypted = False
         self._under_tls: asyncio.WriteTransport | None = None
         self._poll: select.poll | None = None
@@ -166,11 +175,13 @@ class HttpConnection(ResponseHandler):
         return found is not None and bool(select.select([found.fileno()], [], [], 0)[0])
 
     def is_clean(self) -> bool:
-        """Return whether the connection is open and nothing has arrived on it that nobody has read."""
-        return self.is_connected() and not self.should_close and not self.readable()
+        """Return whether the connection is known to be open, and to have nothing that nobody has read."""
+        return not self._reads_ahead and self.is_connected() and not self.should_close and not self.readable()
 
     async def becomes_clean(self) -> bool:
-        """Return whether the connection is clean once the TLS layer has read what is meant for it."""
+        """Return whether the connection is clean once the loop and the TLS layer have read what they have to."""
+        for _ in range(_TURNS if self._reads_ahead else 0):
+            await asyncio.sleep(0)
         for _ in range(_MOST_TLS_READS):
             if not self.is_connected() or self.should_close:
                 return False
@@ -324,9 +335,9 @@ class CheckedRequest(aiohttp.ClientRequest):
         if waits:
             exchange.written = True
 
-    async def _on_headers_request_sent(self, *args: Any) -> None:
+    async def _on_headers_request_sent(self, method: str, url: URL, headers: CIMultiDict[str]) -> None:
         """Wait for the traces of a session, then check the connection again if no body follows that does."""
-        await super()._on_headers_request_sent(*args)
+        await super()._on_headers_request_sent(method, url, headers)
         exchange = current_exchange.get()
         if exchange is not None and exchange.connection is not None and not self.body and self._continue is None:
             await exchange.begin_writing()
@@ -378,7 +389,7 @@ def check_connections(session: aiohttp.ClientSession) -> None:
     shared = weakref.ref(target)
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
-        found = shared()
+        found: Any = shared()
         return await _connect(partial(type(found).connect, found), *args, **kwargs)
 
     def release(key: Any, protocol: Any, *, should_close: bool = False) -> None:
