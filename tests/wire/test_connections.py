@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gzip
 import socket
 import ssl
@@ -212,3 +213,21 @@ async def test_what_the_loop_has_read_in_advance_is_noticed(method: Any, monkeyp
             loop.call_soon(loop.call_soon, connection.data_received, stray)
             assert await client.request(method, "/v1/refunds/re_1") == {"id": "re_1"}
         assert [request.connection for request in peer.requests] == [1, 2]
+
+
+async def test_a_call_that_is_abandoned_can_be_closed_from_anywhere() -> None:
+    """Garbage collection closes what a loop left behind, in a context of its own: that must not raise."""
+    async with Peer() as peer, AsyncWooshPay(KEY, base_url=peer.url) as client:
+        await client.refunds.retrieve("re_1")
+        call = client.refunds.retrieve("re_1")
+        contextvars.copy_context().run(call.send, None)
+        call.close()
+
+
+async def test_a_broken_response_is_reported_in_one_line() -> None:
+    """aiohttp's words for it have several lines."""
+    broken = reply(200, b"no gzip", {"Content-Encoding": "gzip"})
+    async with Peer(broken) as peer, AsyncWooshPay(KEY, base_url=peer.url, max_retries=0) as client:
+        with pytest.raises(wooshpay.ProtocolError) as caught:
+            await client.refunds.create(payment_intent="pi_1")
+    assert "\n" not in caught.value.message

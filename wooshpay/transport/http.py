@@ -131,7 +131,8 @@ class HttpTransport(Confined):
         answer: Any = None
         failure: errors.WooshPayError | None
         cause: BaseException | None
-        token = current_exchange.set(exchange)
+        outer = current_exchange.get()
+        current_exchange.set(exchange)
         try:
             with exchange:
                 answer = await pool.session.request(
@@ -168,7 +169,8 @@ class HttpTransport(Confined):
                 close_connection=None if connection is None else connection.discard,
             )
         finally:
-            current_exchange.reset(token)
+            # A token could not be used: what is abandoned is closed in another context.
+            current_exchange.set(outer)
         try:
             # Not while aiohttp's error is handled: it would stay beside ours, with the whole request in it.
             raise failure from cause
