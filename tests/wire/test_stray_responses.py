@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import aiohttp.connector
@@ -67,7 +67,7 @@ async def test_our_own_connector_checks_tls_connections_too(monkeypatch: pytest.
     [way] = tls_ways()
     assert way.tls is not None
     module: Any = aiohttp.connector
-    monkeypatch.setattr(module, "_SSL_CONTEXT_VERIFIED", cast(ssl.SSLContext, way.tls[1]))
+    monkeypatch.setattr(module, "_SSL_CONTEXT_VERIFIED", way.tls[1])
     for kind in ("late", "split in the head"):
         found = await investigate(kind, 100, way=Way("own session, TLS", injected=False, tls=way.tls))
         assert found.wrong == []
