@@ -47,8 +47,17 @@ async def test_no_call_returns_what_was_not_its_response(kind: str, way: str) ->
     assert found.counts["right"] > CALLS / 2
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in _AFTER_THE_REQUEST])
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        (kind, way)
+        for kind in KINDS
+        if kind not in _AFTER_THE_REQUEST
+        for way in WAYS
+        # A server that speaks first over TLS does so when its handshake has ended, later than the client's.
+        if kind != "before any request" or WAYS[way].tls is None
+    ],
+)
 async def test_the_connection_alone_keeps_stray_responses_out(kind: str, way: str) -> None:
     """Most operations return nothing that could be compared with the request, so this line must hold by itself."""
     found = await investigate(kind, 30, way=WAYS[way], declared=False)

@@ -14,7 +14,7 @@ import aiohttp
 
 from wooshpay import errors
 from wooshpay.core.loops import in_event_loop, without_event_loop
-from wooshpay.core.redaction import redact
+from wooshpay.core.redaction import one_line, redact
 from wooshpay.core.request import Request
 from wooshpay.core.upload import UploadFailed
 from wooshpay.transport.bodies import ResponseTooLargeError
@@ -325,7 +325,7 @@ def _reason(error: Exception) -> str:
         text = str(inner)
     if text and _MAY_SHOW_PASSWORD.search(text):
         text = None
-    return redact(str(text or type(inner).__name__))[:200]
+    return one_line(redact(str(text or type(inner).__name__)), 200)
 
 
 def shown_cause(error: BaseException) -> BaseException | None:

@@ -131,7 +131,8 @@ class HttpTransport(Confined):
         answer: Any = None
         failure: errors.WooshPayError | None
         cause: BaseException | None
-        token = current_exchange.set(exchange)
+        outer = current_exchange.get()
+        current_exchange.set(exchange)
         try:
             with exchange:
                 answer = await pool.session.request(
@@ -141,6 +142,9 @@ class HttpTransport(Confined):
                     headers=headers,
                     timeout=timeout,
                     allow_redirects=False,
+                    # A session that belongs to the user may have other defaults.
+                    raise_for_status=False,
+                    auto_decompress=True,
                     proxy=self._proxy_for(url),
                 )
                 largest = self._max_error_bytes if answer.status >= 400 else self._max_response_bytes
@@ -162,10 +166,11 @@ class HttpTransport(Confined):
                 status=answer.status,
                 headers=answer.headers,
                 body=body,
-                close_connection=None if connection is None else connection.abort,
+                close_connection=None if connection is None else connection.discard,
             )
         finally:
-            current_exchange.reset(token)
+            # A token could not be used: what is abandoned is closed in another context.
+            current_exchange.set(outer)
         try:
             # Not while aiohttp's error is handled: it would stay beside ours, with the whole request in it.
             raise failure from cause

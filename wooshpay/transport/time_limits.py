@@ -84,6 +84,10 @@ class TimeLimit:
         self._expired = False
         self._last = 0.0
 
+    def is_current(self) -> bool:
+        """Return whether the task of this limit is the one that runs."""
+        return asyncio.current_task() is self._task
+
     def has_input(self) -> bool:
         """Return whether something has arrived that the block did not see yet. It is asked when the limit passes."""
         return False
