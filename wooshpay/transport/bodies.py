@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp
 
 from wooshpay.core.upload import Upload
-from wooshpay.transport.connections import Exchange
+from wooshpay.transport.exchange import Exchange
 
 # Bytes of a response after which other tasks of the loop get a turn.
 _TURN: Final = 1024 * 1024

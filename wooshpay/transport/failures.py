@@ -113,7 +113,7 @@ def _must_be_connecting(error: Exception) -> bool:
 def _stage_at(
     module: str, code: CodeType, error: BaseException, inner: list[tuple[str, CodeType]]
 ) -> Literal["preparing", "connecting", "sent"] | None:
-    if code.co_name == "connect" and module in {"aiohttp.connector", "wooshpay.transport.connections"}:
+    if code.co_name == "connect" and module in {"aiohttp.connector", "wooshpay.transport.exchange"}:
         return "connecting"
     if code.co_qualname == "ClientRequest.send":
         # The head is written into a buffer first; what cannot be written there never leaves.

@@ -20,7 +20,7 @@ from wooshpay.core.request import Request, Response
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.upload import Upload
 from wooshpay.transport.bodies import chunks_of, read_body
-from wooshpay.transport.connections import CheckedRequest, Connector, Exchange, check_connections, current_exchange
+from wooshpay.transport.exchange import CheckedRequest, Connector, Exchange, check_connections, current_exchange
 from wooshpay.transport.failures import (
     AnsweredEarlyError,
     closed_client,
