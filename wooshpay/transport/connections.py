@@ -5,8 +5,9 @@ request. So a server that responds twice, or late, would answer a request that w
 whether a response is due: bytes that arrive at any other time close it, and a connection from the pool is used only
 when nothing unread is on it.
 
-This module and `exchange` use some of aiohttp's internals (`BaseConnector._factory` and `_release`, `ResponseHandler._parser`), as
-its public interface has no place for these checks. The tests of stray responses fail when one of them changes.
+This module and `exchange` use some of aiohttp's internals (`BaseConnector._factory` and `_release`,
+`ResponseHandler._parser`), as its public interface has no place for these checks. The tests of stray responses fail
+when one of them changes.
 """
 
 from __future__ import annotations
