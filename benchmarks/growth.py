@@ -14,6 +14,7 @@ import attrs
 
 from benchmarks.goals import Goals
 from benchmarks.over_http import CannedServer, at_once, canned
+from benchmarks.payloads import CREATE
 from benchmarks.peers.plain import aiohttp_json
 from benchmarks.peers.wooshpay_client import KEY
 from benchmarks.report import Figure
@@ -45,7 +46,7 @@ def concurrency(effort: Effort) -> list[Figure]:
         sizes = _within(CONCURRENCIES, effort)
 
         def create() -> Awaitable[object]:
-            return client.payment_intents.create(amount=1999, currency="USD")
+            return client.payment_intents.create(**CREATE)
 
         subjects = {
             name: {f"{many:,}": server.counted(at_once(name, call, many, loop)) for many in sizes}
@@ -104,7 +105,7 @@ def clients(effort: Effort) -> list[Figure]:
 
         def shared(count: int) -> Callable[[], Awaitable[object]]:
             turn = iter(range(sys.maxsize))
-            return lambda: made[next(turn) % count].payment_intents.create(amount=1999, currency="USD")
+            return lambda: made[next(turn) % count].payment_intents.create(**CREATE)
 
         subjects = {f"{count}": server.counted(at_once("wooshpay", shared(count), 64, loop)) for count in counts}
         one_each = shared(max(counts))

@@ -18,7 +18,7 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _KEY: Final = re.compile(rb"\r\nidempotency-key: *(\S+)", re.IGNORECASE)
 _REFUND: Final = (
     b'{"id": "%b", "object": "refund", "amount": 1999, "created": 1753315200000, "currency": "USD", "metadata":'
-    b' {"order": "6735"}, "payment_intent": "pi_1800082931234567890", "reason": "requested_by_customer",'
+    b' {"order": "6735"}, "payment_intent": "pi_1", "reason": "requested_by_customer",'
     b' "status": "succeeded", "livemode": false}'
 )
 
