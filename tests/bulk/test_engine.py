@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from bulk.world import MemoryJournal
 from support.effects import FakeClock, ScriptedClient, Step, answer
@@ -92,6 +93,31 @@ async def test_what_is_noted_of_a_call_without_success(bench: Bench, step: Step,
     assert result.error
     assert bench.journal.entries["r1"].state == state
     assert bench.journal.entries["r1"].error == result.error
+
+
+@pytest.mark.parametrize(
+    "late",
+    [answer(headers={"Idempotent-Replayed": "true"}), answer(409, {"error": {"message": "locked"}}), LOST, answer(500)],
+    ids=["replayed", "409", "lost", "500"],
+)
+async def test_a_row_that_succeeded_for_another_worker_meanwhile_has_succeeded(bench: Bench, late: Step) -> None:
+    """The same command in two terminals: one said that its journal had not sent the row, and Celery's outbox kept
+    it as refused, although the other one had just sent it and noted that.
+    """
+
+    def meanwhile(request: object) -> Any:
+        entry = bench.journal.entries["r1"]
+        bench.journal.entries["r1"] = attrs.evolve(
+            entry, state="succeeded", object_id="re_1", status="succeeded", tries=entry.tries + 1
+        )
+        if isinstance(late, BaseException):
+            raise late
+        return late
+
+    bench.answering(meanwhile)
+    (result,) = await bench.run(ROW)
+    assert (result.state, result.object_id, result.error) == ("succeeded", "re_1", None)
+    assert bench.journal.entries["r1"].state == "succeeded"
 
 
 @pytest.mark.parametrize("first", [LOST, answer(500), NOT_CONNECTED, answer(429)], ids=["lost", "500", "no", "429"])

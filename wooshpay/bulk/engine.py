@@ -282,7 +282,8 @@ class Engine:
         def change(now: Entry | None) -> Entry | None:
             nonlocal settled
             changed = settle(entry)(now)
-            settled = entry if changed is None else changed
+            # Left as it is, the row has succeeded for another worker of this run, which had the same key.
+            settled = changed or now or entry
             return changed
 
         await self._journal.change(self._run, row.id, change)
