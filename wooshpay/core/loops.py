@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from wooshpay.errors import ConfigurationError
 
 T = TypeVar("T")
 
 
+class _Held(NamedTuple, Generic[T]):
+    """The object of one loop, as soon as it is made, and the generator that closes it."""
+
+    task: asyncio.Task[T]
+    lifetime: AsyncGenerator[None, None]
+
+
 class PerLoop(Generic[T]):
     """Makes one object for each event loop, when the loop first needs it.
 
+    The object is closed by `close`, or when its loop shuts down its asynchronous generators, as `asyncio.run` does.
     Several threads may use it at once, each with an event loop of its own.
 
     Args:
@@ -25,32 +32,49 @@ class PerLoop(Generic[T]):
     def __init__(self, make: Callable[[], Awaitable[T]], close: Callable[[T], Awaitable[None]]) -> None:
         self._make = make
         self._close = close
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[T]] = WeakKeyDictionary()
+        self._held: dict[asyncio.AbstractEventLoop, _Held[T]] = {}
 
     async def get(self) -> T:
         """Return the object of the running loop. If it could not be made, the next call tries again."""
         loop = asyncio.get_running_loop()
-        task = self._made.get(loop)
-        if task is None or _failed(task):
-            task = self._made[loop] = asyncio.ensure_future(self._call())
-            # If every caller stops waiting, nobody reads the error. asyncio would log it as one that was forgotten.
-            task.add_done_callback(_failed)
+        held = self._held.get(loop)
+        if held is None or _failed(held.task):
+            held = await self._hold(loop)
         # Several callers may wait for the first one's connection; none of them cancels it for the others.
-        return await asyncio.shield(task)
+        return await asyncio.shield(held.task)
+
+    async def _hold(self, loop: asyncio.AbstractEventLoop) -> _Held[T]:
+        for other in list(self._held):
+            if other.is_closed():  # it was closed under its object, which nothing can close any more
+                self._held.pop(other, None)
+        task = asyncio.ensure_future(self._call())
+        # If every caller stops waiting, nobody reads the error. asyncio would log it as one that was forgotten.
+        task.add_done_callback(_failed)
+        held = self._held[loop] = _Held(task, self._until_the_loop_ends(loop, task))
+        await anext(held.lifetime)
+        return held
 
     async def _call(self) -> T:
         return await self._make()
 
+    async def _until_the_loop_ends(
+        self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]
+    ) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            held = self._held.get(loop)
+            if held is not None and held.task is task:
+                del self._held[loop]
+            await asyncio.wait([task])
+            if not _failed(task):
+                await self._close(task.result())
+
     async def close(self) -> None:
         """Close the object of the running loop. Those of other loops stay open."""
-        task = self._made.pop(asyncio.get_running_loop(), None)
-        if task is None:
-            return
-        try:
-            made = await task
-        except Exception:
-            return  # it was never made
-        await self._close(made)
+        held = self._held.get(asyncio.get_running_loop())
+        if held is not None:
+            await held.lifetime.aclose()
 
 
 def in_event_loop() -> bool:
