@@ -35,27 +35,22 @@ class Mismatch:
     facts: tuple[Json, ...]
 
 
-def unreadable_body(response: Response) -> ProtocolError | None:
-    """Return the error for a success whose body is not JSON: it was cut off, or broken by its compression."""
+def examine(request: Request, response: Response) -> ProtocolError | Mismatch | None:
+    """Return what keeps a success from being accepted, or ``None``.
+
+    Returns:
+        An error if the body is not JSON: it was cut off, or broken by its compression. A mismatch if it is about
+        something else.
+    """
     if not response.body and response.status == 204:
         return None
     try:
-        response.parsed  # noqa: B018  # the parsed body is cached for later readers
+        received = response.parsed
     except RecursionError:
         return None  # the decoder reads deeply nested bodies as far as it can
     except ValueError:
         return ProtocolError("The body of the response is not JSON.", failure="broken")
-    return None
-
-
-def mismatch_of(request: Request, response: Response) -> Mismatch | None:
-    """Return the field in which a success differs from its request, or ``None``."""
-    if not request.expected or not response.body:
-        return None
-    try:
-        return find_mismatch(request.expected, response.parsed)
-    except RecursionError:
-        return None
+    return find_mismatch(request.expected, received) if request.expected else None
 
 
 def mismatch_error(mismatch: Mismatch) -> ProtocolError:

@@ -13,11 +13,11 @@ import attrs
 
 from wooshpay._version import __version__
 from wooshpay.config import Config, RequestOptions
-from wooshpay.core.agreement import Mismatch, mismatch_error, mismatch_of, unreadable_body
+from wooshpay.core.agreement import Mismatch, examine, mismatch_error
 from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.confined import Confined
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
-from wooshpay.core.json import JsonObject, dumps
+from wooshpay.core.json import Json, JsonObject, dumps
 from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
 from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.query import encode_query
@@ -190,7 +190,7 @@ class Pipeline(Confined):
 
     async def _attempts(self, request: Request) -> Response:
         ambiguous = answered = False
-        doubted: Mismatch | None = None
+        doubted: tuple[Json, ...] | None = None
         while True:
             error: TransportError | None = None
             response: Response | None = None
@@ -203,15 +203,14 @@ class Pipeline(Confined):
                 failed.outcome = _over_all(failed.outcome, ambiguous=ambiguous, answered=answered)
                 raise
             if response is not None and 200 <= response.status < 300:
-                error = unreadable_body(response)
-                if error is None:
-                    mismatch = mismatch_of(request, response)
-                    if mismatch is None or (doubted is not None and mismatch.facts == doubted.facts):
-                        log_attempt(request, response)
-                        if request.attempt == 1:
-                            return response
-                        return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
-                    error = mismatch_error(mismatch)
+                problem = examine(request, response)
+                if problem is None or (isinstance(problem, Mismatch) and doubted == problem.facts):
+                    log_attempt(request, response)
+                    if request.attempt == 1:
+                        return response
+                    return attrs.evolve(response, attempts=request.attempt, ambiguous=ambiguous)
+                if isinstance(problem, Mismatch):
+                    error = mismatch_error(problem)
                     ambiguous = ambiguous or request.method != "GET"
                     log_attempt(request, response, error)
                     if response.close_connection is not None:
@@ -220,10 +219,11 @@ class Pipeline(Confined):
                         raise _finished(
                             _settled(error, request.method, ambiguous=ambiguous, answered=True), request, None
                         )
-                    doubted = mismatch
+                    doubted = problem.facts
                     self._tell(request, self._describe(request, None, error), 0.0, error)
                     request = attrs.evolve(request, attempt=request.attempt + 1, new_connection=True)
                     continue
+                error = problem
             elif response is not None and (error := improper(request, response)) is not None:
                 response = None
 

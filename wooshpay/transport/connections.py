@@ -138,7 +138,12 @@ class HttpConnection(ResponseHandler):
         transport = self.transport
         if transport is None or transport.is_closing():
             return True
-        if self.has_unsent() or (self.large and self._has_unacknowledged()):
+        under = self._under_tls
+        if (
+            transport.get_write_buffer_size() > 0
+            or (under is not None and under.get_write_buffer_size() > 0)
+            or (self.large and self._has_unacknowledged())
+        ):
             self.early = True
             return True
         if self._payload is not None and not self._payload.is_eof():
@@ -169,7 +174,9 @@ class HttpConnection(ResponseHandler):
     def is_clean(self) -> bool:
         """Return whether the connection is known to be open, and to have nothing that nobody has read."""
         transport = self.transport
-        if self._reads_ahead or transport is None or transport.is_closing() or self.readable():
+        if self._reads_ahead or transport is None or transport.is_closing():
+            return False
+        if self._poll.poll(0) if self._poll is not None else self.readable():
             return False
         # A connection that was used before is closed by whatever arrives on it: nothing can have been kept.
         return self.reused or not self.should_close

@@ -212,7 +212,7 @@ async def _connect(connect: Any, request: aiohttp.ClientRequest, *args: Any, **k
     """Return a connection on which nothing is unread; close those on which something is."""
     exchange = current_exchange.get()
     if exchange is not None:
-        if exchange.failed and request.method != "GET":
+        if exchange.writing and exchange.failed and request.method != "GET":
             # aiohttp sends a DELETE again by itself. Only the retry loop may do that: it remembers that the first one
             # may have been carried out.
             raise aiohttp.ServerDisconnectedError
