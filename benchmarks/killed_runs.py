@@ -267,7 +267,7 @@ def _started(desk: Desk, sandbox: SyncSandbox) -> subprocess.Popen[str]:
 
 
 def _run_and_kill(desk: Desk, sandbox: SyncSandbox, *, charges: int) -> None:
-    """Run the command until there are so many charges, and kill it; it may come to its end before."""
+    """Run the command until that number of charges exists, and kill it. The command may end before that."""
     child = _started(desk, sandbox)
     deadline = time.monotonic() + _LIMIT
     while sandbox.store.count("payment_intent") < charges and child.poll() is None:

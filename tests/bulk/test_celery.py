@@ -40,7 +40,7 @@ LIMIT_SECONDS: Final = 600
 
 
 class Retry(Exception):
-    """What a Celery task raises to be retried."""
+    """The exception that a Celery task raises to be retried."""
 
 
 @attrs.frozen
@@ -225,7 +225,7 @@ def test_what_cannot_work_is_refused_when_the_task_is_made() -> None:
 
 
 def test_a_finished_row_leaves_the_outbox(desk: Desk) -> None:
-    """If it stayed, it would be queued again for ever."""
+    """If it stayed, it would be queued again forever."""
     desk.sandbox.faults.add("drop_after", operation="refunds.create")
     with pytest.raises(Retry):
         desk.task(Bound(), "recall", "r1", desk.arguments)

@@ -165,7 +165,7 @@ def test_a_key_of_unknown_age_is_never_sent_unasked_when_the_clock_went_back() -
 
 
 def test_sending_a_key_again_does_not_prolong_its_life() -> None:
-    """Otherwise the key would be sent for ever, long after WooshPay has forgotten it."""
+    """Otherwise the key would be sent forever, long after WooshPay has forgotten it."""
     decision = decided(kept(state="unknown"), resend_expired=True)
     assert isinstance(decision, Send)
     assert decision.entry.sent_at == NOW - 60
@@ -233,7 +233,7 @@ def test_a_rotated_key_is_accepted_when_the_user_says_so() -> None:
 
 
 def test_a_run_that_no_key_was_accepted_for_belongs_to_nobody() -> None:
-    """A mistyped key would own it for ever."""
+    """A mistyped key would own it forever."""
     begun = attrs.evolve(opened(None), accounts=())
     taken = opened(begun, Secret("sk_live_two"), mode="live", host="other")
     assert isinstance(taken, RunEntry)

@@ -362,7 +362,7 @@ async def test_a_row_whose_response_from_redis_is_lost_is_not_taken_for_a_second
 async def test_a_redis_that_stays_silent_fails_in_time_also_for_a_client_from_outside(
     redis_url: str, tmp_path: Path
 ) -> None:
-    """A client without limits of its own would wait for ever, and the run with it."""
+    """A client without limits of its own would wait forever, and the run with it."""
     from redis.asyncio import Redis
 
     between = Between(int(redis_url.rpartition(":")[2].partition("/")[0]))

@@ -143,7 +143,7 @@ def test_a_signal_lets_calls_end_and_says_what_was_sent(
 
 
 def test_ctrl_c_does_not_reach_a_run_in_the_background(shell: Shell) -> None:
-    """Shells have programs in the background ignore it; the run caught it all the same."""
+    """A shell makes programs in the background ignore it, but the run caught it."""
     file = rows(shell, 40)
     shell.sandbox.faults.add("slow", operation="refunds.create", times=None, seconds=0.05)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

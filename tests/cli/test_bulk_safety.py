@@ -443,7 +443,7 @@ def test_a_file_with_rows_of_its_own_is_a_new_run(shell: Shell) -> None:
     interrupted(shell, refunds(shell, 4))
     other = shell.run("refunds.create", *BY_NUMBER, refunds(shell, 4, amount=2, name="other.csv"))
     assert other.returncode == 0
-    (shell.folder / "notes.journal").write_text("This is no journal of ours, and stays as it is.")
+    (shell.folder / "notes.journal").write_text("This file is not a journal, and it must stay as it is.")
     again = shell.run("refunds.create", *BY_NUMBER, refunds(shell, 4, amount=2, name="june.csv"))
     assert again.returncode == 0
-    assert (shell.folder / "notes.journal").read_text() == "This is no journal of ours, and stays as it is."
+    assert (shell.folder / "notes.journal").read_text() == "This file is not a journal, and it must stay as it is."

@@ -255,7 +255,7 @@ def test_overwriting_never_writes_through_a_symbolic_link(url: str, folder: Path
 @writers
 def test_a_new_file_is_private_whatever_the_umask(url: str, folder: Path, words: str) -> None:
     """It holds customers' names, or keys."""
-    # A sandbox would run for ever; one that cannot show its address ends.
+    # A sandbox would run forever; one that cannot show its address ends.
     shell(url, f"umask 0000; wooshpay {words} new > /dev/full", cwd=folder)
     assert stat.S_IMODE((folder / "new").stat().st_mode) == 0o600
 

@@ -57,7 +57,7 @@ Step = Response | TransportError | Callable[[Request], Response]
 
 
 class ScriptedTransport:
-    """Answers each request with the next step of the script, and the last one for ever."""
+    """Answers each request with the next step of the script, and the last one forever."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps: list[Step] = list(steps) or [answer()]

@@ -54,7 +54,7 @@ def loops():
 
 
 def test_closing_at_any_line_of_the_first_call_neither_hangs_nor_leaves_a_thread(program: Program) -> None:
-    """A lock that the interrupted code holds would be waited for by the handler: for ever."""
+    """A lock that the interrupted code holds would be waited for by the handler: forever."""
     with ThreadedPeer(reply(200, REFUND)) as peer:
         output = run(
             program,

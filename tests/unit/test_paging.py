@@ -82,7 +82,7 @@ def test_the_next_call_follows_from_the_page(query: Any, shown: Page, expected: 
 
 
 def test_the_cursor_travels_wherever_the_filters_do() -> None:
-    """In the query only, a server that reads the body would send the first page for ever."""
+    """In the query only, a server that reads the body would send the first page forever."""
     following = next_call(listing(body=True, limit=1), page("a", has_more=True))
     assert following is not None
     assert following.body == following.query == {"limit": 1, "starting_after": "a"}
@@ -161,7 +161,7 @@ def follow(*pages: Page) -> list[list[str | None]]:
 @pytest.mark.parametrize("length", [2, 3, 4, 7, 10])
 @pytest.mark.parametrize("lead", [0, 1, 5])
 def test_a_server_that_goes_in_circles_is_noticed_whatever_their_length(length: int, lead: int) -> None:
-    """Neighbouring pages differ in such a circle: comparing only those would walk on for ever."""
+    """Neighbouring pages differ in such a circle: comparing only those would walk on forever."""
     circle = [page(f"c{n}") for n in range(length)]
     way = [page(f"a{n}") for n in range(lead)] + circle * 20
     with pytest.raises(ProtocolError, match="cursor was ignored"):
@@ -317,7 +317,7 @@ async def test_a_pager_can_be_walked_again(sync: bool) -> None:
 
 @worlds
 async def test_a_server_that_ignores_the_cursor_ends_the_walk_with_an_error(sync: bool) -> None:
-    """Without it, a script that lists everything runs for ever and bills every charge again."""
+    """Without it, a script that lists everything runs forever and bills every charge again."""
     walk = Walk(Server(ids_of(25), ignores_cursor=True), sync=sync)
     with pytest.raises(ProtocolError, match="cursor was ignored"):
         await walk.items()
@@ -428,7 +428,7 @@ async def test_entries_that_arrive_meanwhile_neither_end_a_search_nor_repeat_oth
 
 @worlds
 async def test_a_search_that_is_pushed_on_by_a_whole_page_says_so(sync: bool) -> None:
-    """Going on could mean to go on for ever."""
+    """Going on could mean to go on forever."""
     walk = Walk(Arrivals(35, arriving=10), sync=sync)
     with pytest.raises(ProtocolError, match="the same entries came again"):
         await walk.items()

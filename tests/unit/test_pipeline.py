@@ -194,7 +194,7 @@ async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once_and_says_
 
 
 async def test_an_odd_retry_after_counts_as_five_minutes() -> None:
-    """Programs sleep for as long as `retry_after` says: 1e300 seconds would be an OverflowError, or for ever."""
+    """Programs sleep for as long as `retry_after` says: 1e300 seconds would be an OverflowError, or forever."""
     client = ScriptedClient(answer(429, {"error": "slow down"}, {"Retry-After": "1e300"}), answer())
     await refund(client, timeout=1000.0)
     assert client.clock.slept == [300.0]

@@ -1,4 +1,4 @@
-"""A sender hangs up, a loop is shut down, a worker is interrupted: the handler runs once all the same."""
+"""A sender hangs up, a loop is shut down, a worker is interrupted: the handler still runs once."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_store_that_never_answers_does_not_hold_the_delivery_up(
 
 
 async def test_a_renewal_that_never_ends_is_tried_again() -> None:
-    """Waiting for it for ever would let the lease end while the handler runs."""
+    """Waiting for it forever would let the lease end while the handler runs."""
     inbox = Failing(lease=1.0)
     inbox.hanging = {"renew"}
     async with opened(inbox, inbox_timeout=0.05) as receiver:

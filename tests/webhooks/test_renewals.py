@@ -1,4 +1,4 @@
-"""A claim is renewed whatever its handler does to the event loop and the thread pool, and not for ever."""
+"""A claim is renewed whatever its handler does to the event loop and the thread pool, and not forever."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ async def test_a_handler_whose_transaction_marked_the_event_has_not_lost_it(capl
 async def test_an_async_handler_that_hangs_is_cancelled_and_its_event_given_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Renewed for ever, the claim would turn 18 deliveries away, and the event would be lost."""
+    """Renewed forever, the claim would turn 18 deliveries away, and the event would be lost."""
     runs: list[int] = []
     async with opened(MemoryInbox(), handler_timeout=0.2) as receiver:
 
@@ -376,7 +376,7 @@ def test_a_plain_call_that_takes_too_long_is_no_longer_renewed(caplog: pytest.Lo
     def paid(event: Event) -> None:
         deadline = time.monotonic() + PATIENCE
         while asyncio.run(inbox.claim(event.id)) == "held":
-            assert time.monotonic() < deadline, "the claim was renewed for ever"
+            assert time.monotonic() < deadline, "the claim was renewed forever"
             time.sleep(0.01)
 
     body = body_of()

@@ -45,7 +45,7 @@ class Till:
 
 
 async def test_calls_that_wait_for_a_connection_get_it_in_their_order(no_task_left: object) -> None:
-    """First come, first served: else one caller could wait for ever while others pass."""
+    """First come, first served: else one caller could wait forever while others pass."""
     till = Till()
     names = [f"re_{number}" for number in range(300)]
     async with Peer(till) as peer, AsyncWooshPay(KEY, base_url=peer.url, max_connections=1) as client:

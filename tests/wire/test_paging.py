@@ -136,7 +136,7 @@ def test_every_list_goes_back_too_unless_the_reference_gives_it_no_cursor(name: 
 @worlds
 @each_list
 def test_every_list_notices_a_server_that_ignores_the_cursor(world: str, name: str, both: Both) -> None:
-    """Else a script that lists everything would run for ever, or handle every payment again and again."""
+    """Else a script that lists everything would run forever, or handle every payment again and again."""
     # Who does not notice comes to an end here nevertheless, only without the error.
     walk = Walk(both, world, name, lambda _: as_list([{"id": "x_000"}], len(both.requests) < 5))
     with pytest.raises(ProtocolError, match="cursor was ignored") as caught:

@@ -152,7 +152,7 @@ class Prices(Resource[W]):
     ) -> Price:
         """Change the notes on a price, or take it off sale. What is left out stays as it is.
 
-        Amount, currency, product and interval stay for ever: make a new price for new ones.
+        Amount, currency, product and interval stay forever: make a new price for new ones.
 
         Args:
             id: Id of the price.

@@ -121,7 +121,7 @@ class Task(Protocol):
     def forget(self, run: str, row_id: str) -> int:
         """Remove an unfinished row from the outbox, so that it is neither listed nor resumed any more.
 
-        A message of the row that is still in the queue is processed all the same. To stop that, revoke the task.
+        A message of the row that is still in the queue is still processed. To stop that, revoke the task.
 
         Returns:
             The number of records that were removed: more than one if the row was queued with different arguments.

@@ -18,7 +18,7 @@ from wooshpay.errors import ConfigurationError
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 BY_LINE: Final = "line"
-"""What users write instead of a column to identify rows by their number."""
+"""The word that users write instead of a column to identify rows by their number."""
 
 
 @attrs.frozen

@@ -40,7 +40,7 @@ class Row:
     """One call to make.
 
     Attributes:
-        id: What tells this row from all others of the run, for ever: the number of an order or of a refund in your own
+        id: What tells this row from all others of the run, forever: the number of an order or of a refund in your own
             books, not something that changes when the list is made again. Whitespace around it is removed.
         arguments: The operation's arguments by their names in Python, those in its path included.
     """

@@ -271,7 +271,7 @@ def _telling_of_interruptions() -> Generator[None]:
     """On Ctrl-C, SIGTERM and SIGHUP say what happens now, as the calls under way may take a while to end."""
 
     def tell() -> None:
-        with suppress(OSError):  # where standard error cannot be written, the interruption counts all the same
+        with suppress(OSError):  # where standard error cannot be written, the interruption still counts
             os.write(2, _INTERRUPTED)
 
     def interrupted(number: int, frame: Any) -> None:

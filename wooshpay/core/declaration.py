@@ -297,7 +297,7 @@ class Declaration:
         return self.text.inferred
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
+        """Return the call for these arguments, or raise a `TypeError` that names the one that does not fit."""
         if not self._keywords.issuperset(kwargs):
             self._refuse_names(kwargs)
         options: RequestOptions | None = kwargs.pop("options", None)
@@ -397,7 +397,7 @@ class ListOperation(Declaration, Generic[P, T]):
     is_list: ClassVar[bool] = True
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """Make the call of these arguments, or say with a `TypeError` which of them does not fit."""
+        """Return the call for these arguments, or raise a `TypeError` that names the one that does not fit."""
         return with_position(super().bind(args, kwargs))
 
     if TYPE_CHECKING:

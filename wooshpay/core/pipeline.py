@@ -463,7 +463,7 @@ def _written(write: Callable[[JsonObject], T], params: JsonObject, operation: st
 
 
 def _settled(error: TransportError, method: str, *, ambiguous: bool, answered: bool) -> TransportError:
-    """Give the error of the last attempt the outcome that all attempts have together."""
+    """Set the outcome that all attempts have together on the error of the last one."""
     if error.outcome == "unknown" and method == "GET":
         error.outcome = "rejected"  # whatever happened to it, it changed nothing
     error.outcome = _over_all(error.outcome, ambiguous=ambiguous, answered=answered)

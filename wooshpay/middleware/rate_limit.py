@@ -115,7 +115,7 @@ class RateLimit:
         """Replace the state by one computed from it. If another thread was faster, start from that thread's state.
 
         A lock would do the same, but a signal handler that interrupts the holder and then waits for a call of another
-        thread would wait for ever. `dict.setdefault` lets one of several win, and nothing can interrupt it.
+        thread would wait forever. `dict.setdefault` lets one of several win, and nothing can interrupt it.
         """
         while True:
             state = self._latest()

@@ -1,4 +1,4 @@
-"""What a forked child does with the parent's sockets and loops: nothing, for ever."""
+"""What a forked child does with the parent's sockets and loops: nothing, forever."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ConnectionSlots:
             raise
 
     def release(self) -> None:
-        """Give a slot back, to the first waiter if there is one. Waiters that gave up are passed over."""
+        """Return a slot. The first waiter gets it if there is one; waiters that gave up are skipped."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

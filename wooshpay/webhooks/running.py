@@ -1,6 +1,6 @@
 """Runs handlers: apart from the request that brought the event, and with a known end.
 
-A sender that hangs up makes some web frameworks cancel the request. The handler goes on all the same, in a task of its
+A sender that hangs up makes some web frameworks cancel the request. The handler still goes on, in a task of its
 own. If it were stopped halfway, the next delivery would begin it again, and would perhaps be stopped halfway too.
 """
 

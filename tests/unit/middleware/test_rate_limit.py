@@ -317,7 +317,7 @@ def test_turns_that_are_given_back_never_add_up_to_more_than_the_rate(
 
 
 def test_a_handler_may_wait_for_a_call_of_another_thread_at_any_line() -> None:
-    """A lock would be held by the interrupted code for as long as the handler waits for the other thread: for ever."""
+    """A lock would be held by the interrupted code for as long as the handler waits for the other thread: forever."""
     effects = FakeClock().effects()
     script = [answer(429, headers={"Retry-After": "1"}), answer()]
     place = 0

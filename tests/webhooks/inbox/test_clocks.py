@@ -38,7 +38,7 @@ class Machine:
         return self.uptime
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.wall += seconds
         self.uptime += seconds
 

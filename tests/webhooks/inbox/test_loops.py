@@ -293,7 +293,7 @@ inbox.close_now()
 
 @pytest.mark.parametrize("close", ["inbox.close_now()", "asyncio.run(inbox.close())", "pass"])
 def test_a_forked_worker_closes_and_uses_an_inbox_of_its_parent_s(tmp_path: Path, close: str) -> None:
-    """Its thread is not there after a fork: a worker that closed it at once waited for ever."""
+    """Its thread is not there after a fork: a worker that closed it at once waited forever."""
     program = [sys.executable, "-c", FORK.format(close=close), str(tmp_path / "inbox.db")]
     done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr

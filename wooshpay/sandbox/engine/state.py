@@ -129,7 +129,7 @@ class State:
             find_duty(alarm.name)(self, alarm.subject)
         except Exception as error:
             _logger.exception("The alarm %s of %s failed in the sandbox", alarm.name, alarm.subject)
-            # In this form the error does not undo the unit of work, which would set the alarm again, for ever.
+            # In this form the error does not undo the unit of work, which would set the alarm again, forever.
             raise bug() from error
 
 
