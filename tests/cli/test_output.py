@@ -1,4 +1,4 @@
-"""Output never fails a call: whatever the terminal, pipe or disk cannot take, the user learns what happened to the money.
+"""Output never fails a call: whatever a terminal, pipe or disk cannot take, users learn what happened to the money.
 
 Without these rules a payment that went through ends in a traceback and exit code 1, is run again, and charged twice.
 """
