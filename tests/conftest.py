@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,15 @@ from hypothesis import HealthCheck, settings
 
 # The benchmarks stand beside the package and are not installed. Their path goes last, as the package is there too.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# A program that runs in the background of a shell, or under nohup, ignores these signals, and what it starts ignores
+# them too. The tests of Ctrl-C and of closed terminals need child processes that do not.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (getattr(signal, "SIGHUP", None), signal.SIG_DFL),
+):
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # How fast examples are made says nothing about the SDK, only how busy the machine is.
 settings.register_profile("wooshpay", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from support.children import environment
 from webhooks.adapters.frameworks import FRAMEWORKS
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.handling import PAID, PATIENCE, Slow, deliver, opened, until, until_settled
@@ -295,7 +296,7 @@ print(reply.text, runs)
 receiver.close_now()
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, cwd="tests"
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, env=environment()
     )
     assert done.stdout == "interrupted\n409\nThis event was done before. ['evt_1']\n", done.stderr
 
@@ -337,7 +338,7 @@ print(reply.text, runs)
 receiver.close_now()
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=90, cwd="tests"
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=90, env=environment()
     )
     assert done.stdout == "interrupted\nDone. ['evt_1']\n", done.stderr
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.children import environment
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.handling import PAID, PATIENCE, Slow, deliver, opened, until, until_settled
 from webhooks.inbox.stores import make_place
@@ -204,7 +205,9 @@ def handler(event):
 print(deliver("evt_parent"))
 receiver.close_now()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, cwd="tests")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, env=environment()
+    )
     assert done.stdout == "200 {'evt_child'}\n200\n", done.stderr
 
 
@@ -240,7 +243,9 @@ except gevent.Timeout:
 print(deliver().text, len(runs))
 receiver.close_now()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, cwd="tests")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, env=environment()
+    )
     assert done.stdout == "timed out True\nDone. 2\n", done.stderr
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 from redis.asyncio import Redis
+from support.children import environment
 from webhooks.inbox.stores import STORES, Place, make_place
 
 from wooshpay.core.loops import PerLoop
@@ -295,7 +296,7 @@ inbox.close_now()
 def test_a_forked_worker_closes_and_uses_an_inbox_of_its_parent_s(tmp_path: Path, close: str) -> None:
     """Its thread is not there after a fork: a worker that closed it at once waited forever."""
     program = [sys.executable, "-c", FORK.format(close=close), str(tmp_path / "inbox.db")]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment())
     assert done.returncode == 0, done.stderr
 
 
@@ -340,6 +341,7 @@ if {closed}:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, f"{postgres_url}{joint}application_name={name}"],
         cwd=Path(__file__).parents[2],
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=SECONDS,
