@@ -7,11 +7,13 @@ import gc
 import os
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from webhooks.inbox.stores import make_place
 
 from wooshpay.core.loops import PerLoop
+from wooshpay.webhooks.inbox import postgres_connections
 
 
 def descriptors() -> int:
@@ -90,3 +92,25 @@ async def test_an_object_that_could_not_be_made_is_made_by_the_next_call() -> No
     await kept.close()
     assert made.closed
     await kept.close()
+
+
+class Connecting:
+    """A task of psycopg's pool that takes its cancellation for a failed attempt to connect."""
+
+    async def run(self) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+
+async def test_a_worker_of_the_pool_that_is_cancelled_while_it_connects_ends() -> None:
+    """`asyncio.run` cancels it at the end of the loop, and would wait for it forever."""
+    queue: asyncio.Queue[Connecting] = asyncio.Queue()
+    queue.put_nowait(Connecting())
+    pool: Any = vars(postgres_connections)["_pool_class"]()
+    worker = asyncio.create_task(pool.worker(queue))
+    await asyncio.sleep(0.01)
+    worker.cancel()
+    await asyncio.wait([worker], timeout=10)
+    assert worker.cancelled()

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,7 +170,6 @@ class PostgresConnections:
     async def _open(self) -> AsyncConnectionPool[AsyncConnection]:
         _check_installed()
         from psycopg import AsyncConnection
-        from psycopg_pool import AsyncConnectionPool
 
         limit = self.limit()
         # The pool would retry, and report at the end only that it has no connection, not what is wrong.
@@ -179,7 +179,7 @@ class PostgresConnections:
                 await self._prepare(first)
         finally:
             await first.close()
-        pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+        pool: AsyncConnectionPool[AsyncConnection] = _pool_class()(
             self._url,
             kwargs=self._options(),
             min_size=1,
@@ -206,6 +206,40 @@ class PostgresConnections:
     async def _close(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         # A connection attempt may be under way; it ends after `connect_timeout`.
         await pool.close(timeout=max(2, round(self._timeout)) + 1)
+
+
+class _Queue:
+    """The queue of a pool's worker, which ends the worker if it was cancelled."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    async def get(self) -> Any:
+        """Return the next thing to do."""
+        worker = asyncio.current_task()
+        if worker is not None and worker.cancelling():
+            raise asyncio.CancelledError
+        return await self._queue.get()
+
+
+@cache
+def _pool_class() -> type[AsyncConnectionPool[AsyncConnection]]:
+    """Return psycopg's pool, with workers that can be cancelled.
+
+    A worker that is cancelled while it connects goes on as if nothing had happened. `asyncio.run` cancels all tasks at
+    its end and waits for them, so it would wait forever.
+    """
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+    class Pool(AsyncConnectionPool[AsyncConnection]):
+        @classmethod
+        async def worker(cls, q: Any) -> None:
+            """Run the maintenance tasks of the pool."""
+            queue: Any = _Queue(q)
+            await super().worker(queue)
+
+    return Pool
 
 
 async def _works(connection: AsyncConnection, limit: OperationLimit) -> bool:
