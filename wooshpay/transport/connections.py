@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
+from aiohttp import http_parser
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
 
@@ -30,7 +31,8 @@ _logger = logging.getLogger("wooshpay")
 # TLS layer consumes.
 _MOST_TLS_READS: Final = 4
 
-_PARSER_IN_PYTHON: Final = aiohttp.http_parser.HttpResponseParser is aiohttp.http_parser.HttpResponseParserPy
+_parsers: Any = http_parser
+_PARSER_IN_PYTHON: Final = _parsers.HttpResponseParser is _parsers.HttpResponseParserPy
 
 # Windows reads in advance: what has arrived is no longer in the socket, and the loop hands it over in its next turns.
 _READS_AHEAD: tuple[type[asyncio.AbstractEventLoop], ...] = tuple(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import warnings
 import weakref
-from collections.abc import Coroutine
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Literal
@@ -166,9 +165,9 @@ class Connector(aiohttp.TCPConnector):
         self.process = os.getpid()
         self._factory: Any = partial(HttpConnection, loop=self._loop)
 
-    def connect(self, req: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    async def connect(self, req: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Any:
         """Return a connection on which nothing is unread."""
-        return _connect(super().connect, req, *args, **kwargs)
+        return await _connect(super().connect, req, *args, **kwargs)
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=_must_close(protocol) or should_close)
