@@ -1,4 +1,4 @@
-"""What is compared between a request and its response, and what counts as the same."""
+"""Tests which values of a request and its response are compared, and which forms count as equal."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_no_spelling_of_the_key_gets_into_the_body(client: Any, written: str) ->
 
 
 async def test_only_what_is_called_like_an_option_is_refused() -> None:
-    """What another SDK calls its options may well be a parameter of WooshPay."""
+    """A name that another SDK uses for an option can be a parameter of WooshPay."""
     client = ScriptedClient()
     extra = {"retries": 1, "session": "cs_1", "proxy": "x", "strict": True}
     await client.refunds.create(payment_intent="pi_1", options=RequestOptions(extra_body=extra))

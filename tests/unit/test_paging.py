@@ -435,7 +435,7 @@ async def test_a_search_that_is_pushed_on_by_a_whole_page_says_so(sync: bool) ->
 
 
 async def test_the_memory_of_a_walk_does_not_grow_with_the_list() -> None:
-    """What is remembered are the IDs of the page before and of one page from earlier."""
+    """The pager remembers the IDs of the previous page and of one earlier page, and nothing else."""
     trail = Trail()
     for number in range(300):
         trail.follow(listing(), page(*(f"t_{number}_{n}" for n in range(10))))

@@ -74,7 +74,7 @@ class Failing(MemoryInbox):
                 await asyncio.sleep(0.005)
 
     async def taken_over(self, event_id: str) -> Claim:
-        """Let the lease end, and claim the event as another worker."""
+        """Move past the end of the lease, and claim the event as another worker."""
         self.clock += self.lease + 1
         claim = await super().claim(event_id)
         assert isinstance(claim, Claim)

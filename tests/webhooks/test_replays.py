@@ -25,7 +25,7 @@ Send = Callable[[WebhookReceiver, int], Reply]
 
 @pytest.fixture(params=[False, True], ids=["awaited", "plain"])
 def send(request: pytest.FixtureRequest) -> Send:
-    """Deliver an event that was signed so many seconds ago."""
+    """Deliver an event that was signed the given number of seconds ago."""
 
     def deliver(receiver: WebhookReceiver, age: int) -> Reply:
         body = body_of()
