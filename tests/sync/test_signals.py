@@ -23,7 +23,7 @@ def run(program: Program, url: str, source: str) -> str:
 
 
 PREPARED = """
-import faulthandler, sys, threading
+import faulthandler, linecache, sys, threading, time
 faulthandler.dump_traceback_later(40, exit=True)
 import wooshpay, wooshpay.transport.loop, wooshpay.transport.http
 from wooshpay import AsyncWooshPay, RequestOptions, WooshPay
@@ -47,6 +47,16 @@ def traced(modules, events, place, act, work):
     finally:
         sys.settrace(None)
     return came, left <= 0
+
+def wait_until_blocked(thread):
+    '''Return once the thread waits for the end of its call. Before, an exception would reach it too early. While this
+    thread runs Python code, another one whose current line is this one can only be inside of the lock.'''
+    while True:
+        frame = sys._current_frames()[thread.ident]
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if frame.f_code.co_name == "carry_out" and "done.acquire" in line:
+            return
+        time.sleep(0.001)
 
 def loops():
     return [thread for thread in threading.enumerate() if thread.name == "wooshpay-loop"]
@@ -201,6 +211,7 @@ class Stop(Exception):
     pass
 async def strike(request, call_next):
     response = await call_next(request)
+    wait_until_blocked(caller)
     assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(caller.ident), ctypes.py_object(Stop)) == 1
     return response
 def work():
@@ -233,6 +244,7 @@ wooshpay.transport.loop._CANCEL_WAIT = 3600.0
 class Stop(Exception):
     pass
 async def strike(request, call_next):
+    wait_until_blocked(caller)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(caller.ident), ctypes.py_object(Stop))
     return await call_next(request)
 def work():
