@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from webhooks.servers import free_port, missing
 
 PROGRAM: Final = "pgbouncer"
 # Fewer server connections than clients: every transaction may run on another one.
@@ -41,10 +40,7 @@ def find_program() -> str:
     """Return the path of PgBouncer. Without it the test is skipped, and in CI it fails."""
     program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
-        reason = "PgBouncer is not installed. Install it with: apt-get install pgbouncer"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("PgBouncer is not installed. Install it with: apt-get install pgbouncer")
     return program
 
 
@@ -67,9 +63,7 @@ def pgbouncer_url(postgres: str) -> Generator[str]:
     database = f"behind_pgbouncer_{os.getpid()}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database}".encode())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     keys = {name: parts[name] for name in ("host", "port", "user", "password") if parts.get(name)}
     server = " ".join(f"{name}={value}" for name, value in {"port": 5432, "user": "postgres", **keys}.items())
     with tempfile.TemporaryDirectory() as folder:

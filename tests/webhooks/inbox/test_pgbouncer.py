@@ -15,6 +15,7 @@ from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.inbox import pgbouncer
 from webhooks.inbox.pgbouncer import SERVER_CONNECTIONS
 from webhooks.inbox.stores import Place, make_place
+from webhooks.servers import SKIP_NOTHING
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks import WebhookReceiver
@@ -155,9 +156,9 @@ async def test_no_state_stays_on_the_server_s_connections(place: Place) -> None:
 def test_in_ci_a_missing_pgbouncer_fails_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skipped in CI, everything above would pass without having run."""
     monkeypatch.setattr(pgbouncer, "PROGRAM", "no-such-program")
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv(SKIP_NOTHING, "1")
     with pytest.raises(pytest.fail.Exception, match="apt-get install pgbouncer"):
         pgbouncer.find_program()
-    monkeypatch.delenv("CI")
+    monkeypatch.delenv(SKIP_NOTHING)
     with pytest.raises(pytest.skip.Exception, match="apt-get install pgbouncer"):
         pgbouncer.find_program()
