@@ -39,7 +39,7 @@ _CLAIM: Final = (
     " VALUES (%(id)s, %(token)s, false, clock_timestamp() + make_interval(secs => %(seconds)s))"
     " ON CONFLICT (id) DO UPDATE SET token = excluded.token, done = false, expires = excluded.expires"
     " WHERE wooshpay_inbox.expires <= clock_timestamp() RETURNING token;"
-    " SELECT done FROM wooshpay_inbox WHERE id = %(id)s"
+    " SELECT done, token = %(token)s FROM wooshpay_inbox WHERE id = %(id)s"
 )
 _RENEW: Final = (
     "UPDATE wooshpay_inbox SET expires = clock_timestamp() + make_interval(secs => %(seconds)s)"
@@ -116,7 +116,9 @@ class PostgresInbox:
             if taken:
                 return claim
             if state:
-                return "done" if state[0][0] else "held"
+                done, own = state[0]
+                # The connection may have broken after the claim was made, and the statement was sent once more.
+                return claim if own and not done else "done" if done else "held"
             # It was given back or forgotten between the two statements: it is free.
 
     async def renew(self, claim: Claim) -> bool:

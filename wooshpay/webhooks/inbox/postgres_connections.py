@@ -12,11 +12,11 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.errors import InboxError
@@ -24,6 +24,8 @@ from wooshpay.errors import InboxError
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
     from psycopg_pool import AsyncConnectionPool
+
+T = TypeVar("T")
 
 # PostgreSQL's own limit comes a little before the one that shuts the connection down: then the connection is kept.
 _SERVER_SHARE: Final = 0.9
@@ -117,7 +119,7 @@ class PostgresConnections:
         return OperationLimit(self._timeout)
 
     async def run(self, statements: str, values: Mapping[str, object]) -> list[list[tuple[Any, ...]]]:
-        """Run statements in a transaction of their own.
+        """Run statements in a transaction of their own. They may be sent again, so they must be safe to repeat.
 
         Returns:
             The rows of each statement that has rows.
@@ -126,23 +128,46 @@ class PostgresConnections:
             InboxError: PostgreSQL cannot be reached, refuses a statement, or did not answer in time.
         """
         limit = self.limit()
+
+        async def execute_all(connection: AsyncConnection) -> list[list[tuple[Any, ...]]]:
+            return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
+
         with failures(limit):
-            async with self.connection(limit) as connection:
-                with limit.on(connection):
-                    return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
+            async with self.connection(limit, execute_all) as (_, found):
+                return found
 
     @asynccontextmanager
-    async def connection(self, limit: OperationLimit) -> AsyncGenerator[AsyncConnection]:
-        """Lend a connection; errors are those of psycopg."""
+    async def connection(
+        self, limit: OperationLimit, first: Callable[[AsyncConnection], Awaitable[T]]
+    ) -> AsyncGenerator[tuple[AsyncConnection, T]]:
+        """Lend a connection on which a first step has succeeded. Errors are those of psycopg.
+
+        A connection that broke while it was idle must not make a delivery fail: then the step is repeated on another
+        one. Nothing is sent only to find out whether a connection still works, which would take as long as the step.
+
+        Args:
+            limit: The time limit of the step.
+            first: The step. It must be safe to repeat.
+
+        Yields:
+            The connection, and what the step returned.
+        """
+        from psycopg import Error
+
         async with asyncio.timeout(limit.left()):
             pool = await self._pools.get()
         async with AsyncExitStack() as stack:
             while True:
                 connection = await stack.enter_async_context(pool.connection(timeout=limit.left()))
-                if await _works(connection, limit):
+                try:
+                    with limit.on(connection):
+                        found = await first(connection)
                     break
+                except Error:
+                    if limit.over or not connection.broken:
+                        raise
                 await stack.aclose()
-            yield connection
+            yield connection, found
 
     def connect_now(self) -> Connection:
         """Open a connection without an event loop; errors are those of psycopg.
@@ -240,23 +265,6 @@ def _pool_class() -> type[AsyncConnectionPool[AsyncConnection]]:
             await super().worker(queue)
 
     return Pool
-
-
-async def _works(connection: AsyncConnection, limit: OperationLimit) -> bool:
-    """Return whether a connection still works. One that broke while it was idle must not make a delivery fail.
-
-    The pool's own check waits longer and longer after each such connection; a few of them use up the time limit.
-    """
-    from psycopg import Error
-
-    try:
-        with limit.on(connection):
-            await connection.execute("")
-    except Error:
-        if limit.over:
-            raise
-        return False
-    return True
 
 
 @contextmanager

@@ -10,7 +10,7 @@ connection broke. An event would count as done without its rows. So the state is
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.errors import InboxError
@@ -41,10 +41,7 @@ async def transaction(
     begin = connections.limit()
     async with AsyncExitStack() as stack:
         with failures(begin):
-            connection = await stack.enter_async_context(connections.connection(begin))
-        block = connection.transaction()
-        with failures(begin), begin.on(connection):
-            await block.__aenter__()
+            connection, block = await stack.enter_async_context(connections.connection(begin, _begin))
         try:
             with failures(begin), begin.on(connection):
                 rows = await execute(connection, _LIMITED.format(first), begin.values(values))
@@ -93,6 +90,12 @@ def transaction_now(
             end = connections.limit()
             with failures(end), end.on_now(connection):
                 block.__exit__(None, None, None)
+
+
+async def _begin(connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
+    block = connection.transaction()
+    await block.__aenter__()
+    return block
 
 
 def _check(connection: AsyncConnection | Connection) -> None:
