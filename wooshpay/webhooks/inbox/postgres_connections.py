@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.errors import InboxError
+from wooshpay.webhooks.inbox.postgres_kept import KeptConnections
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
@@ -102,7 +103,7 @@ class PostgresConnections:
 
     Args:
         url: The connection string.
-        most: The most connections that one event loop opens.
+        most: The most connections that one event loop opens, and that are kept for code without an event loop.
         timeout: Seconds that one operation may take.
         prepare: Is called with the first connection of each event loop.
     """
@@ -113,6 +114,7 @@ class PostgresConnections:
         self._timeout = timeout
         self._prepare = prepare
         self._pools: PerLoop[AsyncConnectionPool[AsyncConnection]] = PerLoop(self._open, self._close)
+        self._kept = KeptConnections(most)
 
     def limit(self) -> OperationLimit:
         """Begin the time of an operation."""
@@ -169,12 +171,41 @@ class PostgresConnections:
                 await stack.aclose()
             yield connection, found
 
-    def connect_now(self) -> Connection:
-        """Open a connection without an event loop; errors are those of psycopg.
+    @contextmanager
+    def connection_now(
+        self, limit: OperationLimit, first: Callable[[Connection], T]
+    ) -> Generator[tuple[Connection, T]]:
+        """Do the same as `connection` without an event loop.
 
-        psycopg waits for at least 2 seconds before it gives up.
+        The connection is kept for the next call if the block ends without an error, and closed otherwise. To open a
+        connection, psycopg waits for at least 2 seconds before it gives up.
         """
+        connection, found = self._begin_now(limit, first)
+        try:
+            yield connection, found
+            with self.limit().on_now(connection):
+                self._kept.keep(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _begin_now(self, limit: OperationLimit, first: Callable[[Connection], T]) -> tuple[Connection, T]:
         _check_installed()
+        from psycopg import Error
+
+        while True:
+            kept = self._kept.take()
+            connection = self._connect_now() if kept is None else kept
+            try:
+                with limit.on_now(connection):
+                    return connection, first(connection)
+            except BaseException as error:
+                is_stale = kept is not None and connection.broken and not limit.over and isinstance(error, Error)
+                connection.close()
+                if not is_stale:
+                    raise
+
+    def _connect_now(self) -> Connection:
         import psycopg
 
         try:
@@ -184,7 +215,8 @@ class PostgresConnections:
         raise failed  # not in the block above, where Python would attach the first error
 
     async def close(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop, and those that are kept for code without one."""
+        self._kept.close()
         with failures(self.limit()):
             await self._pools.close()
 

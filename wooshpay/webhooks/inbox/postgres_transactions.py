@@ -10,7 +10,14 @@ connection broke. An event would count as done without its rows. So the state is
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.errors import InboxError
@@ -65,18 +72,19 @@ async def transaction(
 def transaction_now(
     connections: PostgresConnections, first: str, values: Mapping[str, object], refuse: Callable[[], Exception]
 ) -> Generator[Connection]:
-    """Do the same as `transaction` without an event loop, on a connection that is opened for it."""
+    """Do the same as `transaction` without an event loop."""
     begin = connections.limit()
-    with failures(begin):
-        opened = connections.connect_now()
-    with closing(opened) as connection:
+
+    def begin_now(connection: Connection) -> tuple[AbstractContextManager[object], bool]:
         block = connection.transaction()
-        with failures(begin), begin.on_now(connection):
-            block.__enter__()
+        block.__enter__()
+        return block, bool(execute_now(connection, _LIMITED.format(first), begin.values(values))[0])
+
+    with ExitStack() as stack:
+        with failures(begin):
+            connection, (block, is_ours) = stack.enter_context(connections.connection_now(begin, begin_now))
         try:
-            with failures(begin), begin.on_now(connection):
-                rows = execute_now(connection, _LIMITED.format(first), begin.values(values))
-            if not rows[0]:
+            if not is_ours:
                 raise refuse()
             yield connection
             _check(connection)
