@@ -28,6 +28,7 @@ from wooshpay.webhooks.adapters import (
 if TYPE_CHECKING:
     from aiohttp import web
     from django.http import HttpRequest, HttpResponse
+    from fastapi import FastAPI
     from flask import Flask
     from flask import Response as FlaskResponse
     from starlette.applications import Starlette
@@ -90,6 +91,28 @@ def starlette_application(party: Party) -> Starlette:
 
     app = Starlette()
     app.add_route(PATH, bare if party.bare else starlette_endpoint(receiver_of(shop)), methods=["POST"])
+    return app
+
+
+def fastapi_application(party: Party) -> FastAPI:
+    """For uvicorn."""
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+
+    shop = open_shop(party)
+
+    async def bare(request: Request) -> Response:
+        order = read(await request.body(), request.headers.get(HEADER))
+        if order is None:
+            return PlainTextResponse("", 400)
+        await shop.insert(order)
+        return PlainTextResponse("Done.")
+
+    # FastAPI resolves annotations among the globals of this module, where these names are not.
+    bare.__annotations__ = {"request": Request, "return": Response}
+    app = FastAPI()
+    app.post(PATH)(bare if party.bare else starlette_endpoint(receiver_of(shop)))
     return app
 
 
@@ -204,17 +227,22 @@ def _set_up_django(party: Party) -> None:
         SECRET_KEY="for the benchmark",
         ALLOWED_HOSTS=["127.0.0.1"],
         DATABASES={"default": _database(party)},
+        INSTALLED_APPS=["wooshpay.webhooks.inbox.django"] if party.kind.startswith("django-") else [],
         MIDDLEWARE=["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"],
         LOGGING_CONFIG=None,
         USE_TZ=True,
     )
+    if party.database.startswith("mysql"):
+        import pymysql
+
+        pymysql.install_as_MySQLdb()
     django.setup()
 
 
 def _database(party: Party) -> dict[str, Any]:
     address = urlsplit(party.database)
     if not address.scheme:
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": party.database}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": party.database, "OPTIONS": {"timeout": 30}}
     engine = {"postgresql": "postgresql", "mysql": "mysql"}[address.scheme]
     return {
         "ENGINE": f"django.db.backends.{engine}",

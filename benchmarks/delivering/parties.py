@@ -44,7 +44,7 @@ class Kind:
     Attributes:
         name: The name on the command line.
         about: The name in the table.
-        shop: The class in `benchmarks.delivering.shops`.
+        shop: The module and class of the shop, in `benchmarks.delivering`.
         database: What the shop writes into.
         needs: Packages, or ``module:name`` of this SDK, that have to be there.
         needs_async: The same, for adapters whose views are coroutine functions.
@@ -66,13 +66,14 @@ _ASYNC_DRIVERS: Final[dict[Product, Sequence[str]]] = {"sqlite": ("aiosqlite",),
 _DJANGO: Final = "wooshpay.webhooks:DjangoInbox"
 _SQLALCHEMY: Final = "wooshpay.webhooks:SqlAlchemyInbox"
 _DJANGO_ADAPTERS: Final = ("django-wsgi", "django-asgi")
-_OTHER_ADAPTERS: Final = ("aiohttp", "starlette", "flask", "lambda")
+_OTHER_ADAPTERS: Final = ("aiohttp", "starlette", "fastapi", "flask", "lambda")
 
 ADAPTERS: Final = {
     adapter.name: adapter
     for adapter in (
         Adapter("aiohttp", "aiohttp", "aiohttp", True, ()),
         Adapter("starlette", "Starlette on uvicorn", "uvicorn", True, ("starlette", "uvicorn")),
+        Adapter("fastapi", "FastAPI on uvicorn", "uvicorn", True, ("fastapi", "uvicorn")),
         Adapter("flask", "Flask on gunicorn", "gunicorn", False, ("flask", "gunicorn")),
         Adapter("django-wsgi", "Django on gunicorn", "gunicorn", False, ("django", "gunicorn")),
         Adapter("django-asgi", "Django on uvicorn", "uvicorn", True, ("django", "uvicorn")),
@@ -82,15 +83,15 @@ ADAPTERS: Final = {
 KINDS: Final = {
     kind.name: kind
     for kind in (
-        Kind("memory", "MemoryInbox, rows in SQLite", "MemoryShop", "sqlite"),
-        Kind("sqlite", "SqliteInbox", "SqliteShop", "sqlite"),
-        Kind("redis", "RedisInbox, rows in PostgreSQL", "RedisShop", "postgres", ("redis", "psycopg_pool")),
-        Kind("postgres", "PostgresInbox", "PostgresShop", "postgres", ("psycopg_pool",)),
+        Kind("memory", "MemoryInbox, rows in SQLite", "shops:MemoryShop", "sqlite"),
+        Kind("sqlite", "SqliteInbox", "shops:SqliteShop", "sqlite"),
+        Kind("redis", "RedisInbox, rows in PostgreSQL", "shops:RedisShop", "postgres", ("redis", "psycopg_pool")),
+        Kind("postgres", "PostgresInbox", "shops:PostgresShop", "postgres", ("psycopg_pool",)),
         *(
             Kind(
                 f"django-{product}",
                 f"DjangoInbox, {about}",
-                "DjangoShop",
+                "orm_shops:DjangoShop",
                 product,
                 ("django", *_DRIVERS.get(product, ()), _DJANGO),
                 adapters=_DJANGO_ADAPTERS,
@@ -101,7 +102,7 @@ KINDS: Final = {
             Kind(
                 f"sqlalchemy-{product}",
                 f"SqlAlchemyInbox, {about}",
-                "SqlAlchemyShop",
+                "orm_shops:SqlAlchemyShop",
                 product,
                 ("sqlalchemy", *_DRIVERS.get(product, ()), _SQLALCHEMY),
                 _ASYNC_DRIVERS.get(product, ()),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from benchmarks.delivering.parties import THREADS, Party
+from benchmarks.delivering.parties import KINDS, THREADS, Party
 from wooshpay.webhooks import merchant_reference
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
@@ -56,10 +57,6 @@ class Shop:
     async def insert(self, order: Order) -> None:
         """Write an order by hand, on an event loop."""
         await asyncio.to_thread(self.insert_now, order)
-
-    def inbox(self) -> Inbox:
-        """Open the inbox."""
-        raise NotImplementedError
 
     def handler(self) -> tuple[Inbox, Handler]:
         """Return the inbox, and a handler that writes the order of its event."""
@@ -166,8 +163,6 @@ class PostgresShop(_PostgresRows):
 
 def open_shop(party: Party) -> Shop:
     """Open the shop of a party."""
-    from benchmarks.delivering import shops
-    from benchmarks.delivering.parties import KINDS
-
-    cls: type[Shop] = getattr(shops, KINDS[party.kind].shop)
+    module, _, name = KINDS[party.kind].shop.partition(":")
+    cls: type[Shop] = getattr(import_module(f"benchmarks.delivering.{module}"), name)
     return cls(party)
