@@ -10,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlencode
 
 import attrs
@@ -119,25 +121,30 @@ def processor_seconds(pid: int) -> float:
 
 @contextmanager
 def running(command: Callable[[int], Sequence[str]]) -> Generator[Server]:
-    """Run a server on a free port until the block ends."""
+    """Run a server on a free port until the block ends.
+
+    Raises:
+        RuntimeError: It ended, or did not answer in time. The message has what it wrote.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     started = time.perf_counter()
-    process = subprocess.Popen(command(port), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port, process)
-        yield Server(port, process, time.perf_counter() - started)
-    finally:
-        process.send_signal(signal.SIGINT)
+    with tempfile.TemporaryFile() as written:
+        process = subprocess.Popen(command(port), env=environment(), stdout=subprocess.DEVNULL, stderr=written)
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait(port, process, written)
+            yield Server(port, process, time.perf_counter() - started)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], written: IO[bytes]) -> None:
     end = time.perf_counter() + _PATIENCE
     while time.perf_counter() < end and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -150,4 +157,5 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         finally:
             connection.close()
-    raise RuntimeError(f"{process.args!r} did not come up")
+    written.seek(0)
+    raise RuntimeError(f"{process.args!r} did not come up: {written.read().decode(errors='replace')}")

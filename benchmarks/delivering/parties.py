@@ -91,7 +91,7 @@ KINDS: Final = {
             Kind(
                 f"django-{product}",
                 f"DjangoInbox, {about}",
-                "orm_shops:DjangoShop",
+                "django_shop:DjangoShop",
                 product,
                 ("django", *_DRIVERS.get(product, ()), _DJANGO),
                 adapters=_DJANGO_ADAPTERS,
@@ -102,7 +102,7 @@ KINDS: Final = {
             Kind(
                 f"sqlalchemy-{product}",
                 f"SqlAlchemyInbox, {about}",
-                "orm_shops:SqlAlchemyShop",
+                "sqlalchemy_shop:SqlAlchemyShop",
                 product,
                 ("sqlalchemy", *_DRIVERS.get(product, ()), _SQLALCHEMY),
                 _ASYNC_DRIVERS.get(product, ()),

@@ -9,9 +9,10 @@ import asyncio
 import sqlite3
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.delivering.parties import KINDS, THREADS, Party
+from wooshpay import webhooks
 from wooshpay.webhooks import merchant_reference
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
@@ -159,6 +160,11 @@ class PostgresShop(_PostgresRows):
                 connection.execute(_INSERT_POSTGRES, order_of(event))
 
         return inbox, paid_async if self.party.awaited else paid
+
+
+def inbox_class(name: str) -> Any:
+    """Return an inbox of `wooshpay.webhooks` by its name."""
+    return getattr(webhooks, name)
 
 
 def open_shop(party: Party) -> Shop:
