@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.pace import StillClock
 from support.peer import Connection, Peer, Step, reply
 
 import wooshpay
@@ -226,17 +227,7 @@ async def test_a_success_whose_body_was_lost_is_retried_under_its_key(kind: str)
 # ---- a limit that rings while the response is in the socket ------------------------------------------------------
 
 
-class _Clock:
-    """The clock of a loop. It stands still, however long the machine takes, until a test turns it on."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def _answers_into_a_blocked_loop(body: bytes, clock: _Clock, seconds: float) -> Step:
+def _answers_into_a_blocked_loop(body: bytes, clock: StillClock, seconds: float) -> Step:
     """Answer, and turn on the clock of client and server, so that the limit of the attempt has passed."""
 
     async def step(connection: Connection) -> None:
@@ -260,7 +251,7 @@ async def test_a_response_that_is_in_the_socket_is_read_although_the_limit_has_p
     async def passing(request: Any, call_next: Any) -> Any:
         return await call_next(request)
 
-    clock = _Clock()
+    clock = StillClock()
     monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
     session = aiohttp.ClientSession() if injected else None
     async with Peer(_answers_into_a_blocked_loop(body, clock, 50.0)) as peer:
