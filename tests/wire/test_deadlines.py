@@ -91,10 +91,10 @@ def in_time(attempt: Callable[[float], Sequence[Ending]]) -> Sequence[Ending]:
     late: list[float] = []
     for _ in range(3):
         factor = slowdown()
-        endings = attempt(factor)
-        late.append((max(ending.seconds for ending in endings) - factor * TIMEOUT) / max(factor, slowdown()))
+        endings = [attrs.evolve(ending, seconds=ending.seconds / factor) for ending in attempt(factor)]
+        late.append(max(ending.seconds for ending in endings) - TIMEOUT)
         if late[-1] <= LATE:
-            return [attrs.evolve(ending, seconds=ending.seconds / factor) for ending in endings]
+            return endings
     pytest.fail(f"calls outlived their deadline by {min(late):.3f} s at best, not by {LATE} s at most: {late}")
 
 
