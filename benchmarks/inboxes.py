@@ -7,19 +7,17 @@ import asyncio
 import multiprocessing
 import secrets
 import sqlite3
-import sys
-import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
-from typing import Final
+from contextlib import closing
+from typing import Final, Literal
 
+from benchmarks.databases import Product, open_databases
 from benchmarks.report import Figure
 from wooshpay.webhooks.inbox import Claim, Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
-STORES: Final = ("memory", "sqlite", "redis", "postgres")
+STORES: Final[tuple[Product | Literal["memory"], ...]] = ("memory", "sqlite", "redis", "postgres")
 WORKERS: Final = (1, 4, 16)
 FEW: Final = 1_000
 MANY: Final = 1_000_000
@@ -38,25 +36,13 @@ class InboxesBenchmark:
 
     def run(self, options: argparse.Namespace) -> list[Figure]:
         """Measure."""
-        with servers() as places:
+        with open_databases() as databases:
+            places = {store: databases.address(store) if store != "memory" else "" for store in STORES}
             figures = [workers(store, places[store], options.seconds, options.workers) for store in STORES]
             return figures + [growth(store, places[store], options.seconds, options.ids) for store in STORES]
 
 
 BENCHMARK: Final = InboxesBenchmark()
-
-
-@contextmanager
-def servers() -> Generator[dict[str, str]]:
-    """Where each store is, the servers running."""
-    # The servers of the tests: the wheels that hold them are in the extra dev.
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
-    from webhooks.servers import postgres_url, redis_url
-
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        redis, postgres = stack.enter_context(redis_url()), stack.enter_context(postgres_url())
-        yield {"memory": "", "sqlite": f"{folder}/inbox.db", "redis": redis, "postgres": postgres}
 
 
 def open_inbox(store: str, address: str) -> Inbox:

@@ -10,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlencode
 
 import attrs
@@ -99,27 +101,50 @@ class Server:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def processor_seconds(pid: int) -> float:
+    """Return the seconds of CPU that a process and its children have used; 0 where the system does not say."""
+    ticks: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name of the program comes first, in brackets, and may hold anything.
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # the process has ended meanwhile
+        number = int(file.parent.name)
+        parents[number], ticks[number] = int(fields[1]), int(fields[11]) + int(fields[12])
+    family = {pid}
+    while found := {child for child, parent in parents.items() if parent in family} - family:
+        family |= found
+    return sum(ticks.get(member, 0) for member in family) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def running(command: Callable[[int], Sequence[str]]) -> Generator[Server]:
-    """Run a server on a free port until the block ends."""
+    """Run a server on a free port until the block ends.
+
+    Raises:
+        RuntimeError: It ended, or did not answer in time. The message has what it wrote.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     started = time.perf_counter()
-    process = subprocess.Popen(command(port), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port, process)
-        yield Server(port, process, time.perf_counter() - started)
-    finally:
-        process.send_signal(signal.SIGINT)
+    with tempfile.TemporaryFile() as written:
+        process = subprocess.Popen(command(port), env=environment(), stdout=subprocess.DEVNULL, stderr=written)
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait(port, process, written)
+            yield Server(port, process, time.perf_counter() - started)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], written: IO[bytes]) -> None:
     end = time.perf_counter() + _PATIENCE
     while time.perf_counter() < end and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -132,4 +157,5 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         finally:
             connection.close()
-    raise RuntimeError(f"{process.args!r} did not come up")
+    written.seek(0)
+    raise RuntimeError(f"{process.args!r} did not come up: {written.read().decode(errors='replace')}")

@@ -82,7 +82,7 @@ def test_a_name_that_no_benchmark_has_is_refused() -> None:
 
 def test_help_lists_every_benchmark() -> None:
     shown = run("--help").stdout
-    assert all(f"  {name} " in shown for name in (*GOALS, "sandbox", "inboxes", "stages"))
+    assert all(f"  {name} " in shown for name in (*GOALS, "sandbox", "inboxes", "deliveries", "stages"))
 
 
 def test_the_command_takes_a_call_apart() -> None:

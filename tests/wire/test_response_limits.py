@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.pace import StillClock
 from support.peer import Connection, Peer, Step, reply
 
 import wooshpay
-from wooshpay import AsyncWooshPay, RetryPolicy
+from wooshpay import AsyncWooshPay, Effects, RetryPolicy
 
 KEY = "sk_test_x"
 MIB = 1024 * 1024
@@ -226,12 +227,12 @@ async def test_a_success_whose_body_was_lost_is_retried_under_its_key(kind: str)
 # ---- a limit that rings while the response is in the socket ------------------------------------------------------
 
 
-def _answers_into_a_blocked_loop(body: bytes, seconds: float) -> Step:
-    """Answer, and block the loop of client and server until the limit of the attempt has passed."""
+def _answers_into_a_blocked_loop(body: bytes, clock: StillClock, seconds: float) -> Step:
+    """Answer, and turn on the clock of client and server, so that the limit of the attempt has passed."""
 
     async def step(connection: Connection) -> None:
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        time.sleep(seconds)  # noqa: ASYNC251  # as a callback of the user's that computes, or a suspended process
+        clock.seconds += seconds  # as after a callback of the user's that computes, or in a process that was suspended
 
     return step
 
@@ -240,7 +241,7 @@ def _answers_into_a_blocked_loop(body: bytes, seconds: float) -> Step:
 @pytest.mark.parametrize("with_middleware", [False, True])
 @pytest.mark.parametrize("size", [100, 200_000])
 async def test_a_response_that_is_in_the_socket_is_read_although_the_limit_has_passed(
-    size: int, injected: bool, with_middleware: bool
+    size: int, injected: bool, with_middleware: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop was blocked or the process suspended; the payment went through and its response has arrived."""
     import aiohttp
@@ -250,14 +251,17 @@ async def test_a_response_that_is_in_the_socket_is_read_although_the_limit_has_p
     async def passing(request: Any, call_next: Any) -> Any:
         return await call_next(request)
 
+    clock = StillClock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
     session = aiohttp.ClientSession() if injected else None
-    async with Peer(_answers_into_a_blocked_loop(body, 0.5)) as peer:
+    async with Peer(_answers_into_a_blocked_loop(body, clock, 50.0)) as peer:
         client = AsyncWooshPay(
             *(KEY,),
             base_url=peer.url,
             max_retries=0,
-            attempt_timeout=0.3,
-            timeout=0.4,
+            attempt_timeout=30,
+            timeout=40,
+            effects=Effects(monotonic=clock),
             session=session,
             attempt_middlewares=[passing] if with_middleware else [],
         )

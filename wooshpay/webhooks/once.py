@@ -103,6 +103,10 @@ class Once:
         held.end(error is None)
         settle = partial(self._settle, held, event, error)
         try:
+            if error is None and held.work.settled:
+                # The handler's own transaction has recorded it, so the inbox has nothing to do.
+                self._renewals.release(held)
+                return replies.done(event)
             found: Reply | None = self._loops.run(partial(detached, settle, self._tasks))
             if found is not None:
                 return found

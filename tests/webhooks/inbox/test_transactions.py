@@ -18,6 +18,7 @@ from wooshpay import PermissionError, TimeoutError, WooshPayError
 from wooshpay.api.events import Event
 from wooshpay.webhooks import Reply, WebhookReceiver
 from wooshpay.webhooks.inbox import PostgresInbox, SqliteInbox
+from wooshpay.webhooks.loops import OwnLoops
 
 TABLE: Final = "CREATE TABLE effects (event text PRIMARY KEY)"
 INSERT: Final = "INSERT INTO effects (event) VALUES ('evt_1')"
@@ -322,3 +323,33 @@ def test_a_call_of_the_sdk_that_fails_inside_is_not_an_error_of_the_inbox(
     assert shop.deliver(fail).status == 500
     assert shop.errors == [error]
     assert rows(place) == 0
+
+
+def test_an_event_that_its_handler_recorded_needs_no_second_visit_to_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each visit makes the calling thread wait for another one, only to hear that there is nothing to do."""
+    inbox = SqliteInbox(tmp_path / "inbox.db")
+    receiver = WebhookReceiver(SECRET, inbox=inbox)
+    recording = [True, False]
+    visits: list[object] = []
+    run = OwnLoops.run
+
+    def counted(loops: OwnLoops, work: Callable[[], Any]) -> Any:
+        visits.append(work)
+        return run(loops, work)
+
+    @receiver.other
+    def handle(event: Event) -> None:
+        if recording.pop(0):
+            with inbox.transaction():
+                pass
+
+    monkeypatch.setattr(OwnLoops, "run", counted)
+    for name, expected in (("evt_1", 1), ("evt_2", 2)):
+        visits.clear()
+        body = body_of(name)
+        assert receiver.receive_now(body, headers_for(body)).status == 200
+        assert len(visits) == expected
+        assert receiver.receive_now(body, headers_for(body)).text == "This event was done before."
+    receiver.close_now()

@@ -39,7 +39,7 @@ _CLAIM: Final = (
     " VALUES (%(id)s, %(token)s, false, clock_timestamp() + make_interval(secs => %(seconds)s))"
     " ON CONFLICT (id) DO UPDATE SET token = excluded.token, done = false, expires = excluded.expires"
     " WHERE wooshpay_inbox.expires <= clock_timestamp() RETURNING token;"
-    " SELECT done FROM wooshpay_inbox WHERE id = %(id)s"
+    " SELECT done, token = %(token)s FROM wooshpay_inbox WHERE id = %(id)s"
 )
 _RENEW: Final = (
     "UPDATE wooshpay_inbox SET expires = clock_timestamp() + make_interval(secs => %(seconds)s)"
@@ -75,7 +75,7 @@ class PostgresInbox:
         url: The connection string, such as ``postgresql://user@127.0.0.1/shop``.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        connections: The most connections that one event loop opens.
+        connections: The most connections that one event loop opens. So many are also kept open for plain handlers.
         timeout: Seconds that one operation may take: connecting, waiting for a free connection or for a locked row, and
             the response. Then it fails with `InboxError`. Your own statements in a transaction have no limit from here.
             `forget_old` works in steps, each of which may take so long, and `transaction_now` takes at least 2 seconds
@@ -116,7 +116,9 @@ class PostgresInbox:
             if taken:
                 return claim
             if state:
-                return "done" if state[0][0] else "held"
+                done, own = state[0]
+                # The connection may have broken after the claim was made, and the statement was sent once more.
+                return claim if own and not done else "done" if done else "held"
             # It was given back or forgotten between the two statements: it is free.
 
     async def renew(self, claim: Claim) -> bool:
@@ -144,7 +146,7 @@ class PostgresInbox:
         return count
 
     async def close(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop, and those that are kept for plain handlers."""
         await self._connections.close()
 
     # ---- beyond the contract
@@ -170,7 +172,9 @@ class PostgresInbox:
 
     @contextmanager
     def transaction_now(self) -> Generator[Connection]:
-        """Do the same as `transaction` in plain ``def`` handlers, on a connection that is opened for it.
+        """Do the same as `transaction` in plain ``def`` handlers.
+
+        The connection is reset (``DISCARD ALL``) and kept for the next handler. Do not use it after the block.
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.

@@ -12,18 +12,21 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.errors import InboxError
+from wooshpay.webhooks.inbox.postgres_kept import KeptConnections
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
     from psycopg_pool import AsyncConnectionPool
+
+T = TypeVar("T")
 
 # PostgreSQL's own limit comes a little before the one that shuts the connection down: then the connection is kept.
 _SERVER_SHARE: Final = 0.9
@@ -100,7 +103,7 @@ class PostgresConnections:
 
     Args:
         url: The connection string.
-        most: The most connections that one event loop opens.
+        most: The most connections that one event loop opens, and that are kept for code without an event loop.
         timeout: Seconds that one operation may take.
         prepare: Is called with the first connection of each event loop.
     """
@@ -111,13 +114,14 @@ class PostgresConnections:
         self._timeout = timeout
         self._prepare = prepare
         self._pools: PerLoop[AsyncConnectionPool[AsyncConnection]] = PerLoop(self._open, self._close)
+        self._kept = KeptConnections(most)
 
     def limit(self) -> OperationLimit:
         """Begin the time of an operation."""
         return OperationLimit(self._timeout)
 
     async def run(self, statements: str, values: Mapping[str, object]) -> list[list[tuple[Any, ...]]]:
-        """Run statements in a transaction of their own.
+        """Run statements in a transaction of their own. They may be sent again, so they must be safe to repeat.
 
         Returns:
             The rows of each statement that has rows.
@@ -126,30 +130,82 @@ class PostgresConnections:
             InboxError: PostgreSQL cannot be reached, refuses a statement, or did not answer in time.
         """
         limit = self.limit()
+
+        async def execute_all(connection: AsyncConnection) -> list[list[tuple[Any, ...]]]:
+            return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
+
         with failures(limit):
-            async with self.connection(limit) as connection:
-                with limit.on(connection):
-                    return await execute(connection, _ISOLATION + _LIMIT + statements, limit.values(values))
+            async with self.connection(limit, execute_all) as (_, found):
+                return found
 
     @asynccontextmanager
-    async def connection(self, limit: OperationLimit) -> AsyncGenerator[AsyncConnection]:
-        """Lend a connection; errors are those of psycopg."""
+    async def connection(
+        self, limit: OperationLimit, first: Callable[[AsyncConnection], Awaitable[T]]
+    ) -> AsyncGenerator[tuple[AsyncConnection, T]]:
+        """Lend a connection on which a first step has succeeded. Errors are those of psycopg.
+
+        A connection that broke while it was idle must not make a delivery fail: then the step is repeated on another
+        one. Nothing is sent only to find out whether a connection still works, which would take as long as the step.
+
+        Args:
+            limit: The time limit of the step.
+            first: The step. It must be safe to repeat.
+
+        Yields:
+            The connection, and what the step returned.
+        """
+        from psycopg import Error
+
         async with asyncio.timeout(limit.left()):
             pool = await self._pools.get()
         async with AsyncExitStack() as stack:
             while True:
                 connection = await stack.enter_async_context(pool.connection(timeout=limit.left()))
-                if await _works(connection, limit):
+                try:
+                    with limit.on(connection):
+                        found = await first(connection)
                     break
+                except Error:
+                    if limit.over or not connection.broken:
+                        raise
                 await stack.aclose()
-            yield connection
+            yield connection, found
 
-    def connect_now(self) -> Connection:
-        """Open a connection without an event loop; errors are those of psycopg.
+    @contextmanager
+    def connection_now(
+        self, limit: OperationLimit, first: Callable[[Connection], T]
+    ) -> Generator[tuple[Connection, T]]:
+        """Do the same as `connection` without an event loop.
 
-        psycopg waits for at least 2 seconds before it gives up.
+        The connection is kept for the next call if the block ends without an error, and closed otherwise. To open a
+        connection, psycopg waits for at least 2 seconds before it gives up.
         """
+        connection, found = self._begin_now(limit, first)
+        try:
+            yield connection, found
+            with self.limit().on_now(connection):
+                self._kept.keep(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _begin_now(self, limit: OperationLimit, first: Callable[[Connection], T]) -> tuple[Connection, T]:
         _check_installed()
+        from psycopg import Error
+
+        while True:
+            kept = self._kept.take()
+            connection = self._connect_now() if kept is None else kept
+            try:
+                with limit.on_now(connection):
+                    return connection, first(connection)
+            except BaseException as error:
+                is_stale = kept is not None and connection.broken and not limit.over and isinstance(error, Error)
+                connection.close()
+                if not is_stale:
+                    raise
+
+    def _connect_now(self) -> Connection:
         import psycopg
 
         try:
@@ -159,7 +215,8 @@ class PostgresConnections:
         raise failed  # not in the block above, where Python would attach the first error
 
     async def close(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop, and those that are kept for code without one."""
+        self._kept.close()
         with failures(self.limit()):
             await self._pools.close()
 
@@ -240,23 +297,6 @@ def _pool_class() -> type[AsyncConnectionPool[AsyncConnection]]:
             await super().worker(queue)
 
     return Pool
-
-
-async def _works(connection: AsyncConnection, limit: OperationLimit) -> bool:
-    """Return whether a connection still works. One that broke while it was idle must not make a delivery fail.
-
-    The pool's own check waits longer and longer after each such connection; a few of them use up the time limit.
-    """
-    from psycopg import Error
-
-    try:
-        with limit.on(connection):
-            await connection.execute("")
-    except Error:
-        if limit.over:
-            raise
-        return False
-    return True
 
 
 @contextmanager

@@ -10,7 +10,14 @@ connection broke. An event would count as done without its rows. So the state is
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.errors import InboxError
@@ -41,10 +48,7 @@ async def transaction(
     begin = connections.limit()
     async with AsyncExitStack() as stack:
         with failures(begin):
-            connection = await stack.enter_async_context(connections.connection(begin))
-        block = connection.transaction()
-        with failures(begin), begin.on(connection):
-            await block.__aenter__()
+            connection, block = await stack.enter_async_context(connections.connection(begin, _begin))
         try:
             with failures(begin), begin.on(connection):
                 rows = await execute(connection, _LIMITED.format(first), begin.values(values))
@@ -68,18 +72,19 @@ async def transaction(
 def transaction_now(
     connections: PostgresConnections, first: str, values: Mapping[str, object], refuse: Callable[[], Exception]
 ) -> Generator[Connection]:
-    """Do the same as `transaction` without an event loop, on a connection that is opened for it."""
+    """Do the same as `transaction` without an event loop."""
     begin = connections.limit()
-    with failures(begin):
-        opened = connections.connect_now()
-    with closing(opened) as connection:
+
+    def begin_now(connection: Connection) -> tuple[AbstractContextManager[object], bool]:
         block = connection.transaction()
-        with failures(begin), begin.on_now(connection):
-            block.__enter__()
+        block.__enter__()
+        return block, bool(execute_now(connection, _LIMITED.format(first), begin.values(values))[0])
+
+    with ExitStack() as stack:
+        with failures(begin):
+            connection, (block, is_ours) = stack.enter_context(connections.connection_now(begin, begin_now))
         try:
-            with failures(begin), begin.on_now(connection):
-                rows = execute_now(connection, _LIMITED.format(first), begin.values(values))
-            if not rows[0]:
+            if not is_ours:
                 raise refuse()
             yield connection
             _check(connection)
@@ -93,6 +98,12 @@ def transaction_now(
             end = connections.limit()
             with failures(end), end.on_now(connection):
                 block.__exit__(None, None, None)
+
+
+async def _begin(connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
+    block = connection.transaction()
+    await block.__aenter__()
+    return block
 
 
 def _check(connection: AsyncConnection | Connection) -> None:

@@ -63,6 +63,10 @@ _FORGET: Final = (
 # So often a claim also forgets what is old, in a bounded step.
 _TIDY_EVERY: Final = 500
 _LOOK_AGAIN: Final = 0.02
+# Commits wait for the disk, so that a power cut does not forget that something is done.
+_DURABLE: Final = "PRAGMA synchronous = FULL"
+# Commits do not wait for the disk. A power cut may undo the latest of them, but only those after the last durable one.
+_LIGHT: Final = "PRAGMA synchronous = NORMAL"
 _of_parents: Final[list[sqlite3.Connection | None]] = []
 
 
@@ -112,11 +116,12 @@ class SqliteInbox:
 
     async def claim(self, event_id: str) -> Claim | Taken:
         """Take an event."""
-        return await self._run(lambda connection, deadline: self._claim(connection, deadline, event_id))
+        # A power cut also ends the worker that holds the claim, so nothing is lost if it undoes the claim.
+        return await self._run(lambda connection, deadline: self._claim(connection, deadline, event_id), _LIGHT)
 
     async def renew(self, claim: Claim) -> bool:
         """Hold an event for another lease."""
-        return await self._run(lambda connection, _: self._changed(connection, _RENEW, claim, self.lease))
+        return await self._run(lambda connection, _: self._changed(connection, _RENEW, claim, self.lease), _LIGHT)
 
     async def done(self, claim: Claim) -> bool:
         """Note that an event is done."""
@@ -188,10 +193,10 @@ class SqliteInbox:
 
     # ---- the connection and its thread
 
-    async def _run(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
+    async def _run(self, work: Callable[[sqlite3.Connection, float], T], sync: str = _DURABLE) -> T:
         deadline = time.monotonic() + self._timeout
         with self._lock:
-            future = self._executor().submit(self._work, work, deadline)
+            future = self._executor().submit(self._work, work, deadline, sync)
         return await asyncio.wrap_future(future)
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -218,11 +223,12 @@ class SqliteInbox:
         thread.shutdown(wait=False)
         return closed
 
-    def _work(self, work: Callable[[sqlite3.Connection, float], T], deadline: float) -> T:
+    def _work(self, work: Callable[[sqlite3.Connection, float], T], deadline: float, sync: str) -> T:
         with _as_inbox_error():
             if self._connection is None:
                 self._connection, self._waits = self._open(deadline), None
             self._limit(self._connection, deadline)
+            self._connection.execute(sync)
             return work(self._connection, deadline)
 
     def _limit(self, connection: sqlite3.Connection, deadline: float) -> None:
@@ -301,8 +307,7 @@ def _limit(connection: sqlite3.Connection, deadline: float) -> None:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
-    # A power cut must not forget that something is done.
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(_DURABLE)
     if not _missing_columns(connection):
         return
     connection.execute("BEGIN IMMEDIATE")

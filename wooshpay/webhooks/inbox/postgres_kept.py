@@ -1,0 +1,85 @@
+"""Connections to PostgreSQL for code without an event loop. They are kept, as opening one takes several milliseconds.
+
+A connection that is kept has to be as good as new: the next handler must not find the settings, temporary tables or
+locks of the one before. So its session is reset first, as poolers do it, with DISCARD ALL.
+"""
+
+from __future__ import annotations
+
+import weakref
+from os import getpid
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# Not even closed in a forked process: that would end the session of the parent.
+_of_parents: Final[list[Connection]] = []
+
+
+class KeptConnections:
+    """Connections that nobody uses now. Several threads may use this object at once.
+
+    Args:
+        most: How many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._process = getpid()
+        self._idle: list[Connection] = []
+        # Also closes them when the program ends without having closed the inbox.
+        self._end = weakref.finalize(self, _close, self._idle, self._process)
+
+    def take(self) -> Connection | None:
+        """Return a connection, which may have broken meanwhile; ``None`` if there is none."""
+        self._reset_after_fork()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def keep(self, connection: Connection) -> None:
+        """Reset a connection and keep it, or close it if that is not possible or there are enough."""
+        from psycopg import Error
+
+        try:
+            if _reset(connection) and len(self._idle) < self._most and self._process == getpid():
+                self._idle.append(connection)
+                return
+        except Error:
+            pass  # the transaction is committed, so this is no error of the delivery
+        connection.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now."""
+        self._reset_after_fork()
+        _close(self._idle, self._process)
+
+    def _reset_after_fork(self) -> None:
+        if self._process != getpid():
+            _of_parents.extend(self._idle)
+            self._process, self._idle = getpid(), []
+            self._end.detach()
+            self._end = weakref.finalize(self, _close, self._idle, self._process)
+
+
+def _reset(connection: Connection) -> bool:
+    """Make a connection as good as new. Return false if it is still busy."""
+    from psycopg import Cursor, ServerCursor
+    from psycopg.pq import PipelineStatus, TransactionStatus
+    from psycopg.rows import tuple_row
+
+    info = connection.info
+    if info.transaction_status != TransactionStatus.IDLE or info.pipeline_status != PipelineStatus.OFF:
+        return False
+    connection.row_factory = tuple_row
+    connection.cursor_factory, connection.server_cursor_factory = Cursor, ServerCursor
+    connection.prepare_threshold = None
+    connection.execute("DISCARD ALL", prepare=False)
+    return True
+
+
+def _close(idle: list[Connection], process: int) -> None:
+    while idle and process == getpid():
+        idle.pop().close()
