@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 DURABLE: Final[Mapping[str, bool]] = {
     "acks_late": True,
     "reject_on_worker_lost": True,
-    # Otherwise a task that Celery's hard time limit ends would be acknowledged. Celery 5.6 knows the second name.
+    # Otherwise a task that the hard time limit ends would be acknowledged. Older Celery knows only the first name.
     "acks_on_failure_or_timeout": False,
     "acks_on_timeout": False,
 }

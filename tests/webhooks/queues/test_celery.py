@@ -1,0 +1,444 @@
+"""Deliveries through Celery: the decisions of the task by themselves, then a real broker and workers that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+from celery import Celery  # type: ignore[import-untyped]  # it has no types
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]  # it has no types
+from redis import Redis
+from support.children import environment
+from webhooks import servers
+from webhooks.deliver import SECRET, body_of, headers_for
+
+from wooshpay import ConfigurationError, WebhookError
+from wooshpay.webhooks import MemoryInbox, WebhookReceiver
+from wooshpay.webhooks.celery import receiver_task
+from wooshpay.webhooks.queued import Message
+
+PLACE: Final = Path(__file__).parent
+PAID: Final = "payment_intent.succeeded"
+# Not a criterion: the tests wait for conditions. It only ends a test whose condition never comes true.
+LIMIT_SECONDS: Final = 300
+
+# ---- the task by itself ---------------------------------------------------------------------------------------
+
+
+class Retry(Exception):
+    """The exception that a Celery task raises to be retried."""
+
+
+@attrs.frozen
+class Request:
+    retries: int
+    is_eager: bool = False
+
+
+class Bound:
+    """A task during a delivery of its message."""
+
+    def __init__(self, retries: int = 0, *, is_eager: bool = False) -> None:
+        self.request = Request(retries, is_eager)
+        self.countdowns: list[float] = []
+
+    def retry(self, *, countdown: float, exc: Exception | None = None) -> Exception:
+        self.countdowns.append(countdown)
+        return Retry()
+
+
+class App:
+    """Keeps what the tasks were made of."""
+
+    Task = object
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+
+    def task(self, function: Callable[..., Any], /, **options: Any) -> Any:
+        self.options = options
+        return function
+
+
+class Shop:
+    """A receiver whose clock the test sets, and the function of its task."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.now = time.time()
+        self.handled: list[str] = []
+        self.error: BaseException | None = None
+        self.app = App()
+        self.receiver = WebhookReceiver(SECRET, inbox=MemoryInbox(), now=lambda: self.now, **settings)
+        self.receiver.on(PAID)(self._handle)
+        self.run: Any = receiver_task(self.app, self.receiver, retry_for=3600)
+
+    def _handle(self, event: Any) -> None:
+        self.handled.append(event.id)
+        if self.error is not None:
+            raise self.error
+
+    def message(self, event_id: str = "evt_1", body: bytes | None = None) -> Message:
+        raw = body_of(event_id) if body is None else body
+        sent: list[Message] = []
+        queued = self.app.options["base"]._queued
+        queued._put = sent.append
+        reply = queued.receive_now(raw, headers_for(raw, t=int(self.now)))
+        assert reply == (200, "The event is in the queue.", event_id)
+        return json.loads(json.dumps(sent[0]))  # type: ignore[no-any-return]  # it is one
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.receiver.close_now()
+
+
+def test_a_message_is_acknowledged_when_its_event_is_done(shop: Shop) -> None:
+    """If it were acknowledged earlier, a paid order would be lost with its worker, or with a handler that takes too
+    long: WooshPay got a 200 and does not deliver the event again."""
+    chosen = {name: shop.app.options[name] for name in ("acks_late", "reject_on_worker_lost", "shared", "max_retries")}
+    assert chosen == {"acks_late": True, "reject_on_worker_lost": True, "shared": False, "max_retries": None}
+    assert [shop.app.options[name] for name in ("acks_on_timeout", "acks_on_failure_or_timeout")] == [False, False]
+
+
+def test_a_message_that_is_delivered_twice_is_handled_once(shop: Shop) -> None:
+    message = shop.message()
+    assert shop.run(Bound(), message) == (200, "Done.", "evt_1")
+    assert shop.run(Bound(), message) == (200, "This event was done before.", "evt_1")
+    assert shop.handled == ["evt_1"]
+
+
+def test_a_body_crosses_the_queue_byte_for_byte(shop: Shop) -> None:
+    """Otherwise the worker would refuse the signature. JSON cannot carry bytes, and text could be normalised."""
+    body = body_of("evt_1").replace(b'"id"', b' \t"id"\r\n', 1).replace(b"order-17", "Zoe\u0308\u2028".encode()) + b"\r\n"
+    assert shop.run(Bound(), shop.message("evt_1", body))[0] == 200
+
+
+@pytest.mark.parametrize("error", [ValueError("out of stock"), SoftTimeLimitExceeded()])
+def test_a_failed_handler_is_retried_with_growing_gaps(shop: Shop, error: Exception) -> None:
+    shop.error = error
+    message, gaps = shop.message(), []
+    for again in range(12):
+        bound = Bound(again)
+        with pytest.raises(Retry):
+            shop.run(bound, message)
+        gaps += bound.countdowns
+    assert [2.0**n / 2 <= gap <= 2.0**n for n, gap in enumerate(gaps[:10])] == [True] * 10
+    assert [300 <= gap <= 600 for gap in gaps[10:]] == [True] * 2
+    shop.error = None
+    assert shop.run(Bound(12), message)[0] == 200
+
+
+def test_an_event_that_another_worker_handles_is_retried(shop: Shop) -> None:
+    """That worker may die. If this message were acknowledged meanwhile, the event would be lost."""
+    message = shop.message()
+    inner = Bound()
+
+    def handle(event: Any) -> None:
+        with pytest.raises(Retry):
+            shop.run(inner, message)
+
+    shop.receiver.other(handle)
+    del shop.receiver._handlers[PAID]
+    assert shop.run(Bound(), message)[0] == 200
+    assert len(inner.countdowns) == 1
+
+
+def test_what_ends_a_task_before_it_has_a_result_is_retried(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery drops the message of a task that fails with another exception than `Retry`."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise SoftTimeLimitExceeded()
+
+    message = shop.message()
+    monkeypatch.setattr(shop.receiver, "receive_now", interrupted)
+    with pytest.raises(Retry):
+        shop.run(Bound(), message)
+    shop.now += 3600
+    with pytest.raises(WebhookError, match="not handled within 3600 seconds.*SoftTimeLimitExceeded"):
+        shop.run(Bound(), message)
+
+
+def test_after_the_limit_the_task_fails_and_names_the_event(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody has to look at it: WooshPay got a 200 and does not deliver the event again."""
+    shop.error = ValueError("out of stock")
+    message = shop.message("evt_17")
+    shop.now += 3599
+    with pytest.raises(Retry):
+        shop.run(Bound(), message)
+    shop.now += 1
+    with pytest.raises(WebhookError, match="evt_17 was not handled within 3600 seconds.*gave 500"):
+        shop.run(Bound(), message)
+    assert "evt_17 was not handled within 3600 seconds" in caplog.text
+
+
+def test_the_time_in_the_queue_does_not_count_for_the_tolerance() -> None:
+    """A backlog of ten minutes would otherwise make every worker refuse what the web server has accepted."""
+    shop = Shop(tolerance=300.0)
+    message = shop.message()
+    shop.now += 3000
+    assert shop.run(Bound(), message)[0] == 200
+    late = shop.message("evt_2")
+    with pytest.raises(Retry):
+        shop.run(Bound(), {**late, "received": late["received"] + 301})
+    shop.receiver.close_now()
+
+
+def test_the_time_in_the_queue_counts_for_the_retention(caplog: pytest.LogCaptureFixture) -> None:
+    """The inbox has forgotten by then whether the event was handled from another message."""
+    shop = Shop()
+    message = shop.message()
+    shop.now += 8 * 86_400
+    with pytest.raises(WebhookError, match="gave 400"):
+        shop.run(Bound(), message)
+    assert shop.handled == []
+    shop.receiver.close_now()
+
+
+def test_a_message_that_somebody_forged_is_not_handled(shop: Shop) -> None:
+    """Whoever can write to the broker must not be able to have goods shipped."""
+    message = shop.message()
+    forged: Any = {**message, "body": shop.message("evt_2")["body"]}
+    with pytest.raises(Retry):
+        shop.run(Bound(), forged)
+    for broken in ({}, {**message, "body": "?"}, {**message, "received": None}, {**message, "signature": 1}):
+        with pytest.raises(WebhookError, match="not one that a QueuedReceiver put"):
+            shop.run(Bound(), broken)
+    assert shop.handled == []
+
+
+def test_what_cannot_work_is_refused_when_the_task_is_made(shop: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="has no inbox"):
+        receiver_task(App(), WebhookReceiver(SECRET))
+    with pytest.raises(ConfigurationError, match="has a task named wooshpay.webhooks.receive for another receiver"):
+        receiver_task(shop.app, shop.receiver)
+    receiver_task(shop.app, shop.receiver, name="second")
+    with pytest.raises(ConfigurationError, match="retry_for must be"):
+        receiver_task(App(), shop.receiver, retry_for=0)
+
+
+# ---- the view -------------------------------------------------------------------------------------------------
+
+
+class View:
+    """A task of a real Celery app."""
+
+    def __init__(self, broker: str, **conf: Any) -> None:
+        self.app: Any = Celery("shop", broker=broker, set_as_current=False)
+        self.app.conf.update(conf)
+        self.handled: list[str] = []
+        self.fails = False
+        self.receiver = WebhookReceiver(SECRET, inbox=MemoryInbox())
+        self.receiver.on(PAID)(self._handle)
+        self.task = receiver_task(self.app, self.receiver)
+
+    def _handle(self, event: Any) -> None:
+        self.handled.append(event.id)
+        if self.fails:
+            raise ValueError("out of stock")
+
+    def deliver(self, how: str, body: bytes | None = None, headers: Any = None) -> Any:
+        raw = body_of() if body is None else body
+        given = headers_for(raw) if headers is None else headers
+        if how == "sync":
+            return self.task.receive_now(raw, given)
+        return asyncio.run(self.task.receive(raw, given))  # type: ignore[arg-type]  # it is a coroutine
+
+    def close(self) -> None:
+        self.receiver.close_now()
+        self.app.close()
+
+
+@contextmanager
+def opened(broker: str, **conf: Any) -> Generator[View]:
+    view = View(broker, **conf)
+    yield view
+    view.close()
+
+
+HOW: Final = pytest.mark.parametrize("how", ["sync", "async"])
+
+
+@HOW
+def test_only_what_has_to_be_handled_is_put_into_the_queue(how: str, redis_url: str) -> None:
+    with opened(redis_url, task_default_queue=f"view-{how}") as view, Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]  # so typed there
+        body = body_of()
+        assert view.deliver(how, body, headers_for(body, secret="whsec_other"))[0] == 400
+        assert view.deliver(how, body_of("evt_2", "product.created", id="prod_1", object="product"))[0] == 200
+        assert view.deliver(how, b"x" * (view.task.largest_body + 1))[0] == 413
+        assert redis.llen(f"view-{how}") == 0
+        assert view.deliver(how, body) == (200, "The event is in the queue.", "evt_1")
+        assert redis.llen(f"view-{how}") == 1
+        assert view.handled == []
+        redis.delete(f"view-{how}")
+
+
+@HOW
+def test_a_broker_that_is_down_is_a_503(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With a 200, WooshPay would not deliver the event again."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+        with opened(f"redis://127.0.0.1:{taken.getsockname()[1]}/0", task_publish_retry_policy=policy) as view:
+            assert view.deliver(how) == (503, "The queue cannot be reached; deliver this event again.", "evt_1")
+    assert "Event evt_1 could not be put into the queue" in caplog.text
+
+
+@HOW
+def test_an_eager_task_answers_what_its_handler_did(how: str) -> None:
+    """Celery would run an eager task that fails again and again within the request; WooshPay delivers it again."""
+    with opened("memory://", task_always_eager=True) as view:
+        view.fails = True
+        assert view.deliver(how)[0] == 500
+        view.fails = False
+        assert view.deliver(how) == (200, "Done.", "evt_1")
+        assert view.deliver(how) == (200, "This event was done before.", "evt_1")
+        assert view.handled == ["evt_1", "evt_1"]
+
+
+def test_neither_logs_nor_monitors_get_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery sends a text of the arguments beside them: to the log of the worker, to Flower, to error reports."""
+    with opened("memory://") as view:
+        sent: list[dict[str, Any]] = []
+        monkeypatch.setattr(view.app, "send_task", lambda *args, **options: sent.append(options))
+        view.deliver("sync")
+        view.task.apply_async(({"body": "", "signature": "", "received": 0.0},), argsrepr="what")
+        assert [(one["argsrepr"], one["kwargsrepr"]) for one in sent] == [("(<delivery>)", "{}")] * 2
+
+
+# ---- a real broker and real workers ---------------------------------------------------------------------------
+
+
+class Workers:
+    """A merchant with a broker of their own, and workers in processes of their own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self.environ = environment() | {
+            "SHOP_REDIS": url,
+            "SHOP_FOLDER": str(folder),
+            "WOOSHPAY_WEBHOOK_SECRET": SECRET,
+        }
+        self.environ["PYTHONPATH"] = os.pathsep.join([str(PLACE), self.environ["PYTHONPATH"]])
+        self.redis: Any = Redis.from_url(url, decode_responses=True)  # pyright: ignore[reportUnknownMemberType]  # so typed there
+        self.view = View(url)
+
+    def deliver(self, *events: str) -> None:
+        for event in events:
+            assert self.view.deliver("sync", body_of(event, id="pi_1", object="payment_intent", note="Zoë"))[0] == 200
+
+    @contextmanager
+    def running(self, **environ: str) -> Generator[subprocess.Popen[bytes]]:
+        """A worker with two processes, in a process group of its own, so that all of it can be killed at once."""
+        command = ["-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "info"]
+        with (self.folder / "workers.log").open("ab") as log:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "celery", *command, "--without-gossip", "--without-mingle"],
+                cwd=PLACE,
+                env={**self.environ, **environ},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield running
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "workers.log").read_text(errors="replace")
+
+    def notes(self) -> list[str]:
+        path = self.folder / "notes"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def shipments(self) -> list[str]:
+        with closing(sqlite3.connect(self.folder / "shop.db")) as connection:
+            return [event for (event,) in connection.execute("SELECT event FROM shipments ORDER BY event")]
+
+    def is_idle(self) -> bool:
+        """Whether the broker has no message, and no worker holds one."""
+        return self.redis.llen("celery") == 0 and self.redis.hlen("unacked") == 0
+
+    def wait_until(self, condition: Callable[[], bool], worker: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not condition():
+            assert worker.poll() is None, self.log[-6000:]
+            assert time.monotonic() < deadline, f"{self.notes()}\n{self.log[-6000:]}"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self.view.close()
+        self.redis.close()
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    with servers.redis_url() as url:
+        workers = Workers(url, tmp_path)
+        yield workers
+        workers.close()
+
+
+def test_a_worker_handles_what_the_web_server_has_accepted(workers: Workers) -> None:
+    """The handler that fails twice is run a third time. Each event takes effect once, also when it is delivered twice,
+    and the log holds nothing of the deliveries."""
+    workers.deliver("evt_1", "evt_fails", "evt_1")
+    with workers.running() as worker:
+        workers.wait_until(lambda: "end evt_fails" in workers.notes() and workers.is_idle(), worker)
+    assert workers.shipments() == ["evt_1", "evt_fails"]
+    assert workers.notes().count("start evt_fails") == 3
+    assert "Zo" not in workers.log
+    assert "signature" not in workers.log
+
+
+def test_a_worker_that_is_killed_in_a_handler_loses_nothing(workers: Workers) -> None:
+    """All processes of the worker get SIGKILL while a handler runs. Its message is delivered again, another worker takes
+    the event over when the lease has ended, and it takes effect once."""
+    workers.deliver("evt_blocks")
+    with workers.running() as worker:
+        workers.wait_until(lambda: "start evt_blocks" in workers.notes(), worker)
+    workers.deliver("evt_1", "evt_2")
+    (workers.folder / "go").touch()
+    with workers.running() as worker:
+        workers.wait_until(lambda: "end evt_blocks" in workers.notes() and workers.is_idle(), worker)
+    assert workers.shipments() == ["evt_1", "evt_2", "evt_blocks"]
+    assert workers.notes().count("end evt_blocks") == 1
+
+
+def test_a_process_of_a_pool_that_is_killed_in_a_handler_loses_nothing(workers: Workers) -> None:
+    """The worker's main process sees that the process is lost. Celery acknowledges its message by default."""
+    workers.deliver("evt_blocks")
+    with workers.running() as worker:
+        workers.wait_until(lambda: "start evt_blocks" in workers.notes(), worker)
+        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        (workers.folder / "go").touch()
+        workers.wait_until(lambda: "end evt_blocks" in workers.notes() and workers.is_idle(), worker)
+    assert workers.shipments() == ["evt_blocks"]
+
+
+def test_a_message_beyond_the_limit_leaves_the_queue_and_a_line_in_the_log(workers: Workers) -> None:
+    workers.deliver("evt_fails")
+    with workers.running(SHOP_RETRY_FOR="0.001") as worker:
+        workers.wait_until(lambda: "is not retried any more" in workers.log and workers.is_idle(), worker)
+    assert workers.notes() == ["start evt_fails"]
+    assert "Event evt_fails was not handled within 0.001 seconds" in workers.log
