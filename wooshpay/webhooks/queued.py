@@ -18,7 +18,7 @@ import base64
 import binascii
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from wooshpay.core.confined import Confined
 from wooshpay.core.tracebacks import discreet
@@ -29,6 +29,12 @@ from wooshpay.webhooks.signature import find_signature
 if TYPE_CHECKING:
     from wooshpay.webhooks.receiver import WebhookReceiver
     from wooshpay.webhooks.signature import Body, Headers
+
+
+_ASYNC: Final = (
+    "put is an async function, and this adapter has no event loop for it. Pass a plain function, or use the adapter of"
+    " an async framework."
+)
 
 
 class Message(TypedDict):
@@ -116,16 +122,16 @@ class QueuedReceiver(Confined):
             ConfigurationError: `put` is an async function.
         """
         if inspect.iscoroutinefunction(self._put):
-            raise ConfigurationError(
-                "put is an async function, and this adapter has no event loop for it. Pass a plain function, or use the"
-                " adapter of an async framework."
-            )
+            raise ConfigurationError(_ASYNC)
         found = self._checked(body, headers)
         if isinstance(found, Reply):
             return found
         event_id, message = found
         try:
             answer = self._put(message)
+            if inspect.iscoroutine(answer):
+                answer.close()
+                raise ConfigurationError(_ASYNC)
         except Exception as error:
             return not_queued(event_id, error)
         return answer if isinstance(answer, Reply) else queued(event_id)

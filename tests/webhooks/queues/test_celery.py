@@ -1,10 +1,9 @@
-"""Deliveries through Celery: the decisions of the task by themselves, then a real broker and workers that are killed."""
+"""Deliveries through Celery: the decisions of the task by themselves, then a real broker and killed workers."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import socket
@@ -125,7 +124,9 @@ def test_a_message_that_is_delivered_twice_is_handled_once(shop: Shop) -> None:
 
 def test_a_body_crosses_the_queue_byte_for_byte(shop: Shop) -> None:
     """Otherwise the worker would refuse the signature. JSON cannot carry bytes, and text could be normalised."""
-    body = body_of("evt_1").replace(b'"id"', b' \t"id"\r\n', 1).replace(b"order-17", "Zoe\u0308\u2028".encode()) + b"\r\n"
+    body = (
+        body_of("evt_1").replace(b'"id"', b' \t"id"\r\n', 1).replace(b"order-17", "Zoe\u0308\u2028".encode()) + b"\r\n"
+    )
     assert shop.run(Bound(), shop.message("evt_1", body))[0] == 200
 
 
@@ -170,7 +171,7 @@ def test_what_ends_a_task_before_it_has_a_result_is_retried(shop: Shop, monkeypa
     with pytest.raises(Retry):
         shop.run(Bound(), message)
     shop.now += 3600
-    with pytest.raises(WebhookError, match="not handled within 3600 seconds.*SoftTimeLimitExceeded"):
+    with pytest.raises(WebhookError, match=r"not handled within 3600 seconds.*SoftTimeLimitExceeded"):
         shop.run(Bound(), message)
 
 
@@ -182,7 +183,7 @@ def test_after_the_limit_the_task_fails_and_names_the_event(shop: Shop, caplog: 
     with pytest.raises(Retry):
         shop.run(Bound(), message)
     shop.now += 1
-    with pytest.raises(WebhookError, match="evt_17 was not handled within 3600 seconds.*gave 500"):
+    with pytest.raises(WebhookError, match=r"evt_17 was not handled within 3600 seconds.*gave 500"):
         shop.run(Bound(), message)
     assert "evt_17 was not handled within 3600 seconds" in caplog.text
 
@@ -225,7 +226,7 @@ def test_a_message_that_somebody_forged_is_not_handled(shop: Shop) -> None:
 def test_what_cannot_work_is_refused_when_the_task_is_made(shop: Shop) -> None:
     with pytest.raises(ConfigurationError, match="has no inbox"):
         receiver_task(App(), WebhookReceiver(SECRET))
-    with pytest.raises(ConfigurationError, match="has a task named wooshpay.webhooks.receive for another receiver"):
+    with pytest.raises(ConfigurationError, match=r"has a task named wooshpay.webhooks.receive for another receiver"):
         receiver_task(shop.app, shop.receiver)
     receiver_task(shop.app, shop.receiver, name="second")
     with pytest.raises(ConfigurationError, match="retry_for must be"):
@@ -410,8 +411,8 @@ def test_a_worker_handles_what_the_web_server_has_accepted(workers: Workers) -> 
 
 
 def test_a_worker_that_is_killed_in_a_handler_loses_nothing(workers: Workers) -> None:
-    """All processes of the worker get SIGKILL while a handler runs. Its message is delivered again, another worker takes
-    the event over when the lease has ended, and it takes effect once."""
+    """All processes of the worker get SIGKILL while a handler runs. Its message is delivered again, another worker
+    takes the event over when the lease has ended, and it takes effect once."""
     workers.deliver("evt_blocks")
     with workers.running() as worker:
         workers.wait_until(lambda: "start evt_blocks" in workers.notes(), worker)
