@@ -177,7 +177,8 @@ def test_the_handler_of_a_deletion_gets_the_object_that_came_with_the_event(
 
 def test_an_object_without_an_id_is_a_failure(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     """There is nothing to ask for, and the object that came with the event may be an old one."""
-    shop.receiver.on(PAID, "customer.updated", fresh=shop.client)(shop.note)
+    shop.receiver.on(PAID, fresh=shop.client)(shop.note)
+    shop.receiver.on("customer.updated", fresh=shop.client)(lambda event: pytest.fail("it reached the handler"))
     bodies = [
         body_of("evt_1", PAID, object="payment_intent", status="succeeded"),
         body_of("evt_2", "customer.updated", id="src_1", object="source"),
@@ -259,9 +260,9 @@ def test_what_cannot_be_fetched_is_refused_when_the_handler_is_registered(type: 
 def test_the_types_of_a_receiver_are_those_with_handlers() -> None:
     """They are what the endpoint is to be sent; a handler of the others needs all of them."""
     receiver = WebhookReceiver(SECRET)
-    assert receiver.types == ()
+    assert not receiver.types
     receiver.on("payout.paid", "payout.failed")(print)
     receiver.on("charge.refunded")(print)
-    assert receiver.types == ("charge.refunded", "payout.failed", "payout.paid")
+    assert list(receiver.types) == ["charge.refunded", "payout.failed", "payout.paid"]
     receiver.other(print)
-    assert receiver.types == ("*",)
+    assert list(receiver.types) == ["*"]

@@ -258,7 +258,7 @@ class View:
         given = headers_for(raw) if headers is None else headers
         if how == "sync":
             return self.task.receive_now(raw, given)
-        return asyncio.run(self.task.receive(raw, given))  # type: ignore[arg-type]  # it is a coroutine
+        return asyncio.run(self.task.receive(raw, given))
 
     def close(self) -> None:
         self.receiver.close_now()
@@ -376,7 +376,7 @@ class Workers:
 
     def is_idle(self) -> bool:
         """Whether the broker has no message, and no worker holds one."""
-        return self.redis.llen("celery") == 0 and self.redis.hlen("unacked") == 0
+        return bool(self.redis.llen("celery") == self.redis.hlen("unacked") == 0)
 
     def wait_until(self, condition: Callable[[], bool], worker: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + LIMIT_SECONDS
