@@ -36,7 +36,8 @@ from wooshpay.bulk.queued import QueuedRows, delivered
 from wooshpay.bulk.rows import Row, RowResult
 from wooshpay.config import check_count, check_seconds
 from wooshpay.core.callers import AsyncCaller, SyncCaller
-from wooshpay.core.celery import DURABLE, App, gap, retry
+from wooshpay.core.celery import DURABLE, gap, retry
+from wooshpay.core.celery import App as App  # it is part of the signature
 from wooshpay.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:

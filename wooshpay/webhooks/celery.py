@@ -25,18 +25,24 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from wooshpay.config import check_seconds
-from wooshpay.core.celery import DURABLE, App, gap, retry
-from wooshpay.errors import ConfigurationError, WebhookError
+from wooshpay.core.celery import DURABLE, gap, retry
+from wooshpay.core.celery import App as App  # it is part of the signature
+from wooshpay.errors import ConfigurationError, JournalError, PayloadError, WebhookError
 from wooshpay.webhooks.contract import AnyReceiver
 from wooshpay.webhooks.queued import Message, QueuedReceiver
 from wooshpay.webhooks.replies import Reply
+from wooshpay.webhooks.unfinished import Unfinished, UnfinishedEvent
 
 if TYPE_CHECKING:
+    from wooshpay.bulk.outbox import Outbox
     from wooshpay.webhooks.receiver import WebhookReceiver
     from wooshpay.webhooks.signature import Body, Headers
 
 RETRY_FOR: Final = 72 * 3600.0
 """Seconds for which a delivery is retried, by default: as long as WooshPay itself delivers an event."""
+
+RESUME_AFTER: Final = 3600.0
+"""Seconds that `ReceiverTask.resume` leaves an event to its message, by default."""
 
 _NAME: Final = "wooshpay.webhooks.receive"
 # What Celery logs and sends to monitors in place of the arguments, which hold personal data.
@@ -51,6 +57,46 @@ class ReceiverTask(AnyReceiver, Protocol):
 
     name: str
 
+    def unfinished(self, *, older_than: float | None = None) -> list[UnfinishedEvent]:
+        """List the events in the outbox: they were put into the queue and are not done. The oldest come first.
+
+        Args:
+            older_than: Only events that were last queued or attempted at least so many seconds ago. Default: all.
+
+        Raises:
+            ConfigurationError: The task has no outbox.
+            JournalError: The outbox cannot be read.
+        """
+        ...
+
+    def resume(self, *, older_than: float = RESUME_AFTER) -> int:
+        """Put the events in the outbox into the queue again, except those that are not retried any more.
+
+        This is safe even if the message of an event is still in the queue: because of the inbox, an event is handled
+        once.
+
+        Args:
+            older_than: Only events that were last queued or attempted at least so many seconds ago. To avoid useless
+                messages, choose more than an event usually waits in the queue. Default: one hour.
+
+        Returns:
+            The number of events that were put into the queue.
+
+        Raises:
+            ConfigurationError: The task has no outbox.
+            JournalError: The outbox cannot be read or written.
+        """
+        ...
+
+    def forget(self, event_id: str) -> None:
+        """Remove an event from the outbox, after somebody has looked into it.
+
+        Raises:
+            ConfigurationError: The task has no outbox.
+            JournalError: The outbox cannot be written.
+        """
+        ...
+
     def apply_async(self, args: tuple[Message], /, **options: Any) -> Any:
         """Put a message into the queue, with Celery's own options."""
         ...
@@ -60,6 +106,7 @@ def receiver_task(
     app: App,
     receiver: WebhookReceiver,
     *,
+    outbox: Outbox | None = None,
     name: str = _NAME,
     retry_for: float = RETRY_FOR,
     first_gap: float = 1.0,
@@ -81,6 +128,9 @@ def receiver_task(
     Args:
         app: The Celery app.
         receiver: The receiver. It needs an inbox that all workers share. It may be created when the module is imported.
+        outbox: Keeps the deliveries that are not handled yet, for brokers that can lose a message when a worker is
+            killed, as Redis can: ``RedisJournal("redis://...").outbox()``. A second task, named like the first with
+            ``.resume`` at the end, calls `ReceiverTask.resume`; let Celery beat run it every few minutes.
         name: The name of the task, which no other task of the app has. Two receivers in one app need different names.
         retry_for: Seconds since the delivery arrived during which the task is retried. Default: 72 hours.
         first_gap: Seconds before the first retry. Each further gap is twice as long; up to half of it is random.
@@ -100,8 +150,19 @@ def receiver_task(
             f"The app has a task named {name} for another receiver already. Pass a different name to receiver_task."
         )
 
+    unfinished = None
+    if outbox is not None:
+        unfinished = Unfinished(outbox, name, receiver.now, receiver._loops.run)  # pyright: ignore[reportPrivateUsage]  # of the same package
+
     def put(message: Message) -> object:
-        found = made.apply_async((message,))
+        is_new = unfinished is not None and unfinished.put(message)
+        try:
+            found = made.apply_async((message,))
+        except Exception as error:
+            # WooshPay delivers the event again. But one that was queued before stays.
+            if unfinished is not None and is_new:
+                _take_back(unfinished, message["event_id"], error)
+            raise
         if not isinstance(found, import_module("celery.result").EagerResult):
             return None
         # The task has run already. Its exception is raised here, if it has one.
@@ -110,30 +171,33 @@ def receiver_task(
     queued = QueuedReceiver(receiver, put)
 
     def receive(task: Any, message: Mapping[str, Any]) -> Sequence[Any]:
-        reply: Reply | None = None
-        error: Exception | None = None
         try:
             reply = queued.handle_now(message)
-        except WebhookError:
+            if reply.status == 200 and reply.event_id is not None and unfinished is not None:
+                unfinished.remove(reply.event_id)
+            error, result = None, f"{reply.status}: {reply.text}"
+        except PayloadError:
             raise  # this is not a delivery
         except Exception as raised:
-            # Celery's soft time limit, for example.
-            error = raised
-        if task.request.is_eager and error is not None:
-            raise error
-        if reply is not None and (reply.status == 200 or task.request.is_eager):
+            # Celery's soft time limit, for example, or an outbox that cannot be reached.
+            reply, error, result = Reply(500, "The task was interrupted."), raised, repr(raised)
+        if reply.status == 200:
             return reply
-        if receiver.now() - message["received"] < retry_for:
+        if task.request.is_eager:
+            return _eager(reply, error)
+        over = receiver.now() - message["received"] >= retry_for
+        error = error or _noted(unfinished, message, result, given_up=over)
+        if not over:
             # Celery would drop the message of a task that fails with any other exception.
             raise retry(task, gap(task.request.retries, first_gap, longest_gap), error) from error
-        event, result = ("?", repr(error)) if reply is None else (reply.event_id, f"{reply.status}: {reply.text}")
-        reason = f"Event {event} was not handled within {retry_for:g} seconds, and is not retried any more"
+        event_id = reply.event_id or message.get("event_id")
+        reason = f"Event {event_id} was not handled within {retry_for:g} seconds, and is not retried any more"
         _logger.error("%s. The last attempt gave %s", reason, result)
         raise WebhookError(f"{reason}. The last attempt gave {result}") from error
 
     made: ReceiverTask = app.task(
         receive,
-        base=_task_class(app, queued),
+        base=_task_class(app, queued, unfinished),
         name=name,
         bind=True,
         # By default, Celery also registers a task with all other apps of the process.
@@ -145,7 +209,38 @@ def receiver_task(
         **DURABLE,
     )
     names.add(name)
+    if unfinished is not None:
+
+        def resume(older_than: float = RESUME_AFTER) -> int:
+            return made.resume(older_than=older_than)
+
+        app.task(resume, name=f"{name}.resume", shared=False, ignore_result=True)
     return made
+
+
+def _take_back(unfinished: Unfinished, event_id: str, error: Exception) -> None:
+    try:
+        unfinished.remove(event_id)
+    except JournalError:
+        error.add_note(f"Event {event_id} could not be removed from the outbox. resume() would queue it.")
+
+
+def _noted(
+    unfinished: Unfinished | None, message: Mapping[str, Any], result: str, *, given_up: bool
+) -> Exception | None:
+    """Note an attempt in the outbox. Return the error of the outbox: the task is retried in any case."""
+    try:
+        if unfinished is not None:
+            unfinished.note(message, result, given_up=given_up)
+    except JournalError as error:
+        return error
+    return None
+
+
+def _eager(reply: Reply, error: Exception | None) -> Reply:
+    if error is not None:
+        raise error
+    return reply
 
 
 if TYPE_CHECKING:
@@ -163,6 +258,7 @@ class _DeliveryTask(_CeleryTask):
 
     abstract = True
     _queued: QueuedReceiver
+    _unfinished: Unfinished | None
     largest_body: int
 
     async def receive(self, body: Body, headers: Headers) -> Reply:
@@ -176,7 +272,27 @@ class _DeliveryTask(_CeleryTask):
         shown = {"argsrepr": _SHOWN, "kwargsrepr": "{}"}
         return super().apply_async(args, kwargs, task_id, **{**options, **shown})
 
+    def unfinished(self, *, older_than: float | None = None) -> list[UnfinishedEvent]:
+        return self._kept().find(older_than)
 
-def _task_class(app: App, queued: QueuedReceiver) -> type:
-    values = {"abstract": True, "_queued": queued, "largest_body": queued.largest_body}
+    def resume(self, *, older_than: float = RESUME_AFTER) -> int:
+        kept = self._kept()
+        events = [event for event in kept.find(older_than) if not event.given_up]
+        for event in events:
+            # Noted first, so that the next call of this method leaves the event alone.
+            kept.note(event.message, event.error or "It was queued again.", given_up=False)
+            self.apply_async((dict(event.message),))
+        return len(events)
+
+    def forget(self, event_id: str) -> None:
+        self._kept().remove(event_id)
+
+    def _kept(self) -> Unfinished:
+        if self._unfinished is None:
+            raise ConfigurationError("The task has no outbox. Pass one: receiver_task(app, receiver, outbox=...).")
+        return self._unfinished
+
+
+def _task_class(app: App, queued: QueuedReceiver, unfinished: Unfinished | None) -> type:
+    values = {"abstract": True, "_queued": queued, "_unfinished": unfinished, "largest_body": queued.largest_body}
     return type("DeliveryTask", (_DeliveryTask, app.Task), values)

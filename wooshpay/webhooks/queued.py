@@ -44,11 +44,14 @@ class Message(TypedDict):
         body: The raw body in base64, so that it arrives byte for byte.
         signature: The value of the signature header.
         received: When the delivery arrived, in seconds since 1970.
+        event_id: The ID of the event, for logs and for queues that recognise duplicates. The worker does not rely on
+            it: it is not signed.
     """
 
     body: str
     signature: str
     received: float
+    event_id: str
 
 
 Put: TypeAlias = Callable[[Message], object]
@@ -141,7 +144,8 @@ class QueuedReceiver(Confined):
         if isinstance(found, Reply):
             return found
         text = base64.b64encode(body).decode("ascii")
-        return found.id, Message(body=text, signature=find_signature(headers), received=self._receiver.now())
+        signature, received = find_signature(headers), self._receiver.now()
+        return found.id, Message(body=text, signature=signature, received=received, event_id=found.id)
 
     # ---- in the worker
 
@@ -193,12 +197,13 @@ def check_inbox(receiver: WebhookReceiver) -> None:
 def _opened(message: Mapping[str, Any]) -> tuple[bytes, str, float]:
     try:
         body = base64.b64decode(message["body"], validate=True)
-        signature, received = message["signature"], message["received"]
-        if isinstance(signature, str) and isinstance(received, (int, float)) and not isinstance(received, bool):
-            return body, signature, float(received)
+        received = message["received"]
+        texts = isinstance(message["signature"], str) and isinstance(message["event_id"], str)
+        if texts and isinstance(received, (int, float)) and not isinstance(received, bool):
+            return body, message["signature"], float(received)
     except (KeyError, TypeError, ValueError, binascii.Error):
         pass
     raise PayloadError(
-        "The message is not one that a QueuedReceiver put into the queue: it needs `body` in base64, `signature` and"
-        " `received`."
+        "The message is not one that a QueuedReceiver put into the queue: it needs `body` in base64, `signature`,"
+        " `received` and `event_id`."
     )

@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery  # type: ignore[import-untyped]  # it has no types
 
 from wooshpay.api.events import Event
+from wooshpay.bulk import RedisJournal
 from wooshpay.webhooks import SqliteInbox, WebhookReceiver
 from wooshpay.webhooks.celery import receiver_task
 
@@ -52,5 +53,10 @@ def ship(event: Event) -> None:
 
 
 webhooks = receiver_task(
-    app, receiver, first_gap=0.05, longest_gap=0.2, retry_for=float(os.environ.get("SHOP_RETRY_FOR", "3600"))
+    app,
+    receiver,
+    outbox=RedisJournal(redis).outbox(),
+    first_gap=0.05,
+    longest_gap=0.2,
+    retry_for=float(os.environ.get("SHOP_RETRY_FOR", "3600")),
 )

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,8 @@ from support.children import environment
 from webhooks import servers
 from webhooks.deliver import SECRET, body_of, headers_for
 
-from wooshpay import ConfigurationError, WebhookError
+from wooshpay import ConfigurationError, JournalError, WebhookError
+from wooshpay.bulk import RedisJournal
 from wooshpay.webhooks import MemoryInbox, WebhookReceiver
 from wooshpay.webhooks.celery import receiver_task
 from wooshpay.webhooks.queued import Message
@@ -66,10 +67,14 @@ class App:
     Task = object
 
     def __init__(self) -> None:
-        self.options: dict[str, Any] = {}
+        self.tasks: dict[str, dict[str, Any]] = {}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.tasks["wooshpay.webhooks.receive"]
 
     def task(self, function: Callable[..., Any], /, **options: Any) -> Any:
-        self.options = options
+        self.tasks[options["name"]] = options
         return function
 
 
@@ -217,7 +222,8 @@ def test_a_message_that_somebody_forged_is_not_handled(shop: Shop) -> None:
     forged: Any = {**message, "body": shop.message("evt_2")["body"]}
     with pytest.raises(Retry):
         shop.run(Bound(), forged)
-    for broken in ({}, {**message, "body": "?"}, {**message, "received": None}, {**message, "signature": 1}):
+    wrong = ({"body": "?"}, {"received": None}, {"received": True}, {"signature": 1}, {"event_id": None})
+    for broken in ({}, *({**message, **one} for one in wrong)):
         with pytest.raises(WebhookError, match="not one that a QueuedReceiver put"):
             shop.run(Bound(), broken)
     assert shop.handled == []
@@ -231,6 +237,151 @@ def test_what_cannot_work_is_refused_when_the_task_is_made(shop: Shop) -> None:
     receiver_task(shop.app, shop.receiver, name="second")
     with pytest.raises(ConfigurationError, match="retry_for must be"):
         receiver_task(App(), shop.receiver, retry_for=0)
+
+
+# ---- the outbox -----------------------------------------------------------------------------------------------
+
+
+class MemoryOutbox:
+    """Records in a dict."""
+
+    retention = 30 * 86_400.0
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.fails = False
+
+    async def put(self, task: str, row: str, record: str, /) -> bool:
+        self._check()
+        new = row not in self.kept
+        self.kept[row] = json.loads(record)
+        return new
+
+    async def remove(self, task: str, row: str, /) -> None:
+        self._check()
+        self.kept.pop(row, None)
+
+    async def records(self, task: str, /) -> Mapping[str, str]:
+        self._check()
+        return {row: json.dumps(record) for row, record in self.kept.items()}
+
+    def _check(self) -> None:
+        if self.fails:
+            raise JournalError("The outbox does not work.")
+
+
+class Queue:
+    """A task with an outbox, of a real Celery app whose messages are kept in a list instead of a broker."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.time()
+        self.fails = False
+        self.messages: list[Any] = []
+        self.saved: list[int] = []
+        self.error: Exception | None = None
+        self.outbox = MemoryOutbox()
+        self.app: Any = Celery("shop", set_as_current=False)
+        self.receiver = WebhookReceiver(SECRET, inbox=MemoryInbox(), now=lambda: self.now)
+        self.receiver.on(PAID)(self._handle)
+        self.task = receiver_task(self.app, self.receiver, outbox=self.outbox, retry_for=7200)
+        monkeypatch.setattr(self.app, "send_task", self._send)
+
+    def _handle(self, event: Any) -> None:
+        if self.fails:
+            raise ValueError("out of stock")
+
+    def _send(self, name: str, args: Any, kwargs: Any, **options: Any) -> None:
+        self.saved.append(len(self.outbox.kept))
+        if self.error is not None:
+            raise self.error
+        self.messages.append(args[0])
+
+    def deliver(self, event_id: str = "evt_1") -> int:
+        body = body_of(event_id)
+        return self.task.receive_now(body, headers_for(body, t=int(self.now))).status
+
+    def work(self, message: Any) -> Any:
+        task: Any = self.app.tasks[self.task.name]
+        return type(task).run(Bound(), message)
+
+    def listed(self) -> list[tuple[str, bool, bool]]:
+        return [(one.event_id, bool(one.error), one.given_up) for one in self.task.unfinished()]
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    queue = Queue(monkeypatch)
+    yield queue
+    queue.receiver.close_now()
+    queue.app.close()
+
+
+def test_a_delivery_is_in_the_outbox_from_before_its_message_until_its_event_is_done(queue: Queue) -> None:
+    """In another order, a process that is killed in between would leave an event that nobody can find."""
+    assert queue.deliver() == 200
+    assert (queue.saved, queue.listed()) == ([1], [("evt_1", False, False)])
+    queue.fails = True
+    with pytest.raises(Retry):
+        queue.work(queue.messages[0])
+    assert queue.listed() == [("evt_1", True, False)]
+    queue.fails = False
+    assert queue.work(queue.messages[0])[0] == 200
+    assert queue.listed() == []
+
+
+def test_without_the_outbox_nothing_is_published_and_nothing_is_done(queue: Queue) -> None:
+    """WooshPay delivers the event again, or Celery the message."""
+    queue.outbox.fails = True
+    assert (queue.deliver(), queue.messages) == (503, [])
+    queue.outbox.fails = False
+    queue.deliver()
+    queue.outbox.fails = True
+    with pytest.raises(Retry):
+        queue.work(queue.messages[0])
+    queue.outbox.fails = False
+    assert queue.work(queue.messages[0])[1] == "This event was done before."
+    assert queue.listed() == []
+
+
+def test_what_could_not_be_published_is_not_in_the_outbox(queue: Queue) -> None:
+    """WooshPay delivers it again. But one that was queued before stays, since its message may be lost."""
+    queue.error = OSError("the broker is away")
+    assert (queue.deliver(), queue.listed()) == (503, [])
+    queue.error = None
+    queue.deliver()
+    queue.error = OSError("the broker is away")
+    assert (queue.deliver(), queue.listed()) == (503, [("evt_1", False, False)])
+
+
+def test_an_event_whose_message_was_lost_is_queued_again(queue: Queue) -> None:
+    """Once, and not before its message had time to be processed. The event takes effect once, whatever comes of both."""
+    queue.deliver()
+    queue.now += 3599
+    assert queue.task.resume() == 0
+    queue.now += 1
+    resume = queue.app.tasks[f"{queue.task.name}.resume"]
+    assert [resume(), resume(), resume(older_than=0)] == [1, 0, 1]
+    assert queue.messages == [queue.messages[0]] * 3
+    assert [queue.work(message)[1] for message in queue.messages[:2]] == ["Done.", "This event was done before."]
+    assert queue.task.resume(older_than=0) == 0
+
+
+def test_an_event_that_is_not_retried_any_more_stays_to_be_looked_at(queue: Queue) -> None:
+    """It is not queued again for ever, and it leaves the list when somebody has looked into it."""
+    queue.deliver()
+    queue.fails = True
+    queue.now += 7200
+    with pytest.raises(WebhookError):
+        queue.work(queue.messages[0])
+    assert queue.listed() == [("evt_1", True, True)]
+    assert queue.task.resume(older_than=0) == 0
+    queue.task.forget("evt_1")
+    assert queue.listed() == []
+
+
+def test_a_task_without_an_outbox_says_how_to_get_one(redis_url: str) -> None:
+    with opened(redis_url) as view, pytest.raises(ConfigurationError, match="has no outbox"):
+        view.task.unfinished()
 
 
 # ---- the view -------------------------------------------------------------------------------------------------
@@ -318,7 +469,7 @@ def test_neither_logs_nor_monitors_get_the_body(monkeypatch: pytest.MonkeyPatch)
         sent: list[dict[str, Any]] = []
         monkeypatch.setattr(view.app, "send_task", lambda *args, **options: sent.append(options))
         view.deliver("sync")
-        view.task.apply_async(({"body": "", "signature": "", "received": 0.0},), argsrepr="what")
+        view.task.apply_async(({"body": "", "signature": "", "received": 0.0, "event_id": ""},), argsrepr="what")
         assert [(one["argsrepr"], one["kwargsrepr"]) for one in sent] == [("(<delivery>)", "{}")] * 2
 
 
@@ -435,6 +586,36 @@ def test_a_process_of_a_pool_that_is_killed_in_a_handler_loses_nothing(workers: 
         (workers.folder / "go").touch()
         workers.wait_until(lambda: "end evt_blocks" in workers.notes() and workers.is_idle(), worker)
     assert workers.shipments() == ["evt_blocks"]
+
+
+def test_an_event_whose_message_the_broker_lost_is_listed_and_resumed(workers: Workers) -> None:
+    """Kombu takes a message out of the queue before it notes it as unacknowledged. A worker that dies in between takes
+    the message with it. Here the worker is stopped while it waits for a message, so that Redis hands it one that it
+    never processes."""
+    journal = RedisJournal(workers.environ["SHOP_REDIS"])
+    app: Any = Celery("shop", broker=workers.environ["SHOP_REDIS"], set_as_current=False)
+    task = receiver_task(app, workers.view.receiver, outbox=journal.outbox())
+    lost = ""
+    with workers.running() as worker:
+        for number in range(1000):
+            body = body_of(f"evt_{number}")
+            assert task.receive_now(body, headers_for(body)).status == 200
+            workers.wait_until(lambda: task.unfinished() == [] and workers.is_idle(), worker)
+            os.killpg(worker.pid, signal.SIGSTOP)
+            lost = f"evt_{number}_lost"
+            body = body_of(lost)
+            assert task.receive_now(body, headers_for(body)).status == 200
+            if workers.is_idle():
+                break
+            # The worker was not waiting at that moment. It gets the message when it goes on.
+            os.killpg(worker.pid, signal.SIGCONT)
+    assert workers.is_idle(), "the message is neither in the queue nor with a worker"
+    assert [one.event_id for one in task.unfinished()] == [lost]
+    with workers.running() as worker:
+        assert task.resume(older_than=0) == 1
+        workers.wait_until(lambda: task.unfinished() == [], worker)
+    assert lost in workers.shipments()
+    app.close()
 
 
 def test_a_message_beyond_the_limit_leaves_the_queue_and_a_line_in_the_log(workers: Workers) -> None:
