@@ -261,10 +261,10 @@ class _DeliveryTask(_CeleryTask):
     _unfinished: Unfinished | None
     largest_body: int
 
-    async def receive(self, body: Body, headers: Headers) -> Reply:
+    async def receive(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         return await self._queued.receive(body, headers)
 
-    def receive_now(self, body: Body, headers: Headers) -> Reply:
+    def receive_now(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         return self._queued.receive_now(body, headers)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, task_id: Any = None, **options: Any) -> Any:

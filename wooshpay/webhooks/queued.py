@@ -86,12 +86,13 @@ class QueuedReceiver(Confined):
 
     # ---- in the web server
 
-    async def receive(self, body: Body, headers: Headers) -> Reply:
+    async def receive(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         """Verify a delivery and put it into the queue, on a thread if `put` is a plain function.
 
         Args:
             body: The raw body.
             headers: The request's headers, in any form; see `verify`.
+            thread: Not used: no handler runs here. Adapters may pass the thread of the request.
 
         Returns:
             What to answer: 200 when the queue has the delivery, and 503 when it cannot take it.
@@ -111,12 +112,13 @@ class QueuedReceiver(Confined):
             return not_queued(event_id, error)
         return answer if isinstance(answer, Reply) else queued(event_id)
 
-    def receive_now(self, body: Body, headers: Headers) -> Reply:
+    def receive_now(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         """Verify a delivery and put it into the queue, in code without an event loop.
 
         Args:
             body: The raw body.
             headers: The request's headers, in any form; see `verify`.
+            thread: Not used: no handler runs here. Adapters may pass the thread of the request.
 
         Returns:
             What to answer: 200 when the queue has the delivery, and 503 when it cannot take it.
