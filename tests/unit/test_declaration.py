@@ -41,6 +41,9 @@ class Caller:
     def wait(self, wait: Any) -> Any:
         self.asked.append(("wait", wait.call, wait.returns))
 
+    def compose(self, work: Any) -> Any:
+        self.asked.append(("compose", work, None))
+
     def with_pipeline(self, pipeline: Any) -> Caller:
         return self
 

@@ -22,7 +22,6 @@ Whoever can read the broker or the outbox can read the arguments of the rows. Pa
 from __future__ import annotations
 
 import functools
-import random
 import uuid
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -37,6 +36,8 @@ from wooshpay.bulk.queued import QueuedRows, delivered
 from wooshpay.bulk.rows import Row, RowResult
 from wooshpay.config import check_count, check_seconds
 from wooshpay.core.callers import AsyncCaller, SyncCaller
+from wooshpay.core.celery import DURABLE, gap, retry
+from wooshpay.core.celery import App as App  # it is part of the signature
 from wooshpay.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
@@ -50,17 +51,6 @@ _NAMES: Final = ("run", "row_id", "arguments")
 _REVOKED: Final = "The task was revoked, so this attempt was not made. An earlier attempt may have been carried out."
 _EXPIRED: Final = "The task expired, so this attempt was not made. An earlier attempt may have been carried out."
 _TERMINATED: Final = "The task was terminated while the row was being sent. It may have been carried out."
-
-
-class App(Protocol):
-    """The parts of a ``celery.Celery`` that are used here."""
-
-    Task: Any
-    """The class of the app's tasks."""
-
-    def task(self, function: Callable[..., Any], /, **options: Any) -> Any:
-        """Make a task of a function."""
-        ...
 
 
 class Task(Protocol):
@@ -222,9 +212,9 @@ def bulk_task(
         except Exception as error:
             # The journal failed, or Celery's soft time limit ended the attempt. The row may have been sent; its key
             # makes sure that it is not done twice. Celery would acknowledge the message of a task that fails.
-            raise _retry(task, _gap(again, first_gap, longest_gap), error) from error
+            raise retry(task, gap(again, first_gap, longest_gap), error) from error
         if result.state in {"not_sent", "unknown"} and again < retries:
-            raise _retry(task, _gap(again, first_gap, longest_gap))
+            raise retry(task, gap(again, first_gap, longest_gap))
         return _as_json(result)
 
     task_class: Any = _task_class(app, caller, queued)
@@ -236,9 +226,7 @@ def bulk_task(
         # By default, Celery also registers a task with all other apps of the process. If one of them has a task for the
         # same operation and another account, its rows would be sent by the client of this one.
         shared=False,
-        acks_late=True,
-        reject_on_worker_lost=True,
-        acks_on_timeout=False,
+        **DURABLE,
         max_retries=retries,
     )
 
@@ -340,22 +328,6 @@ def _on_revoked(caller: SyncCaller, queued: QueuedRows) -> Callable[..., None]:
         caller.run(lambda: queued.note(delivered(given["run"], row, request), result))
 
     return revoked
-
-
-def _retry(task: Any, countdown: float, error: Exception | None = None) -> BaseException:
-    """Have Celery retry a row, and return what the task must raise."""
-    reject: Any = import_module("celery.exceptions").Reject
-    try:
-        retry: BaseException = task.retry(exc=error, countdown=countdown)
-    except reject as rejected:
-        # The retry could not be published. Celery would drop the message; here it goes back into the queue.
-        retry = reject(rejected.reason, requeue=True)
-    return retry
-
-
-def _gap(again: int, first: float, longest: float) -> float:
-    whole = min(longest, first * 2.0 ** min(again, 60))
-    return random.uniform(whole / 2, whole)  # noqa: S311  # it only spreads the load
 
 
 def _as_json(result: RowResult) -> JsonObject:

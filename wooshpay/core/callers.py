@@ -73,6 +73,10 @@ class AsyncCaller(Confined):
 
         return await carry_out(wait, lambda call: self.call(call, wait.returns), self.pipeline.config)
 
+    async def compose(self, work: Callable[[AsyncCaller], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function that makes calls, and return its result."""
+        return await work(self)
+
     def with_pipeline(self, pipeline: Pipeline) -> AsyncCaller:
         """Return a caller that uses another pipeline over the same connections, which it does not own."""
         return AsyncCaller(pipeline, owner=False)
@@ -117,6 +121,10 @@ class SyncCaller(Confined):
     def wait(self, wait: Wait) -> WaitResult[Any, Any]:
         """Give what the waiting comes to. All of it happens on the loop, so that Ctrl-C ends it at any moment."""
         return self.loop.run(AsyncCaller(self.pipeline).wait, wait)
+
+    def compose(self, work: Callable[[AsyncCaller], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function that makes calls on the loop, and return its result."""
+        return self.loop.run(work, AsyncCaller(self.pipeline))
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the loop, and give its result."""

@@ -63,6 +63,9 @@ class Caller(Protocol):
     def wait(self, wait: Wait) -> Any:
         """Give what the waiting comes to, or a coroutine of it."""
 
+    def compose(self, work: Callable[[Caller], Coroutine[Any, Any, T]]) -> Any:
+        """Run a coroutine function that makes calls with an async caller. Return its result, or a coroutine of it."""
+
     def with_pipeline(self, pipeline: Pipeline) -> Caller:
         """Give a caller of the same world that uses another pipeline."""
         ...

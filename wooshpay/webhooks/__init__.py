@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RedisInbox,
         SqliteInbox,
     )
+    from wooshpay.webhooks.queued import QueuedReceiver
     from wooshpay.webhooks.receiver import WebhookReceiver
     from wooshpay.webhooks.reference import merchant_reference
     from wooshpay.webhooks.replies import Reply
@@ -35,6 +36,7 @@ __all__ = [
     "sign",
     "Verified",
     "WebhookReceiver",
+    "QueuedReceiver",
     "Reply",
     "EventOf",
     "merchant_reference",
@@ -54,6 +56,7 @@ __all__ = [
 # Verifying needs the standard library alone, so the rest is imported when it is asked for.
 _HOMES: Final[dict[str, str]] = {
     "WebhookReceiver": "receiver",
+    "QueuedReceiver": "queued",
     "Reply": "replies",
     "merchant_reference": "reference",
     "Inbox": "inbox",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wooshpay.api.refunds import Refund
     from wooshpay.api.setup_intents import SetupIntent
     from wooshpay.api.subscriptions import Subscription
+    from wooshpay.client import AsyncWooshPay, WooshPay
     from wooshpay.webhooks.typed import (
         ChargeEvent,
         CheckoutSessionEvent,
@@ -43,6 +44,7 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 Handler: TypeAlias = "Callable[[Event], object]"
+Fresh: TypeAlias = "AsyncWooshPay | WooshPay | None"
 
 CLASS_OF: Final[dict[str, str]] = {type: name for name, types in CLASSES.items() for type in get_args(types)}
 """Type of event to the name of the class of the object that it is about."""
@@ -63,33 +65,39 @@ class Handlers:
 
     @overload
     def on(  # pyright: ignore[reportOverlappingOverload]  # as for mypy above
-        self, type: PaymentIntentEvent, /, *more: PaymentIntentEvent
+        self, type: PaymentIntentEvent, /, *more: PaymentIntentEvent, fresh: Fresh = None
     ) -> Registration[EventOf[PaymentIntent]]: ...
     @overload
     def on(
-        self, type: CheckoutSessionEvent, /, *more: CheckoutSessionEvent
+        self, type: CheckoutSessionEvent, /, *more: CheckoutSessionEvent, fresh: Fresh = None
     ) -> Registration[EventOf[CheckoutSession]]: ...
     @overload
-    def on(self, type: RefundEvent, /, *more: RefundEvent) -> Registration[EventOf[Refund]]: ...
+    def on(self, type: RefundEvent, /, *more: RefundEvent, fresh: Fresh = None) -> Registration[EventOf[Refund]]: ...
     @overload
-    def on(self, type: ChargeEvent, /, *more: ChargeEvent) -> Registration[EventOf[Charge]]: ...
+    def on(self, type: ChargeEvent, /, *more: ChargeEvent, fresh: Fresh = None) -> Registration[EventOf[Charge]]: ...
     @overload
-    def on(self, type: DisputeEvent, /, *more: DisputeEvent) -> Registration[EventOf[Dispute]]: ...
+    def on(self, type: DisputeEvent, /, *more: DisputeEvent, fresh: Fresh = None) -> Registration[EventOf[Dispute]]: ...
     @overload
-    def on(self, type: InvoiceEvent, /, *more: InvoiceEvent) -> Registration[EventOf[Invoice]]: ...
+    def on(self, type: InvoiceEvent, /, *more: InvoiceEvent, fresh: Fresh = None) -> Registration[EventOf[Invoice]]: ...
     @overload
-    def on(self, type: SubscriptionEvent, /, *more: SubscriptionEvent) -> Registration[EventOf[Subscription]]: ...
+    def on(
+        self, type: SubscriptionEvent, /, *more: SubscriptionEvent, fresh: Fresh = None
+    ) -> Registration[EventOf[Subscription]]: ...
     @overload
-    def on(self, type: SetupIntentEvent, /, *more: SetupIntentEvent) -> Registration[EventOf[SetupIntent]]: ...
+    def on(
+        self, type: SetupIntentEvent, /, *more: SetupIntentEvent, fresh: Fresh = None
+    ) -> Registration[EventOf[SetupIntent]]: ...
     @overload
-    def on(self, type: PayoutEvent, /, *more: PayoutEvent) -> Registration[EventOf[Payout]]: ...
+    def on(self, type: PayoutEvent, /, *more: PayoutEvent, fresh: Fresh = None) -> Registration[EventOf[Payout]]: ...
     @overload
-    def on(self, type: PaymentLinkEvent, /, *more: PaymentLinkEvent) -> Registration[EventOf[PaymentLink]]: ...
+    def on(
+        self, type: PaymentLinkEvent, /, *more: PaymentLinkEvent, fresh: Fresh = None
+    ) -> Registration[EventOf[PaymentLink]]: ...
     @overload
-    def on(self, type: ProductEvent, /, *more: ProductEvent) -> Registration[EventOf[Product]]: ...
+    def on(self, type: ProductEvent, /, *more: ProductEvent, fresh: Fresh = None) -> Registration[EventOf[Product]]: ...
     @overload
-    def on(self, type: str, /, *more: str) -> Registration[Event]: ...
-    def on(self, type: str, /, *more: str) -> Registration[Any]:
+    def on(self, type: str, /, *more: str, fresh: Fresh = None) -> Registration[Event]: ...
+    def on(self, type: str, /, *more: str, fresh: Fresh = None) -> Registration[Any]:
         """Register the handler of events of some types: a plain function or an asynchronous one.
 
         For a known type, ``event.data.object`` is sure to be of its class. An event that holds something else goes to
@@ -98,16 +106,29 @@ class Handlers:
         Args:
             type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.
             more: Further types for the same handler.
+            fresh: A client that fetches the object before the handler runs, so that ``event.data.object`` is the object
+                as it is now. Events may be delivered in any order, and each holds the object as it was when the event
+                happened. An `AsyncWooshPay` for an async handler, a `WooshPay` for a plain one. This costs one request
+                per event. If it fails, the handler has failed, and WooshPay delivers the event again. The exception is
+                an object that is not found, for an event whose type ends in ``.deleted``: the handler gets the object
+                that came with the event. Default: the object that came with the event.
 
         Raises:
-            ConfigurationError: A type has a handler already.
+            ConfigurationError: A type has a handler already, the client does not fit the handler, or WooshPay has no
+                operation that retrieves the object of a type.
         """
 
         def register(handler: Callable[[Any], R]) -> Callable[[Any], R]:
-            for name in (type, *more):
-                if name in self._handlers:
+            types = (type, *more)
+            for name in types:
+                if name in self._handlers or types.count(name) > 1:
                     raise ConfigurationError(f"{name} has a handler already; an event is for one handler.")
-                self._handlers[name] = handler
+            registered: Handler = handler
+            if fresh is not None:
+                from wooshpay.webhooks.fresh import with_fresh_object
+
+                registered = with_fresh_object(handler, types, fresh)
+            self._handlers.update(dict.fromkeys(types, registered))
             return handler
 
         return register
@@ -122,6 +143,14 @@ class Handlers:
             raise ConfigurationError("There is a handler of other events already.")
         self._other = handler
         return handler
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of events that have a handler, sorted: what the webhook endpoint has to be sent.
+
+        It is ``("*",)``, which means all types, if a handler is registered with `other`.
+        """
+        return tuple(sorted(self._handlers)) if self._other is None else ("*",)
 
     def handles(self, type: str) -> bool:
         """Whether a type of event has a handler of its own."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -114,18 +115,43 @@ class WebhookReceiver(Confined, Handlers):
 
     # ---- receiving
 
-    async def receive(self, body: Body, headers: Headers) -> Reply:
-        """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
+    @property
+    def has_inbox(self) -> bool:
+        """Return whether the receiver has an inbox, so that each event is handled once."""
+        return self._once is not None
+
+    def now(self) -> float:
+        """Return the present time of the receiver's clock, in seconds since 1970."""
+        return time.time() if self._now is None else self._now()
+
+    def check(self, body: Body, headers: Headers) -> Event | Reply:
+        """Verify a delivery without handling its event, as code that puts deliveries into a queue does.
 
         Args:
             body: The raw body.
             headers: The request's headers, in any form; see `verify`.
 
         Returns:
+            The event if it has to be handled. Otherwise the response: the delivery is refused, or no handler is
+            registered for its event.
+        """
+        found = self._open(body, headers)
+        return found if isinstance(found, Reply) else found[0]
+
+    async def receive(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
+        """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
+
+        Args:
+            body: The raw body.
+            headers: The request's headers, in any form; see `verify`.
+            received: When the delivery arrived, in seconds since 1970, if it has waited in a queue. `tolerance` counts
+                up to that moment. Default: now.
+
+        Returns:
             What to answer.
         """
         try:
-            found = self._open(body, headers)
+            found = self._open(body, headers, received)
         finally:
             del body, headers  # a report of the handler's error would keep them
         if isinstance(found, Reply):
@@ -143,18 +169,19 @@ class WebhookReceiver(Confined, Handlers):
             return replies.failed(event, error)
         return replies.done(event)
 
-    def receive_now(self, body: Body, headers: Headers) -> Reply:
+    def receive_now(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
         """Handle a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
 
         Args:
             body: The raw body.
             headers: The request's headers, in any form; see `verify`.
+            received: When the delivery arrived, in seconds since 1970, if it has waited in a queue; see `receive`.
 
         Returns:
             What to answer.
         """
         try:
-            found = self._open(body, headers)
+            found = self._open(body, headers, received)
         finally:
             del body, headers  # a report of the handler's error would keep them
         if isinstance(found, Reply):
@@ -193,13 +220,19 @@ class WebhookReceiver(Confined, Handlers):
 
     # ---- the steps
 
-    def _open(self, body: Body, headers: Headers) -> tuple[Event, Handler] | Reply:
+    def _open(self, body: Body, headers: Headers, received: float | None = None) -> tuple[Event, Handler] | Reply:
         try:
             raw = raw_body(body)
             if len(raw) > self.largest_body:
                 return Reply(413, f"The body is larger than {self.largest_body} bytes.")
-            now = time.time() if self._now is None else self._now()
-            _check(raw, headers, self._secrets, self._tolerance, now, self._oldest)
+            now = self.now()
+            tolerance = self._tolerance
+            if received is not None:
+                # The tolerance does not count the time in the queue. The retention does: when the handler is about to
+                # run, the inbox must still know whether it ran before.
+                _check(raw, headers, self._secrets, tolerance, received)
+                tolerance = math.inf
+            _check(raw, headers, self._secrets, tolerance, now, self._oldest)
         except WebhookError as error:
             _logger.warning("A delivery was refused: %s", error)
             return Reply(400, str(error))

@@ -95,3 +95,19 @@ def failed(event: Event, error: BaseException) -> Reply:
         exc_info=error,
     )
     return Reply(500, "The handler failed; deliver this event again.", event.id)
+
+
+def queued(event_id: str) -> Reply:
+    """Return the response when the delivery is in a queue."""
+    return Reply(200, "The event is in the queue.", event_id)
+
+
+def not_queued(event_id: str, error: Exception) -> Reply:
+    """Return the response when the delivery could not be put into the queue."""
+    _logger.error(
+        "Event %s could not be put into the queue (%s); WooshPay delivers it again.",
+        event_id,
+        type(error).__name__,
+        exc_info=error,
+    )
+    return Reply(503, "The queue cannot be reached; deliver this event again.", event_id)

@@ -125,7 +125,7 @@ def check(
     """
     keys = _keys(secrets)
     check_tolerance(tolerance)
-    t, candidates = _parse(_find(headers))
+    t, candidates = _parse(find_signature(headers))
 
     # Everything is compared with everything: how long it takes tells nothing about what matched.
     message = t.encode() + b"." + raw
@@ -240,8 +240,13 @@ def check_tolerance(tolerance: float | None) -> None:
         raise ConfigurationError(f"tolerance must be a number of seconds, 0 or more, not {tolerance!r}.")
 
 
-def _find(headers: Headers) -> str:
-    """The value of the signature header."""
+def find_signature(headers: Headers) -> str:
+    """Return the value of the signature header; an empty text if it is missing.
+
+    Raises:
+        SignatureError: The header came more than once.
+        ConfigurationError: These are not headers.
+    """
     if isinstance(headers, str):
         return headers
     places = _places(headers)

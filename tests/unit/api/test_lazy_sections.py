@@ -14,7 +14,7 @@ from wooshpay.api import SECTIONS
 # Sections whose modules use another one's when they run, not only for the eyes of type checkers.
 NEEDS = {
     "customers": {"payment_methods"},
-    "webhook_endpoints": {"events"},
+    "webhook_endpoints": {"endpoint_plans", "events"},
 }
 
 

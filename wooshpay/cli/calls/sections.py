@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
+from typing import Any, Final
 
 import click
 
 from wooshpay.api import SECTIONS
 from wooshpay.cli.groups import LazyGroup
+from wooshpay.core.composed import Composed
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.docstring import read_docstring
 from wooshpay.sections import Sections
+
+# Methods that make several calls have commands of their own: the method, and the module whose `command` it is.
+_COMPOSED: Final = {"webhook_endpoints.ensure": "wooshpay.cli.ensure"}
 
 
 def purposes_of_sections() -> dict[str, str]:
@@ -61,17 +66,39 @@ class OperationGroup(LazyGroup):
         self._section = section
 
     @cached_property
-    def _declarations(self) -> Mapping[str, Declaration]:
+    def _members(self) -> Mapping[str, object]:
         resource: type = getattr(import_module(f"wooshpay.api.{self._section}"), SECTIONS[self._section])
-        return {_hyphenated(name): member for name, member in vars(resource).items() if isinstance(member, Declaration)}
+        return vars(resource)
+
+    @cached_property
+    def _declarations(self) -> Mapping[str, Declaration]:
+        found = self._members.items()
+        return {_hyphenated(name): member for name, member in found if isinstance(member, Declaration)}
+
+    @cached_property
+    def _composed(self) -> Mapping[str, Composed[..., Any]]:
+        found = self._members.items()
+        return {
+            _hyphenated(name): member
+            for name, member in found
+            if isinstance(member, Composed) and member.name in _COMPOSED
+        }
 
     @property
     def purposes(self) -> Mapping[str, Mapping[str, str]]:
-        """The operations, and what each does."""
-        return {"Operations": {name: _first_sentence(found.text.summary) for name, found in self._declarations.items()}}
+        """The operations, and what each does; then the methods that make several calls."""
+        operations = {name: _first_sentence(found.text.summary) for name, found in self._declarations.items()}
+        composed = {
+            name: _first_sentence(read_docstring(found.__doc__).summary) for name, found in self._composed.items()
+        }
+        return {"Operations": operations, **({"Several calls": composed} if composed else {})}
 
     def find(self, name: str) -> click.Command:
-        """Make the command of an operation."""
+        """Make the command of an operation, or import that of a method that makes several calls."""
+        composed = self._composed.get(name)
+        if composed is not None:
+            command: click.Command = import_module(_COMPOSED[composed.name]).command
+            return command
         from wooshpay.cli.calls.operation import OperationCommand
 
         return OperationCommand(name, self._declarations[name])

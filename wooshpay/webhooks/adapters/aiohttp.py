@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from wooshpay.webhooks.receiver import WebhookReceiver
+    from wooshpay.webhooks.contract import AnyReceiver
 
 
-def aiohttp_handler(receiver: WebhookReceiver) -> Callable[[web.Request], Awaitable[web.Response]]:
+def aiohttp_handler(receiver: AnyReceiver) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Make a request handler: ``app.router.add_post("/webhooks", aiohttp_handler(receiver))``.
 
     Args:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from wooshpay.webhooks.receiver import WebhookReceiver
+    from wooshpay.webhooks.contract import AnyReceiver
     from wooshpay.webhooks.replies import Reply
 
 
-def django_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], HttpResponse]:
+def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:
     """Make a view: ``path("webhooks", django_view(receiver))``. Plain handlers run in the request's thread.
 
     Args:
@@ -27,7 +27,7 @@ def django_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], HttpRespon
     return webhooks
 
 
-def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
     """Make an asynchronous view: ``path("webhooks", django_async_view(receiver))``.
 
     Args:

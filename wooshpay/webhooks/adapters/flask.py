@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Response
 
-    from wooshpay.webhooks.receiver import WebhookReceiver
+    from wooshpay.webhooks.contract import AnyReceiver
 
 
-def flask_view(receiver: WebhookReceiver) -> Callable[[], Response]:
+def flask_view(receiver: AnyReceiver) -> Callable[[], Response]:
     """Make a view: ``app.post("/webhooks")(flask_view(receiver))``.
 
     Args:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from wooshpay.webhooks.receiver import WebhookReceiver
+    from wooshpay.webhooks.contract import AnyReceiver
 
 
-def starlette_endpoint(receiver: WebhookReceiver) -> Callable[[Request], Awaitable[Response]]:
+def starlette_endpoint(receiver: AnyReceiver) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint: ``app.add_route("/webhooks", starlette_endpoint(receiver), methods=["POST"])``.
 
     Args:

@@ -1,0 +1,28 @@
+"""What an adapter needs from a receiver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from wooshpay.webhooks.replies import Reply
+    from wooshpay.webhooks.signature import Headers
+
+
+class AnyReceiver(Protocol):
+    """Something that adapters hand deliveries to.
+
+    It is a `WebhookReceiver`, which runs handlers at once, or a `QueuedReceiver` or the task of `receiver_task`, which
+    put the delivery into a queue.
+    """
+
+    largest_body: int
+    """Maximum size of a body in bytes."""
+
+    async def receive(self, body: bytes, headers: Headers) -> Reply:
+        """Take a delivery, and return the response."""
+        ...
+
+    def receive_now(self, body: bytes, headers: Headers) -> Reply:
+        """Take a delivery in code without an event loop, and return the response."""
+        ...
