@@ -212,7 +212,9 @@ def test_no_field_can_be_refused_by_logging_or_is_missing_in_the_list() -> None:
     assert all(name.startswith("wooshpay_") for name in names)
     assert not names & JsonLines.STANDARD
     documented = set(re.findall(r"^ +(wooshpay_\w+): ", LogFields.__doc__ or "", re.MULTILINE))
-    assert names - documented == {f"wooshpay_rows_{state}" for state in get_args(RowState)} - {"wooshpay_rows_succeeded"}
+    assert names - documented == {f"wooshpay_rows_{state}" for state in get_args(RowState)} - {
+        "wooshpay_rows_succeeded"
+    }
 
 
 @pytest.mark.parametrize("level", [logging.WARNING, logging.INFO])
