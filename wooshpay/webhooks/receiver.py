@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.core.confined import Confined
+from wooshpay.core.log_fields import log_fields
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ConfigurationError, PayloadError, WebhookError
 from wooshpay.webhooks import replies
@@ -29,6 +30,7 @@ from wooshpay.webhooks.events import check_id, read_event
 from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Inbox, retention_of
 from wooshpay.webhooks.loops import OwnLoops
+from wooshpay.webhooks.observing import Unobserved, observed
 from wooshpay.webhooks.once import Once
 from wooshpay.webhooks.replies import Reply
 from wooshpay.webhooks.running import is_cancelled, run, wait_for
@@ -36,6 +38,7 @@ from wooshpay.webhooks.signature import Body, Headers, Secrets, check, check_sec
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
+    from wooshpay.middleware import Telemetry
 
 LARGEST_BODY: Final = 1024 * 1024
 # WooshPay has long stopped waiting for the response by then, and still delivers the event for most of 72 hours.
@@ -73,6 +76,7 @@ class WebhookReceiver(Confined, Handlers):
             plain handler in a thread cannot be stopped, but its claim is no longer renewed, so a later delivery runs
             the handler again. Default: 15 minutes.
         inbox_timeout: Seconds that one call of the inbox may take. Default: 35.
+        telemetry: Reports each delivery to OpenTelemetry.
 
     Raises:
         ConfigurationError: There is no secret, or a setting is not valid.
@@ -91,6 +95,7 @@ class WebhookReceiver(Confined, Handlers):
         now: Callable[[], float] | None = None,
         handler_timeout: float = HANDLER_TIMEOUT,
         inbox_timeout: float = INBOX_TIMEOUT,
+        telemetry: Telemetry | None = None,
     ) -> None:
         super().__init__()
         check_secrets(secrets)
@@ -102,6 +107,7 @@ class WebhookReceiver(Confined, Handlers):
         self._tolerance = tolerance
         self.largest_body = largest_body
         self._now = now
+        self._telemetry = telemetry
         self._loops = OwnLoops()
         self._once = (
             None
@@ -124,13 +130,16 @@ class WebhookReceiver(Confined, Handlers):
         Returns:
             What to answer.
         """
-        try:
-            found = self._open(body, headers)
-        finally:
-            del body, headers  # a report of the handler's error would keep them
-        if isinstance(found, Reply):
-            return found
-        event, handler = found
+        with observed(self._telemetry) as delivery:
+            try:
+                found = self._open(body, headers, delivery)
+            finally:
+                del body, headers  # a report of the handler's error would keep them
+            reply = found if isinstance(found, Reply) else await self._handle(*found)
+            delivery.end(reply)
+            return reply
+
+    async def _handle(self, event: Event, handler: Handler) -> Reply:
         if self._once is not None:
             return await self._once.receive(event, handler)
         try:
@@ -153,13 +162,16 @@ class WebhookReceiver(Confined, Handlers):
         Returns:
             What to answer.
         """
-        try:
-            found = self._open(body, headers)
-        finally:
-            del body, headers  # a report of the handler's error would keep them
-        if isinstance(found, Reply):
-            return found
-        event, handler = found
+        with observed(self._telemetry) as delivery:
+            try:
+                found = self._open(body, headers, delivery)
+            finally:
+                del body, headers  # a report of the handler's error would keep them
+            reply = found if isinstance(found, Reply) else self._handle_now(*found)
+            delivery.end(reply)
+            return reply
+
+    def _handle_now(self, event: Event, handler: Handler) -> Reply:
         if self._once is not None:
             return self._once.receive_now(event, handler)
         try:
@@ -193,27 +205,38 @@ class WebhookReceiver(Confined, Handlers):
 
     # ---- the steps
 
-    def _open(self, body: Body, headers: Headers) -> tuple[Event, Handler] | Reply:
+    def _open(self, body: Body, headers: Headers, delivery: Unobserved) -> tuple[Event, Handler] | Reply:
         try:
             raw = raw_body(body)
             if len(raw) > self.largest_body:
-                return Reply(413, f"The body is larger than {self.largest_body} bytes.")
+                return Reply(413, f"The body is larger than {self.largest_body} bytes.", outcome="refused")
             now = time.time() if self._now is None else self._now()
             _check(raw, headers, self._secrets, self._tolerance, now, self._oldest)
         except WebhookError as error:
-            _logger.warning("A delivery was refused: %s", error)
-            return Reply(400, str(error))
+            delivery.refuse(error)
+            _logger.warning("A delivery was refused: %s", error, extra=_refusal_fields(error))
+            return Reply(400, str(error), outcome="refused")
         try:
             event = read_event(raw)
             check_id(event)
         except PayloadError as error:
             # Its signature is valid, so it may be about money, and no later delivery will be any better.
-            _logger.error("A delivery with a valid signature was refused, and no handler gets it: %s", error)
-            return Reply(400, str(error))
+            delivery.refuse(error)
+            _logger.error(
+                "A delivery with a valid signature was refused, and no handler gets it: %s",
+                error,
+                extra=_refusal_fields(error),
+            )
+            return Reply(400, str(error), outcome="refused")
+        delivery.about(event, now)
         handler = self.handler_of(event)
         if handler is not None:
             return event, handler
         return replies.not_about_its_type(event) if self.handles(event.type) else replies.not_handled(event)
+
+
+def _refusal_fields(error: WebhookError) -> dict[str, object]:
+    return log_fields(wooshpay_status=400, wooshpay_outcome="refused", wooshpay_error=type(error).__name__)
 
 
 def _check_seconds(name: str, seconds: float) -> None:
