@@ -11,6 +11,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 import pytest
 from support.effects import KEY, ScriptedClient, answer
+from support.telemetry import JsonLines, json_lines
 
 from wooshpay import CardError, Next, ProtocolError, Request, RequestOptions, Response, WooshPayError
 from wooshpay.bulk import RowState
@@ -94,31 +95,11 @@ async def test_a_key_given_as_an_idempotency_key_does_not_reach_the_log(caplog: 
 # ---- fields
 
 
-class JsonLines(logging.Handler):
-    """What a user's JSON formatter makes of the records: everything that is not an attribute of every `LogRecord`."""
-
-    STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        record.getMessage()
-        found = {name: value for name, value in vars(record).items() if name not in self.STANDARD}
-        self.lines.append(json.loads(json.dumps({"level": record.levelname, **found})))
-
-
 @pytest.fixture
 def written() -> Iterator[list[dict[str, Any]]]:
     """The records of the logger `wooshpay` as JSON, with level DEBUG."""
-    logger, handler = logging.getLogger("wooshpay"), JsonLines()
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler.lines
-    logger.setLevel(before)
-    logger.removeHandler(handler)
+    with json_lines() as lines:
+        yield lines
 
 
 CREATE: Final = {
@@ -138,8 +119,13 @@ async def test_the_records_of_a_call_have_fields_that_a_dashboard_can_count(writ
         {"level": "INFO", **CREATE, "wooshpay_attempt": 1, "wooshpay_status": 503, "wooshpay_wait": 0.5},
         {"level": "DEBUG", **CREATE, "wooshpay_attempt": 2, "wooshpay_status": 200, "wooshpay_request_id": "req_1"},
         {
-            **{"level": "INFO", **CREATE, "wooshpay_outcome": "succeeded", "wooshpay_status": 200},
-            **{"wooshpay_attempts": 2, "wooshpay_seconds": 0.5, "wooshpay_request_id": "req_1"},
+            "level": "INFO",
+            **CREATE,
+            "wooshpay_outcome": "succeeded",
+            "wooshpay_status": 200,
+            "wooshpay_attempts": 2,
+            "wooshpay_seconds": 0.5,
+            "wooshpay_request_id": "req_1",
         },
     ]
 
@@ -148,9 +134,16 @@ async def test_the_record_of_a_refusal_has_its_codes(written: list[dict[str, Any
     with pytest.raises(CardError):
         await ScriptedClient(answer(402, REFUSED, {"Request-Id": "req_2"})).refunds.create(payment_intent="pi_1")
     assert written[-1] == {
-        **{"level": "INFO", **CREATE, "wooshpay_outcome": "rejected", "wooshpay_error": "CardError"},
-        **{"wooshpay_code": "card_declined", "wooshpay_decline_code": "lost_card", "wooshpay_status": 402},
-        **{"wooshpay_attempts": 1, "wooshpay_seconds": 0.0, "wooshpay_request_id": "req_2"},
+        "level": "INFO",
+        **CREATE,
+        "wooshpay_outcome": "rejected",
+        "wooshpay_error": "CardError",
+        "wooshpay_code": "card_declined",
+        "wooshpay_decline_code": "lost_card",
+        "wooshpay_status": 402,
+        "wooshpay_attempts": 1,
+        "wooshpay_seconds": 0.0,
+        "wooshpay_request_id": "req_2",
     }
 
 
@@ -159,12 +152,19 @@ async def test_the_record_of_a_lost_response_says_that_the_outcome_is_unknown(wr
     with pytest.raises(WooshPayError):
         await ScriptedClient(lost).refunds.create(payment_intent="pi_1")
     assert written[0] == {
-        **{"level": "DEBUG", **CREATE, "wooshpay_attempt": 1},
-        **{"wooshpay_error": "ProtocolError", "wooshpay_failure": "broken"},
+        "level": "DEBUG",
+        **CREATE,
+        "wooshpay_attempt": 1,
+        "wooshpay_error": "ProtocolError",
+        "wooshpay_failure": "broken",
     }
     assert written[-1] == {
-        **{"level": "INFO", **CREATE, "wooshpay_outcome": "unknown", "wooshpay_error": "ProtocolError"},
-        **{"wooshpay_attempts": 3, "wooshpay_seconds": 1.5},
+        "level": "INFO",
+        **CREATE,
+        "wooshpay_outcome": "unknown",
+        "wooshpay_error": "ProtocolError",
+        "wooshpay_attempts": 3,
+        "wooshpay_seconds": 1.5,
     }
 
 

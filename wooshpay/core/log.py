@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import one_line, redact
-from wooshpay.errors import APIError, DecodeError
+from wooshpay.errors import APIError
 
 if TYPE_CHECKING:
     from wooshpay.core.request import Request, Response
@@ -84,23 +84,23 @@ def _request_fields(request: Request) -> dict[str, object]:
 
 def _response_fields(response: Response | None, error: WooshPayError | None) -> dict[str, object]:
     """Return what is known about the response to a call; an error knows it too."""
-    if response is not None:
-        status, attempts, request_id = response.status, response.attempts, response.request_id
-    elif error is not None:
-        status = error.status if isinstance(error, (APIError, DecodeError)) else None
-        attempts, request_id = error.attempts, error.request_id
-    else:
+    found = response or error
+    if found is None:
         return {}
-    return log_fields(wooshpay_status=status, wooshpay_attempts=attempts, wooshpay_request_id=request_id)
+    return log_fields(
+        wooshpay_status=getattr(found, "status", None),  # errors of the connection have none
+        wooshpay_attempts=found.attempts,
+        wooshpay_request_id=found.request_id,
+    )
 
 
 def _error_fields(error: WooshPayError) -> dict[str, object]:
-    known = error if isinstance(error, APIError) else None
+    refusal = error if isinstance(error, APIError) else None
     return log_fields(
         wooshpay_outcome=error.outcome,
         wooshpay_error=type(error).__name__,
-        wooshpay_code=known and known.code,
-        wooshpay_decline_code=known and known.decline_code,
+        wooshpay_code=None if refusal is None else refusal.code,
+        wooshpay_decline_code=None if refusal is None else refusal.decline_code,
     )
 
 

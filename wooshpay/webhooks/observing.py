@@ -104,7 +104,7 @@ class Delivery(Unobserved):
             # The clocks of two machines differ a little, so that an event may seem to come from the future.
             self._age = max(now - created.timestamp(), 0.0)
         if self._span is not None:
-            self._span.about(shown(event.type), event.id, self._age)
+            self._span.about(shown(event.type), shown(event.id), self._age)
 
     def refuse(self, error: Exception) -> None:
         """Note why the delivery is refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.core.log_fields import log_fields
+from wooshpay.core.redaction import excerpt
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
@@ -13,9 +14,8 @@ _LONGEST_SHOWN: Final = 100
 
 
 def shown(text: str) -> str:
-    """Return a text that is safe to log: short, and without control characters or lone surrogates."""
-    safe = text if text.isprintable() else ascii(text)[1:-1]
-    return safe if len(safe) <= _LONGEST_SHOWN else f"{safe[:_LONGEST_SHOWN]}..."
+    """Return a text that is safe to log: short, and without secrets, control characters and lone surrogates."""
+    return excerpt(text if text.isprintable() else ascii(text)[1:-1], _LONGEST_SHOWN)
 
 
 def event_fields(event: Event) -> dict[str, object]:
