@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 import pytest
@@ -16,6 +17,7 @@ from support.telemetry import JsonLines, json_lines
 from wooshpay import CardError, Next, ProtocolError, Request, RequestOptions, Response, WooshPayError
 from wooshpay.bulk import RowState
 from wooshpay.core.log_fields import LogFields
+from wooshpay.webhooks.replies import DeliveryOutcome
 
 CARD = "4242424242424242"
 REFUSED = {"error": {"type": "card_error", "code": "card_declined", "decline_code": "lost_card", "message": CARD}}
@@ -233,3 +235,13 @@ async def test_fields_of_records_that_nobody_reads_are_not_computed(
     await ScriptedClient(answer(503), answer()).refunds.retrieve("re_1")
     assert not [fields for fields in made if "wooshpay_attempt" in fields and "wooshpay_wait" not in fields]
     assert bool(made) is (level == logging.INFO)
+
+
+def test_the_guides_list_the_fields_and_the_outcomes() -> None:
+    """A field that is only in the code cannot be found by the person who writes the alert."""
+    package = Path(__file__).parents[2] / "wooshpay"
+    middleware, received = ((package / name / "README.md").read_text() for name in ("middleware", "webhooks"))
+    rows = [line.split("|")[1] for line in middleware.splitlines() if line.startswith("| `wooshpay_")]
+    assert set(re.findall(r"wooshpay_\w+", " ".join(rows))) == set(get_type_hints(LogFields))
+    outcomes = [outcome for outcome in get_args(DeliveryOutcome) if f"\n| `{outcome}` | " in received]
+    assert outcomes == list(get_args(DeliveryOutcome))
