@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import logging
@@ -14,6 +15,7 @@ import pytest
 from support.effects import KEY, ScriptedClient, answer
 from support.telemetry import JsonLines, json_lines
 
+import wooshpay
 from wooshpay import CardError, Next, ProtocolError, Request, RequestOptions, Response, WooshPayError
 from wooshpay.bulk import RowState
 from wooshpay.core.log_fields import LogFields
@@ -245,3 +247,25 @@ def test_the_guides_list_the_fields_and_the_outcomes() -> None:
     assert set(re.findall(r"wooshpay_\w+", " ".join(rows))) == set(get_type_hints(LogFields))
     outcomes = [outcome for outcome in get_args(DeliveryOutcome) if f"\n| `{outcome}` | " in received]
     assert outcomes == list(get_args(DeliveryOutcome))
+
+
+def log_calls() -> Iterator[tuple[str, ast.Call]]:
+    package = Path(wooshpay.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"debug", "info", "warning", "error", "exception", "critical", "log"}
+                and isinstance(node.func.value, ast.Name)
+                and node.func.value.id in {"logger", "_logger", "logging"}
+            ):
+                yield path.relative_to(package).as_posix(), node
+
+
+def test_every_record_of_the_package_has_fields() -> None:
+    """A record without them is missing in the dashboard that counts the others."""
+    without = [name for name, call in log_calls() if "extra" not in {keyword.arg for keyword in call.keywords}]
+    # A connection does not know which calls it was used for.
+    assert without == ["transport/connections.py"]
+    assert sum(1 for _ in log_calls()) > 20

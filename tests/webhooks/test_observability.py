@@ -190,6 +190,28 @@ async def test_a_handler_that_takes_too_long_has_timed_out(observed: Observed, w
     assert (ended["wooshpay_outcome"], ended["wooshpay_status"]) == ("timed_out", 500)
 
 
+async def test_a_claim_that_is_lost_while_the_handler_runs_is_found_by_the_id_of_its_event(
+    observed: Observed, written: list[dict[str, Any]]
+) -> None:
+    """It is noticed by the thread that renews claims, which knows nothing of the delivery but the ID."""
+
+    class Lost(MemoryInbox):
+        async def renew(self, claim: Claim) -> bool:
+            return False
+
+    async with opened(Lost(lease=1), telemetry=observed.telemetry) as receiver:
+
+        @receiver.on(PAID)
+        async def hang(event: Event) -> None:
+            await asyncio.Event().wait()
+
+        assert (await deliver(receiver)).outcome == "taken_over"
+    lost, ended = written
+    assert lost == {"level": "ERROR", "wooshpay_event_id": "evt_1", "wooshpay_outcome": "taken_over"}
+    assert (ended["wooshpay_event_id"], ended["wooshpay_outcome"]) == ("evt_1", "taken_over")
+    assert observed.span.status.status_code is StatusCode.UNSET
+
+
 async def test_a_handler_that_goes_on_after_the_sender_hung_up_is_observed_to_its_end(
     observed: Observed, written: list[dict[str, Any]]
 ) -> None:
