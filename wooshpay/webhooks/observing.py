@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, Token
-from functools import partial
+from functools import partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from wooshpay.core.clock import monotonic_time
 from wooshpay.core.log_fields import log_fields
@@ -25,35 +25,23 @@ if TYPE_CHECKING:
     from wooshpay.middleware.telemetry import Telemetry
     from wooshpay.webhooks.replies import Reply
 
+
+class Receiver(Protocol):
+    """What receives deliveries."""
+
+    telemetry: Telemetry | None
+    """Reports the deliveries to OpenTelemetry."""
+
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=Receiver)
 T = TypeVar("T")
 
 _logger = logging.getLogger("wooshpay.webhooks")
 _current: Final[ContextVar[Delivery | None]] = ContextVar("wooshpay_webhook_delivery", default=None)
 
 
-class Unobserved:
-    """A delivery that nobody looks at: all methods do nothing."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End."""
-
-    def about(self, event: Event, now: float) -> None:
-        """Note which event was delivered, and the time in seconds since 1970."""
-
-    def refuse(self, error: Exception) -> None:
-        """Note why the delivery is refused."""
-
-    def end(self, reply: Reply) -> None:
-        """Note the response."""
-
-
-class Delivery(Unobserved):
+class Delivery:
     """A delivery that is observed.
 
     Args:
@@ -168,13 +156,49 @@ class Delivery(Unobserved):
         )
 
 
-_UNOBSERVED: Final = Unobserved()
+def observed(
+    receive: Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]]:
+    """Observe each call of an async method that receives deliveries, if anybody looks at them."""
+
+    @wraps(receive)
+    async def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
+        delivery = _begin(receiver)
+        work = receive(receiver, *args, **kwargs)
+        del args, kwargs  # a report of the handler's error would keep them
+        if delivery is None:
+            return await work
+        with delivery:
+            reply = await work
+            delivery.end(reply)
+            return reply
+
+    return observing
 
 
-def observed(telemetry: Telemetry | None) -> Unobserved:
-    """Begin to observe a delivery, if anybody looks at it."""
+def observed_now(receive: Callable[Concatenate[S, P], Reply]) -> Callable[Concatenate[S, P], Reply]:
+    """Observe each call of a plain method that receives deliveries, if anybody looks at them."""
+
+    @wraps(receive)
+    def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
+        delivery = _begin(receiver)
+        # Taken out of the list to be called, so that no variable of this frame keeps the arguments.
+        work = [partial(receive, receiver, *args, **kwargs)]
+        del args, kwargs
+        if delivery is None:
+            return work.pop()()
+        with delivery:
+            reply = work.pop()()
+            delivery.end(reply)
+            return reply
+
+    return observing
+
+
+def _begin(receiver: Receiver) -> Delivery | None:
+    telemetry = receiver.telemetry
     if telemetry is None and not _logger.isEnabledFor(logging.INFO):
-        return _UNOBSERVED
+        return None
     return Delivery(None if telemetry is None else telemetry.delivery())
 
 
@@ -189,3 +213,17 @@ def note_failure(error: BaseException) -> None:
     delivery = _current.get()
     if delivery is not None:
         delivery.fail(error)
+
+
+def note_event(event: Event, now: float) -> None:
+    """Note on the delivery of the current context which event it brought, at a time in seconds since 1970."""
+    delivery = _current.get()
+    if delivery is not None:
+        delivery.about(event, now)
+
+
+def note_refusal(error: Exception) -> None:
+    """Note on the delivery of the current context why it is refused."""
+    delivery = _current.get()
+    if delivery is not None:
+        delivery.refuse(error)

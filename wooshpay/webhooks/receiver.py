@@ -30,7 +30,7 @@ from wooshpay.webhooks.events import check_id, read_event
 from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Inbox, retention_of
 from wooshpay.webhooks.loops import OwnLoops
-from wooshpay.webhooks.observing import Unobserved, observed
+from wooshpay.webhooks.observing import note_event, note_refusal, observed, observed_now
 from wooshpay.webhooks.once import Once
 from wooshpay.webhooks.replies import Reply
 from wooshpay.webhooks.running import is_cancelled, run, wait_for
@@ -107,7 +107,7 @@ class WebhookReceiver(Confined, Handlers):
         self._tolerance = tolerance
         self.largest_body = largest_body
         self._now = now
-        self._telemetry = telemetry
+        self.telemetry = telemetry
         self._loops = OwnLoops()
         self._once = (
             None
@@ -120,6 +120,7 @@ class WebhookReceiver(Confined, Handlers):
 
     # ---- receiving
 
+    @observed
     async def receive(self, body: Body, headers: Headers) -> Reply:
         """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
 
@@ -130,16 +131,13 @@ class WebhookReceiver(Confined, Handlers):
         Returns:
             What to answer.
         """
-        with observed(self._telemetry) as delivery:
-            try:
-                found = self._open(body, headers, delivery)
-            finally:
-                del body, headers  # a report of the handler's error would keep them
-            reply = found if isinstance(found, Reply) else await self._handle(*found)
-            delivery.end(reply)
-            return reply
-
-    async def _handle(self, event: Event, handler: Handler) -> Reply:
+        try:
+            found = self._open(body, headers)
+        finally:
+            del body, headers  # a report of the handler's error would keep them
+        if isinstance(found, Reply):
+            return found
+        event, handler = found
         if self._once is not None:
             return await self._once.receive(event, handler)
         try:
@@ -152,6 +150,7 @@ class WebhookReceiver(Confined, Handlers):
             return replies.failed(event, error)
         return replies.done(event)
 
+    @observed_now
     def receive_now(self, body: Body, headers: Headers) -> Reply:
         """Handle a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
 
@@ -162,16 +161,13 @@ class WebhookReceiver(Confined, Handlers):
         Returns:
             What to answer.
         """
-        with observed(self._telemetry) as delivery:
-            try:
-                found = self._open(body, headers, delivery)
-            finally:
-                del body, headers  # a report of the handler's error would keep them
-            reply = found if isinstance(found, Reply) else self._handle_now(*found)
-            delivery.end(reply)
-            return reply
-
-    def _handle_now(self, event: Event, handler: Handler) -> Reply:
+        try:
+            found = self._open(body, headers)
+        finally:
+            del body, headers  # a report of the handler's error would keep them
+        if isinstance(found, Reply):
+            return found
+        event, handler = found
         if self._once is not None:
             return self._once.receive_now(event, handler)
         try:
@@ -205,30 +201,30 @@ class WebhookReceiver(Confined, Handlers):
 
     # ---- the steps
 
-    def _open(self, body: Body, headers: Headers, delivery: Unobserved) -> tuple[Event, Handler] | Reply:
+    def _open(self, body: Body, headers: Headers) -> tuple[Event, Handler] | Reply:
         try:
             raw = raw_body(body)
             if len(raw) > self.largest_body:
-                return Reply(413, f"The body is larger than {self.largest_body} bytes.", outcome="refused")
+                return Reply(413, f"The body is larger than {self.largest_body} bytes.")
             now = time.time() if self._now is None else self._now()
             _check(raw, headers, self._secrets, self._tolerance, now, self._oldest)
         except WebhookError as error:
-            delivery.refuse(error)
+            note_refusal(error)
             _logger.warning("A delivery was refused: %s", error, extra=_refusal_fields(error))
-            return Reply(400, str(error), outcome="refused")
+            return Reply(400, str(error))
         try:
             event = read_event(raw)
             check_id(event)
         except PayloadError as error:
             # Its signature is valid, so it may be about money, and no later delivery will be any better.
-            delivery.refuse(error)
+            note_refusal(error)
             _logger.error(
                 "A delivery with a valid signature was refused, and no handler gets it: %s",
                 error,
                 extra=_refusal_fields(error),
             )
-            return Reply(400, str(error), outcome="refused")
-        delivery.about(event, now)
+            return Reply(400, str(error))
+        note_event(event, now)
         handler = self.handler_of(event)
         if handler is not None:
             return event, handler
