@@ -29,7 +29,8 @@ def __getattr__(name: str) -> Any:
             if not (error.name or "").startswith("opentelemetry"):
                 raise
             raise ModuleNotFoundError(
-                "Telemetry needs opentelemetry-api: pip install 'wooshpay[otel]'.", name=error.name
+                "Telemetry needs opentelemetry-api, which is not installed: pip install 'wooshpay[otel]'.",
+                name=error.name,
             ) from None
         return Telemetry
     raise AttributeError(f"module 'wooshpay.middleware' has no attribute {name!r}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
+from support import children
 from support.effects import KEY, ScriptedClient, Step, answer
 from support.telemetry import Observed
 
@@ -169,3 +172,34 @@ def test_a_plain_call_belongs_to_the_callers_span_although_it_runs_on_another_th
     assert made.parent.span_id == checkout.get_span_context().span_id
     assert missing.parent is None
     assert missing.status.status_code is StatusCode.ERROR
+
+
+def test_without_the_extra_only_telemetry_is_missing_and_its_error_names_the_extra() -> None:
+    """Receivers, clients and bulk runs are used by many who have no OpenTelemetry."""
+    program = """
+import sys
+sys.modules["opentelemetry"] = None
+import wooshpay.bulk, wooshpay.bulk.celery
+from wooshpay.bulk import run
+from wooshpay.webhooks import WebhookReceiver, sign
+receiver = WebhookReceiver("whsec_x")
+body = b'{"id": "evt_1", "type": "galaxy.exploded"}'
+print(receiver.receive_now(body, {"Wooshpay-Signature": sign(body, "whsec_x")}).outcome)
+receiver.close_now()
+try:
+    from wooshpay.middleware import Telemetry
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=children.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [
+        "no_handler",
+        "Telemetry needs opentelemetry-api, which is not installed: pip install 'wooshpay[otel]'.",
+    ], done.stderr
