@@ -415,7 +415,7 @@ def test_a_hostile_event_type_is_safe_in_every_field(observed: Observed, written
     ):
         assert CARD not in text
         assert "\n" not in text
-        assert len(text) < 150
+        assert len(text) < 250
 
 
 def test_the_outcome_is_not_part_of_the_tuple() -> None:

@@ -20,4 +20,4 @@ def shown(text: str) -> str:
 
 def event_fields(event: Event) -> dict[str, object]:
     """Return the fields of a log record about an event."""
-    return log_fields(wooshpay_event_id=event.id, wooshpay_event_type=shown(event.type))
+    return log_fields(wooshpay_event_id=event.id, wooshpay_event_type=event.type)

@@ -77,7 +77,8 @@ class Reply(_Response):
             outcome: What became of the delivery. Default: what the status usually means.
         """
         reply = super().__new__(cls, status, text, event_id)
-        reply._outcome = outcome
+        if outcome is not None:
+            reply._outcome = outcome
         return reply
 
     @property
