@@ -18,13 +18,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from support.effects import ScriptedClient
 from support.telemetry import Observed, json_lines
+from webhooks.adapters import frameworks
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.handling import PAID, Slow, deliver, opened, until
 
 from wooshpay import NotFoundError, WooshPay
 from wooshpay.api.events import Event
+from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.sandbox import Sandbox
-from wooshpay.webhooks import MemoryInbox, Reply, WebhookReceiver
+from wooshpay.webhooks import EventOf, MemoryInbox, Reply, WebhookReceiver
 from wooshpay.webhooks.inbox import Claim, InboxError, Taken
 from wooshpay.webhooks.observing import Delivery
 from wooshpay.webhooks.replies import DeliveryOutcome
@@ -340,6 +342,52 @@ def test_the_exception_of_a_handler_is_recorded_without_secrets(
     assert "in fail" in str(attributes["exception.stacktrace"])
     assert CARD not in observed.span.to_json()
     assert SECRET not in observed.span.to_json()
+
+
+def test_a_trace_and_the_log_lead_from_a_payment_to_what_its_handler_did(
+    observed: Observed, written: list[dict[str, Any]]
+) -> None:
+    """A sandbox delivers real events over HTTP, and the handler calls it back, as in production."""
+    settings: dict[str, Any] = {
+        "call_middlewares": [observed.telemetry.call],
+        "attempt_middlewares": [observed.telemetry.attempt],
+    }
+    with Sandbox() as sandbox, WooshPay(sandbox.api_key, base_url=sandbox.base_url, **settings) as client:
+        endpoint = client.webhook_endpoints.create(url="http://127.0.0.1:1/", enabled_events=[PAID])
+        assert endpoint.secret
+        receiver = WebhookReceiver(endpoint.secret, inbox=MemoryInbox(), telemetry=observed.telemetry)
+
+        @receiver.on("payment_intent.succeeded")
+        def paid(event: EventOf[PaymentIntent]) -> None:
+            client.refunds.create(payment_intent=event.data.object.id)
+
+        with frameworks.aiohttp(receiver) as url:
+            client.webhook_endpoints.update(endpoint.id, url=url)
+            client.payment_intents.create(
+                amount=1999,
+                currency="USD",
+                confirm=True,
+                payment_method_data={
+                    "type": "card",
+                    "card": {"number": "4111111111111111", "exp_month": "12", "exp_year": "2034", "cvc": "123"},
+                },
+            )
+            sandbox.settle()
+        receiver.close_now()
+        requests = {entry.operation: entry.id for entry in sandbox.requests.of("refunds.create")}
+    refund, delivery = (line for line in written if {"refunds.create", PAID} & set(map(str, line.values())))
+    assert (refund["wooshpay_outcome"], refund["wooshpay_status"], refund["wooshpay_attempts"]) == ("succeeded", 200, 1)
+    assert refund["wooshpay_request_id"] == requests["refunds.create"]
+    assert (delivery["wooshpay_outcome"], delivery["wooshpay_status"]) == ("handled", 200)
+    assert 0 <= delivery["wooshpay_event_age"] < 60
+    spans = {span.name: span for span in observed.spans}
+    call, process = spans["POST /v1/refunds"], spans[f"process {PAID}"]
+    assert call.parent is not None
+    assert call.parent.span_id == span_id(process)
+    assert dict(process.attributes or {})["wooshpay.event_id"] == delivery["wooshpay_event_id"]
+    text = json.dumps(written) + "".join(span.to_json() for span in observed.spans)
+    for secret in (sandbox.api_key, endpoint.secret, "4111111111111111"):
+        assert secret not in text
 
 
 # ---- around it
