@@ -151,6 +151,15 @@ async def test_a_bug_of_the_sandbox_is_an_api_error(
     reply = await api.get("/v1/balance")
     assert (reply.status, reply.error["type"]) == (500, "api_error")
     assert "balance.retrieve failed" in caplog.text
+    (record,) = (record for record in caplog.records if record.name == "wooshpay.sandbox")
+    fields = {name: value for name, value in vars(record).items() if name.startswith("wooshpay_")}
+    assert fields == {
+        "wooshpay_operation": "balance.retrieve",
+        "wooshpay_method": "GET",
+        "wooshpay_status": 500,
+        "wooshpay_request_id": reply.headers["Request-Id"],
+        "wooshpay_error": "ZeroDivisionError",
+    }, "so that a JSON log shows which request met the bug"
 
 
 # ---- by chance

@@ -191,20 +191,30 @@ def test_a_plain_handler_runs_in_the_thread_of_a_plain_call() -> None:
 
 def test_a_handler_longer_than_its_lease_keeps_the_event(both: Both, tmp_path: Path) -> None:
     """Without renewing, a second worker would start while the first still works."""
+    lease = 1.5
+
+    class Watched(SqliteInbox):
+        async def renew(self, claim: Claim) -> bool:
+            kept = await super().renew(claim)
+            renewals.release()
+            return kept
+
+    renewals = threading.Semaphore(0)
     with (
-        closing_inbox(SqliteInbox(tmp_path / "inbox.db", lease=0.3)) as other,
-        made(inbox=SqliteInbox(tmp_path / "inbox.db", lease=0.3)) as receiver,
+        closing_inbox(SqliteInbox(tmp_path / "inbox.db", lease=lease)) as other,
+        made(inbox=Watched(tmp_path / "inbox.db", lease=lease)) as receiver,
     ):
         seen: list[Claim | Taken] = []
 
         @receiver.on("payment_intent.succeeded")
         def paid(event: Event) -> None:
-            for _ in range(5):
-                threading.Event().wait(0.2)
-                seen.append(asyncio.run(other.claim(event.id)))
+            # A claim is renewed three times per lease, so that the first lease has ended after the fourth time.
+            for _ in range(4):
+                assert renewals.acquire(timeout=20)
+            seen.append(asyncio.run(other.claim(event.id)))
 
         assert both.deliver(receiver).status == 200
-    assert seen == ["held"] * 5
+    assert seen == ["held"]
 
 
 @contextmanager

@@ -31,6 +31,7 @@ import attrs
 
 from wooshpay.bulk.engine import Engine, find_operation
 from wooshpay.bulk.journal import Journal, Policy, Run
+from wooshpay.bulk.observing import log_row, note_row
 from wooshpay.bulk.outbox import HasOutbox, Outbox, UnfinishedRow
 from wooshpay.bulk.queued import QueuedRows, delivered
 from wooshpay.bulk.rows import Row, RowResult
@@ -43,6 +44,7 @@ from wooshpay.errors import ConfigurationError, JournalError
 if TYPE_CHECKING:
     from wooshpay.client import WooshPay
     from wooshpay.core.json import JsonObject
+    from wooshpay.middleware import Telemetry
 
 RESUME_AFTER: Final = 3600.0
 """Seconds that `Task.resume` leaves a row to its message, by default."""
@@ -136,6 +138,7 @@ def bulk_task(
     retry_rejected: bool = False,
     resend_expired: bool = False,
     rotated_key: bool = False,
+    telemetry: Telemetry | None = None,
 ) -> Task:
     """Create a task that does one row of a run once, however often its message is delivered.
 
@@ -162,6 +165,7 @@ def bulk_task(
         retry_rejected: Send rows that WooshPay rejected again, with a new key, when they are queued again.
         resend_expired: Send rows again that may have been carried out more than 23 hours ago.
         rotated_key: Accept that the client's API key is another one than the journal was begun with.
+        telemetry: Counts the rows by state in OpenTelemetry, once per attempt.
 
     Raises:
         ConfigurationError: The operation does not exist or is not a POST, the journal has no outbox, or a setting is
@@ -213,6 +217,8 @@ def bulk_task(
             # The journal failed, or Celery's soft time limit ended the attempt. The row may have been sent; its key
             # makes sure that it is not done twice. Celery would acknowledge the message of a task that fails.
             raise retry(task, gap(again, first_gap, longest_gap), error) from error
+        note_row(operation, result, telemetry)
+        log_row(operation, run, result, again + 1)
         if result.state in {"not_sent", "unknown"} and again < retries:
             raise retry(task, gap(again, first_gap, longest_gap))
         return _as_json(result)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,14 +16,17 @@ import attrs
 from wooshpay.bulk.decisions import moment
 from wooshpay.bulk.engine import Engine, find_operation
 from wooshpay.bulk.journal import Journal, Policy, Run
+from wooshpay.bulk.observing import note_row, observed_run
 from wooshpay.bulk.rows import Report, Row, RowResult
 from wooshpay.bulk.sqlite import SqliteJournal
 from wooshpay.config import check_count
 from wooshpay.core.callers import AsyncCaller, SyncCaller
+from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from wooshpay.client import AsyncWooshPay, WooshPay
+    from wooshpay.middleware import Telemetry
 
 DEFAULT_CONCURRENCY = 8
 
@@ -44,6 +49,7 @@ def run(
     rotated_key: bool = ...,
     on_result: Callable[[RowResult], None] | None = ...,
     on_progress: Callable[[Report], None] | None = ...,
+    telemetry: Telemetry | None = ...,
 ) -> Coroutine[Any, Any, Report]: ...
 @overload
 def run(
@@ -61,6 +67,7 @@ def run(
     rotated_key: bool = ...,
     on_result: Callable[[RowResult], None] | None = ...,
     on_progress: Callable[[Report], None] | None = ...,
+    telemetry: Telemetry | None = ...,
 ) -> Report: ...
 def run(
     client: AsyncWooshPay | WooshPay,
@@ -77,6 +84,7 @@ def run(
     rotated_key: bool = False,
     on_result: Callable[[RowResult], None] | None = None,
     on_progress: Callable[[Report], None] | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Coroutine[Any, Any, Report] | Report:
     """Make one call for each row, each of them once, however often the run is interrupted and started again.
 
@@ -104,6 +112,7 @@ def run(
         rotated_key: Accept that the run was begun with another API key of the same account, which was rotated since.
         on_result: Told what became of each row.
         on_progress: Told how far the run is, after each row.
+        telemetry: Reports the run to OpenTelemetry, and counts its rows by state.
 
     Returns:
         How many rows came to what.
@@ -144,6 +153,7 @@ def run(
         on_result=on_result,
         on_progress=on_progress,
         monotonic=config.effects.monotonic,
+        telemetry=telemetry,
     )
     if isinstance(caller, SyncCaller):
         if isinstance(rows, AsyncIterable):
@@ -172,6 +182,7 @@ class _Tally:
     on_result: Callable[[RowResult], None] | None
     on_progress: Callable[[Report], None] | None
     monotonic: Callable[[], float]
+    telemetry: Telemetry | None
     began: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -184,6 +195,7 @@ class _Tally:
         elif self.max_errors is not None and report.errors >= self.max_errors:
             report = attrs.evolve(report, stopped=f"{report.errors} rows did not succeed, which is max_errors.")
         self.report = report
+        note_row(report.operation, result, self.telemetry)
         try:
             if self.on_result is not None:
                 self.on_result(result)
@@ -191,6 +203,10 @@ class _Tally:
             # The row was done, also if its result could not be written.
             if self.on_progress is not None:
                 self.on_progress(report)
+
+    def observed(self) -> AbstractContextManager[None]:
+        """Observe the run during a block."""
+        return observed_run(lambda: self.report, self.telemetry, self.monotonic)
 
     @property
     def stopped(self) -> bool:
@@ -208,6 +224,13 @@ class _Tally:
                 "%s To do the rows again as a new run, pass a new name=. If the run is repeated on purpose, pass"
                 " finished_ok=True.",
                 finished_sentence(report),
+                extra=log_fields(
+                    wooshpay_operation=report.operation,
+                    wooshpay_run=report.name,
+                    wooshpay_rows=report.rows,
+                    wooshpay_rows_earlier=report.earlier,
+                    wooshpay_rows_refused=report.refused,
+                ),
             )
 
     def interrupted(self, interruption: BaseException) -> None:
@@ -246,20 +269,21 @@ class _Awaited:
         begin: Callable[[], Coroutine[Any, Any, Engine]],
         end: Callable[[], Coroutine[Any, Any, None]],
     ) -> Report:
-        try:
-            engine = await begin()
+        with self._tally.observed():
             try:
-                await self._take(rows, engine)
+                engine = await begin()
+                try:
+                    await self._take(rows, engine)
+                finally:
+                    await self._finish()
+                if self._failure is not None:
+                    raise self._failure
+                await self._tally.finish(engine)
+            except BaseException as interruption:
+                self._tally.interrupted(interruption)
+                raise
             finally:
-                await self._finish()
-            if self._failure is not None:
-                raise self._failure
-            await self._tally.finish(engine)
-        except BaseException as interruption:
-            self._tally.interrupted(interruption)
-            raise
-        finally:
-            await end()
+                await end()
         return self._tally.report
 
     async def _take(self, rows: Iterable[Row] | AsyncIterable[Row], engine: Engine) -> None:
@@ -307,19 +331,20 @@ class _Blocking:
         begin: Callable[[], Coroutine[Any, Any, Engine]],
         end: Callable[[], Coroutine[Any, Any, None]],
     ) -> Report:
-        try:
-            engine = self._caller.run(begin)
-            with ThreadPoolExecutor(self._concurrency, thread_name_prefix="wooshpay-bulk") as pool:
-                try:
-                    self._take(rows, engine, pool)
-                finally:
-                    self._finish(engine)
-            self._caller.run(lambda: self._tally.finish(engine))
-        except BaseException as interruption:
-            self._tally.interrupted(interruption)
-            raise
-        finally:
-            self._caller.run(end)
+        with self._tally.observed():
+            try:
+                engine = self._caller.run(begin)
+                with ThreadPoolExecutor(self._concurrency, thread_name_prefix="wooshpay-bulk") as pool:
+                    try:
+                        self._take(rows, engine, pool)
+                    finally:
+                        self._finish(engine)
+                self._caller.run(lambda: self._tally.finish(engine))
+            except BaseException as interruption:
+                self._tally.interrupted(interruption)
+                raise
+            finally:
+                self._caller.run(end)
         return self._tally.report
 
     def _take(self, rows: Iterable[Row], engine: Engine, pool: ThreadPoolExecutor) -> None:
@@ -328,7 +353,9 @@ class _Blocking:
                 self._count_some(engine)
             if self._tally.stopped:
                 return
-            self._under_way.add(pool.submit(self._caller.run, self._doing(engine, row)))
+            # In the context of the run, so that the calls belong to its span and their records to its trace.
+            context = contextvars.copy_context()
+            self._under_way.add(pool.submit(context.run, self._caller.run, self._doing(engine, row)))
 
     def _doing(self, engine: Engine, row: Row) -> Callable[[], Coroutine[Any, Any, RowResult]]:
         async def do() -> RowResult:

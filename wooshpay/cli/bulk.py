@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
@@ -28,6 +29,9 @@ from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import Secret, redact_json
 from wooshpay.describe.operations import facts_of
 from wooshpay.errors import ConfigurationError, JournalError
+
+if TYPE_CHECKING:
+    from wooshpay.middleware import Telemetry
 
 _MOST_PROBLEMS: Final = 10
 # Written without rich, which may be in the middle of anything when a signal comes.
@@ -139,7 +143,11 @@ def command(
         last = report
         bar.update(task, completed=report.rows, errors=f"{report.errors} without success" if report.errors else "")
 
-    with connection.client() as client:
+    telemetry = _telemetry()
+    middlewares: dict[str, Any] = {}
+    if telemetry is not None:
+        middlewares = {"call_middlewares": [telemetry.call], "attempt_middlewares": [telemetry.attempt]}
+    with connection.client(**middlewares) as client:
         which = Run(name=name, operation=declaration.name, host="")
         if own and not journal.exists():
             first = list(islice(_rows(table, ids), ROWS_TO_KNOW))
@@ -157,6 +165,7 @@ def command(
                     journal=journal,
                     on_result=written.write,
                     on_progress=note,
+                    telemetry=telemetry,
                     **settings,
                 )
             except ConfigurationError:
@@ -171,6 +180,15 @@ def command(
                     _sum_up(console, last, len(ids), written.path, unrecorded=unrecorded)
     if not last.complete:
         raise SystemExit(1)
+
+
+def _telemetry() -> Telemetry | None:
+    """Return what reports to OpenTelemetry, if the process was started with it, as `opentelemetry-instrument` does."""
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    from wooshpay.middleware import Telemetry
+
+    return Telemetry()
 
 
 def _id_column(operation: str, asked: str | None) -> str | None:

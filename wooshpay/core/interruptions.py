@@ -32,18 +32,17 @@ def note_end(
     if request.method == "GET":
         return
     if response is not None:
-        _note(interruption, _carried_out(request, response))
+        text = _carried_out(request, response)
+        interruption.add_note(text)
+        log_interruption(text, request, response)
     elif isinstance(error, WooshPayError):
-        _note(interruption, f"{request.operation} had already ended: {error}")
+        text = f"{request.operation} had already ended: {error}"
+        interruption.add_note(text)
+        log_interruption(text, request, error=error)
     elif unsent:
         interruption.add_note(f"{request.operation} was interrupted before anything was sent")
     else:
         note_interruption(interruption, request)
-
-
-def _note(interruption: BaseException, text: str) -> None:
-    interruption.add_note(text)
-    log_interruption(text)
 
 
 def _carried_out(request: Request, response: Response) -> str:

@@ -18,7 +18,14 @@ from wooshpay.core.codec import UndocumentedType, read, reader
 from wooshpay.core.confined import Confined
 from wooshpay.core.failures import error_in_success, error_of, improper, read_failing, readable_text
 from wooshpay.core.json import Json, JsonObject, dumps
-from wooshpay.core.log import calls_are_logged, log_attempt, log_call, log_interruption, log_retry
+from wooshpay.core.log import (
+    calls_are_logged,
+    log_attempt,
+    log_call,
+    log_interruption,
+    log_retry,
+    log_unusable,
+)
 from wooshpay.core.loops import in_event_loop, without_event_loop
 from wooshpay.core.query import encode_query
 from wooshpay.core.redaction import Secret, one_line, redact
@@ -177,7 +184,7 @@ class Pipeline(Confined):
         except asyncio.CancelledError as cancelled:
             note_interruption(cancelled, request)
             if request.method != "GET":
-                log_interruption(_interrupted(request))
+                log_interruption(_interrupted(request), request)
             raise
         except Exception as error:  # from a middleware or a hook: the key must not be lost with it
             if isinstance(error, RuntimeError) and not in_event_loop():
@@ -362,6 +369,7 @@ class Pipeline(Confined):
             if getattr(result, "id", None) is None and _has_no_name(result):
                 error = error_in_success(request, response)
                 if error is not None:
+                    log_unusable(request, response, error)
                     raise error
             return result
         except UndocumentedType as error:
@@ -369,7 +377,7 @@ class Pipeline(Confined):
         except (ValueError, RecursionError):
             what = "an empty body" if not response.body else "a body that is not JSON"
             problem = f"WooshPay answered HTTP {response.status} with {what}, so the result cannot be read."
-        raise DecodeError(
+        unusable = DecodeError(
             problem,
             status=response.status,
             body=readable_text(request, response.body),
@@ -379,6 +387,8 @@ class Pipeline(Confined):
             attempts=response.attempts,
             operation=request.operation,
         )
+        log_unusable(request, response, unusable)
+        raise unusable
 
     def decode_with_response(self, request: Request, response: Response, returns: Any) -> ApiResponse[Any]:
         """Make the result of an answer, together with the answer's facts."""

@@ -1,8 +1,9 @@
-"""Optional middlewares: hand them to a client as ``call_middlewares`` or ``attempt_middlewares``.
+"""Optional middlewares: pass them to a client as ``call_middlewares`` or ``attempt_middlewares``.
 
 >>> from wooshpay.middleware import RateLimit, Telemetry
 
-`RateLimit` holds attempts to a rate, `Telemetry` reports calls to OpenTelemetry (extra ``otel``).
+`RateLimit` holds attempts to a rate. `Telemetry` reports calls, deliveries of webhooks and bulk runs to OpenTelemetry
+(extra ``otel``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ def __getattr__(name: str) -> Any:
 
         return RateLimit
     if name == "Telemetry":
-        from wooshpay.middleware.telemetry import Telemetry
-
+        try:
+            from wooshpay.middleware.telemetry import Telemetry
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("opentelemetry"):
+                raise
+            raise ModuleNotFoundError(
+                "Telemetry needs opentelemetry-api, which is not installed: pip install 'wooshpay[otel]'.",
+                name=error.name,
+            ) from None
         return Telemetry
     raise AttributeError(f"module 'wooshpay.middleware' has no attribute {name!r}")

@@ -1,4 +1,7 @@
-"""Calls as OpenTelemetry sees them: one CLIENT span for each, its attempts as events, and three metrics."""
+"""What OpenTelemetry is told: of calls here, of deliveries and bulk runs in the modules beside.
+
+A call is one CLIENT span, with its attempts as events, and three metrics.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from wooshpay._version import __version__
 from wooshpay.core.effects import Effects
 from wooshpay.core.redaction import redact
 from wooshpay.errors import TransportError, WooshPayError
+from wooshpay.middleware.bulk_runs import BulkTelemetry
+from wooshpay.middleware.deliveries import DeliverySpan, DeliveryTelemetry
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -25,15 +30,22 @@ _NAME: Final = "wooshpay"
 
 
 class Telemetry:
-    """Two middlewares that report to OpenTelemetry: `call` makes the span and the metrics, `attempt` the events.
+    """Reports to OpenTelemetry: the calls of clients, the deliveries of webhook receivers, and bulk runs.
 
-    Span names, attributes and metrics hold the path's template and never an id, a key or a parameter.
+    For calls, it is two middlewares: `call` makes the span and the metrics, `attempt` the events. Span names,
+    attributes and metrics hold the path's template and never the ID of an object, an API key or a parameter.
 
     >>> telemetry = Telemetry()
     >>> client = AsyncWooshPay(call_middlewares=[telemetry.call], attempt_middlewares=[telemetry.attempt])
+    >>> receiver = WebhookReceiver("whsec_...", telemetry=telemetry)
+    >>> report = await bulk.run(client, "refunds.create", rows, journal="recall.db", telemetry=telemetry)
 
-    Metrics: ``wooshpay.client.call.duration`` (seconds, a histogram), ``wooshpay.client.retries`` and
-    ``wooshpay.client.calls.active``.
+    Metrics: ``wooshpay.client.call.duration`` (seconds, a histogram), ``wooshpay.client.retries``,
+    ``wooshpay.client.calls.active``, ``wooshpay.webhook.delivery.duration`` and ``wooshpay.webhook.event.age``
+    (seconds, histograms), and ``wooshpay.bulk.rows``.
+
+    Attributes:
+        bulk: Reports bulk runs. `wooshpay.bulk` calls it.
     """
 
     def __init__(
@@ -61,6 +73,8 @@ class Telemetry:
         self._active = meter.create_up_down_counter(
             "wooshpay.client.calls.active", unit="{call}", description="Calls under way."
         )
+        self._deliveries = DeliveryTelemetry(self._tracer, meter)
+        self.bulk = BulkTelemetry(self._tracer, meter)
         self._monotonic = (effects or Effects()).monotonic
         # The span of the call that an attempt belongs to. The user's own current span must not get its events.
         self._span: ContextVar[Span | None] = ContextVar("wooshpay_span", default=None)
@@ -113,6 +127,10 @@ class Telemetry:
             span = self._span.get()
             if span is not None:
                 span.add_event("attempt", {**facts, "wooshpay.attempt.duration": self._monotonic() - start})
+
+    def delivery(self) -> DeliverySpan:
+        """Begin the span of a delivery. `wooshpay.webhooks.WebhookReceiver` calls it."""
+        return self._deliveries.begin()
 
 
 def _described(request: Request) -> dict[str, AttributeValue]:

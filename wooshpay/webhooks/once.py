@@ -14,6 +14,8 @@ from wooshpay.webhooks import replies
 from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.inbox.current import Work, work_on, working
 from wooshpay.webhooks.loops import OwnLoops
+from wooshpay.webhooks.observing import followed
+from wooshpay.webhooks.records import event_fields
 from wooshpay.webhooks.renewal import Held, Renewals
 from wooshpay.webhooks.replies import Reply
 from wooshpay.webhooks.running import detached, is_cancelled, run, stop, to_the_end, wait_for
@@ -48,7 +50,7 @@ class Once:
 
     async def receive(self, event: Event, handler: Handler) -> Reply:
         """Handle a delivery of an event."""
-        return await detached(partial(self._receive, event, handler), self._tasks)
+        return await detached(followed(partial(self._receive, event, handler)), self._tasks)
 
     def receive_now(self, event: Event, handler: Handler) -> Reply:
         """Handle a delivery of an event in code without an event loop."""
@@ -98,7 +100,7 @@ class Once:
         if error is None and inspect.isawaitable(answer):
             held.in_thread, held.caller = False, None
             rest = partial(self._conclude, held, event, wait_for(answer))
-            reply: Reply = self._loops.run(partial(detached, rest, self._tasks))
+            reply: Reply = self._loops.run(partial(detached, followed(rest), self._tasks))
             return reply
         held.end(error is None)
         settle = partial(self._settle, held, event, error)
@@ -205,7 +207,9 @@ class Once:
             try:
                 await self._inbox.give_back(held.claim)
             except InboxError as failure:
-                _logger.warning("Event %s stays claimed until its lease ends: %s", event.id, failure)
+                _logger.warning(
+                    "Event %s stays claimed until its lease ends: %s", event.id, failure, extra=event_fields(event)
+                )
         self._renewals.release(held)
         if isinstance(error, asyncio.CancelledError):
             if held.lost:
@@ -228,6 +232,7 @@ class Once:
                 " If the process ends first, the next delivery after the lease of %g seconds runs the handler again.",
                 event.id,
                 self._inbox.lease,
+                extra=event_fields(event),
             )
             return replies.unreachable(event, error)
         return replies.taken_over(event)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 from wooshpay.core.confined import Confined
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ConfigurationError, PayloadError
+from wooshpay.webhooks.observing import observed, observed_now
 from wooshpay.webhooks.replies import Reply, not_queued, queued
 from wooshpay.webhooks.signature import find_signature
 
@@ -83,9 +84,11 @@ class QueuedReceiver(Confined):
         self._receiver = receiver
         self._put = put
         self.largest_body = receiver.largest_body
+        self.telemetry = receiver.telemetry
 
     # ---- in the web server
 
+    @observed
     async def receive(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         """Verify a delivery and put it into the queue, on a thread if `put` is a plain function.
 
@@ -112,6 +115,7 @@ class QueuedReceiver(Confined):
             return not_queued(event_id, error)
         return answer if isinstance(answer, Reply) else queued(event_id)
 
+    @observed_now
     def receive_now(self, body: Body, headers: Headers, *, thread: object = None) -> Reply:
         """Verify a delivery and put it into the queue, in code without an event loop.
 

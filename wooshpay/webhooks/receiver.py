@@ -23,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wooshpay.core.confined import Confined
+from wooshpay.core.log_fields import log_fields
 from wooshpay.core.tracebacks import discreet
 from wooshpay.errors import ConfigurationError, PayloadError, WebhookError
 from wooshpay.webhooks import replies
@@ -30,6 +31,7 @@ from wooshpay.webhooks.events import check_id, read_event
 from wooshpay.webhooks.handlers import Handler, Handlers
 from wooshpay.webhooks.inbox.contract import Inbox, retention_of
 from wooshpay.webhooks.loops import OwnLoops
+from wooshpay.webhooks.observing import note_event, note_refusal, observed, observed_now
 from wooshpay.webhooks.once import Once
 from wooshpay.webhooks.replies import Reply
 from wooshpay.webhooks.running import is_cancelled, run, wait_for
@@ -37,6 +39,7 @@ from wooshpay.webhooks.signature import Body, Headers, Secrets, check, check_sec
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
+    from wooshpay.middleware import Telemetry
 
 LARGEST_BODY: Final = 1024 * 1024
 # WooshPay has long stopped waiting for the response by then, and still delivers the event for most of 72 hours.
@@ -74,6 +77,7 @@ class WebhookReceiver(Confined, Handlers):
             plain handler in a thread cannot be stopped, but its claim is no longer renewed, so a later delivery runs
             the handler again. Default: 15 minutes.
         inbox_timeout: Seconds that one call of the inbox may take. Default: 35.
+        telemetry: Reports each delivery to OpenTelemetry.
 
     Raises:
         ConfigurationError: There is no secret, or a setting is not valid.
@@ -92,6 +96,7 @@ class WebhookReceiver(Confined, Handlers):
         now: Callable[[], float] | None = None,
         handler_timeout: float = HANDLER_TIMEOUT,
         inbox_timeout: float = INBOX_TIMEOUT,
+        telemetry: Telemetry | None = None,
     ) -> None:
         super().__init__()
         check_secrets(secrets)
@@ -103,6 +108,7 @@ class WebhookReceiver(Confined, Handlers):
         self._tolerance = tolerance
         self.largest_body = largest_body
         self._now = now
+        self.telemetry = telemetry
         self._loops = OwnLoops()
         self._once = (
             None
@@ -138,6 +144,7 @@ class WebhookReceiver(Confined, Handlers):
         found = self._open(body, headers)
         return found if isinstance(found, Reply) else found[0]
 
+    @observed
     async def receive(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
         """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
 
@@ -169,6 +176,7 @@ class WebhookReceiver(Confined, Handlers):
             return replies.failed(event, error)
         return replies.done(event)
 
+    @observed_now
     def receive_now(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
         """Handle a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
 
@@ -234,19 +242,30 @@ class WebhookReceiver(Confined, Handlers):
                 tolerance = math.inf
             _check(raw, headers, self._secrets, tolerance, now, self._oldest)
         except WebhookError as error:
-            _logger.warning("A delivery was refused: %s", error)
+            note_refusal(error)
+            _logger.warning("A delivery was refused: %s", error, extra=_refusal_fields(error))
             return Reply(400, str(error))
         try:
             event = read_event(raw)
             check_id(event)
         except PayloadError as error:
             # Its signature is valid, so it may be about money, and no later delivery will be any better.
-            _logger.error("A delivery with a valid signature was refused, and no handler gets it: %s", error)
+            note_refusal(error)
+            _logger.error(
+                "A delivery with a valid signature was refused, and no handler gets it: %s",
+                error,
+                extra=_refusal_fields(error),
+            )
             return Reply(400, str(error))
+        note_event(event, now)
         handler = self.handler_of(event)
         if handler is not None:
             return event, handler
         return replies.not_about_its_type(event) if self.handles(event.type) else replies.not_handled(event)
+
+
+def _refusal_fields(error: WebhookError) -> dict[str, object]:
+    return log_fields(wooshpay_status=400, wooshpay_outcome="refused", wooshpay_error=type(error).__name__)
 
 
 def _check_seconds(name: str, seconds: float) -> None:

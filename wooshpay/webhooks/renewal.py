@@ -16,6 +16,7 @@ from os import getpid
 from typing import Any, Final, TypeVar
 
 from wooshpay.core.clock import monotonic_time
+from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.inbox.contract import Claim, usable_on_any_loop
@@ -186,6 +187,7 @@ class Renewals:
                 " delivery of it runs its handler again.",
                 MOST_HANDLED,
                 oldest,
+                extra=log_fields(wooshpay_event_id=oldest),
             )
         held.renew_at = self._clock() + self._inbox.lease * _LOOK_EVERY
         self._handled[held.event_id] = held
@@ -212,7 +214,9 @@ class Renewals:
                 if self._used:
                     await self._inbox.close()
         except (InboxError, TimeoutError) as error:
-            _logger.warning("The inbox could not be closed: %s", error)
+            _logger.warning(
+                "The inbox could not be closed: %s", error, extra=log_fields(wooshpay_error=type(error).__name__)
+            )
 
     async def _stop_renewing(self) -> None:
         """End the tasks of this loop. One that went on would open the inbox again after it was closed."""
@@ -263,6 +267,7 @@ class Renewals:
             self._limit,
             "It runs in a thread, so it cannot be stopped." if held.in_thread else "It is being cancelled.",
             self._inbox.lease,
+            extra=log_fields(wooshpay_event_id=held.event_id, wooshpay_outcome="timed_out"),
         )
         _stop(held)
 
@@ -275,12 +280,21 @@ class Renewals:
         except InboxError as error:
             held.renew_at = now + self._inbox.lease * _LOOK_EVERY
             if not _is_over(held):
-                _logger.warning("The claim on event %s could not be renewed: %s", held.event_id, error)
+                _logger.warning(
+                    "The claim on event %s could not be renewed: %s",
+                    held.event_id,
+                    error,
+                    extra=_fields(held, error),
+                )
         else:
             held.renew_at = now + self._inbox.lease * _RENEW_AFTER
             if not kept and not _is_over(held):
                 held.lost = True
-                _logger.error("The claim on event %s was lost: its lease had ended.", held.event_id)
+                _logger.error(
+                    "The claim on event %s was lost: its lease had ended.",
+                    held.event_id,
+                    extra=log_fields(wooshpay_event_id=held.event_id, wooshpay_outcome="taken_over"),
+                )
                 _stop(held)
         finally:
             held.renewing = False
@@ -296,7 +310,9 @@ class Renewals:
             else:
                 await self._call(held, lambda: self._inbox.give_back(held.claim))
         except InboxError as error:
-            _logger.error("Event %s stays claimed until its lease ends: %s", held.event_id, error)
+            _logger.error(
+                "Event %s stays claimed until its lease ends: %s", held.event_id, error, extra=_fields(held, error)
+            )
             if held.succeeded:
                 self.remember(held)
 
@@ -320,7 +336,12 @@ class Renewals:
                         # Another worker has it now. This process still knows that it was handled.
                         held.lost = True
                 except InboxError as error:
-                    _logger.warning("Event %s was handled but cannot be recorded as done: %s", held.event_id, error)
+                    _logger.warning(
+                        "Event %s was handled but cannot be recorded as done: %s",
+                        held.event_id,
+                        error,
+                        extra=_fields(held, error),
+                    )
                     # The next round begins with another event, in case this one is the reason.
                     if self._handled.pop(held.event_id, None) is not None:
                         self.remember(held)
@@ -348,6 +369,10 @@ class Renewals:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _fields(held: Held, error: InboxError) -> dict[str, object]:
+    return log_fields(wooshpay_event_id=held.event_id, wooshpay_error=type(error).__name__)
 
 
 def _is_orphan(held: Held) -> bool:

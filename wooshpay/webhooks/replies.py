@@ -3,19 +3,62 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import ClaimLost, InboxError
+from wooshpay.webhooks.observing import note_failure
+from wooshpay.webhooks.records import event_fields, shown
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
 
-_LONGEST_SHOWN: Final = 100
-
 _logger = logging.getLogger("wooshpay.webhooks")
 
 
-class Reply(NamedTuple):
+DeliveryOutcome: TypeAlias = Literal[
+    "handled",
+    "done_before",
+    "no_handler",
+    "held",
+    "taken_over",
+    "failed",
+    "timed_out",
+    "wrong_object",
+    "inbox_failed",
+    "queued",
+    "queue_failed",
+    "refused",
+    "interrupted",
+]
+"""What became of a delivery, for logs, traces and metrics.
+
+``handled``: the handler finished.
+``done_before``: an earlier delivery of the event was handled.
+``no_handler``: no handler is registered for events of its type.
+``held``: another delivery of the event is being handled.
+``taken_over``: the lease ended while the handler ran, and another worker took the event over.
+``failed``: the handler raised an exception.
+``timed_out``: the handler ran for longer than ``handler_timeout``.
+``wrong_object``: the event does not hold the object that events of its type are about.
+``inbox_failed``: the inbox failed or did not answer.
+``queued``: the delivery is in the queue, for a worker to handle.
+``queue_failed``: the delivery could not be put into the queue.
+``refused``: the signature, its time, the body or its size is wrong.
+``interrupted``: the process or the request ended before the handler did.
+"""
+
+# What a status means, unless the response says more.
+_USUAL: Final[dict[int, DeliveryOutcome]] = {200: "handled", 409: "held", 500: "failed", 503: "inbox_failed"}
+
+
+class _Response(NamedTuple):
+    status: int
+    text: str
+    event_id: str | None = None
+
+
+class Reply(_Response):
     """The response to a delivery.
 
     Attributes:
@@ -24,15 +67,28 @@ class Reply(NamedTuple):
         event_id: The event's ID, or ``None`` if the delivery could not be verified.
     """
 
-    status: int
-    text: str
-    event_id: str | None = None
+    _outcome: DeliveryOutcome | None = None
 
+    def __new__(
+        cls, status: int, text: str, event_id: str | None = None, *, outcome: DeliveryOutcome | None = None
+    ) -> Reply:
+        """Make a response.
 
-def shown(text: str) -> str:
-    """Return a text that is safe to log: short, and without control characters or lone surrogates."""
-    safe = text if text.isprintable() else ascii(text)[1:-1]
-    return safe if len(safe) <= _LONGEST_SHOWN else f"{safe[:_LONGEST_SHOWN]}..."
+        Args:
+            status: The HTTP status.
+            text: A short sentence for the response body.
+            event_id: The event's ID.
+            outcome: What became of the delivery. Default: what the status usually means.
+        """
+        reply = super().__new__(cls, status, text, event_id)
+        if outcome is not None:
+            reply._outcome = outcome
+        return reply
+
+    @property
+    def outcome(self) -> DeliveryOutcome:
+        """What became of the delivery. It is not part of the tuple."""
+        return self._outcome or _USUAL.get(self.status, "refused")
 
 
 def done(event: Event) -> Reply:
@@ -42,12 +98,12 @@ def done(event: Event) -> Reply:
 
 def done_before(event: Event) -> Reply:
     """Return the response when an earlier delivery of the event was handled."""
-    return Reply(200, "This event was done before.", event.id)
+    return Reply(200, "This event was done before.", event.id, outcome="done_before")
 
 
 def not_handled(event: Event) -> Reply:
     """Return the response when no handler is registered for events of this type."""
-    return Reply(200, f"No handler is registered for {shown(event.type)}.", event.id)
+    return Reply(200, f"No handler is registered for {shown(event.type)}.", event.id, outcome="no_handler")
 
 
 def not_about_its_type(event: Event) -> Reply:
@@ -57,8 +113,14 @@ def not_about_its_type(event: Event) -> Reply:
         " with `other`. WooshPay delivers it again.",
         event.id,
         shown(event.type),
+        extra={**event_fields(event), **log_fields(wooshpay_status=500, wooshpay_outcome="wrong_object")},
     )
-    return Reply(500, "The event does not hold the object that events of its type are about.", event.id)
+    return Reply(
+        500,
+        "The event does not hold the object that events of its type are about.",
+        event.id,
+        outcome="wrong_object",
+    )
 
 
 def held(event: Event) -> Reply:
@@ -68,17 +130,27 @@ def held(event: Event) -> Reply:
 
 def taken_over(event: Event) -> Reply:
     """Return the response when the lease ended while the handler ran, and another worker took the event over."""
-    return Reply(409, "Another worker took this event over.", event.id)
+    return Reply(409, "Another worker took this event over.", event.id, outcome="taken_over")
 
 
 def timed_out(event_id: str, limit: float) -> Reply:
     """Return the response when the handler ran for longer than the receiver's ``handler_timeout``."""
-    return Reply(500, f"The handler did not finish within {limit:g} seconds; deliver this event again.", event_id)
+    text = f"The handler did not finish within {limit:g} seconds; deliver this event again."
+    return Reply(500, text, event_id, outcome="timed_out")
 
 
 def unreachable(event: Event, error: InboxError) -> Reply:
     """Return the response when the inbox failed, so that nobody can tell whether the event may be handled."""
-    _logger.error("Event %s has to be delivered again: %s", event.id, error)
+    note_failure(error)
+    _logger.error(
+        "Event %s has to be delivered again: %s",
+        event.id,
+        error,
+        extra={
+            **event_fields(event),
+            **log_fields(wooshpay_status=503, wooshpay_outcome="inbox_failed", wooshpay_error=type(error).__name__),
+        },
+    )
     return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
 
 
@@ -88,26 +160,39 @@ def failed(event: Event, error: BaseException) -> Reply:
         return taken_over(event)
     if isinstance(error, InboxError):
         return unreachable(event, error)
+    note_failure(error)
     _logger.error(
         "The handler of event %s of type %s failed; WooshPay delivers it again.",
         event.id,
         shown(event.type),
         exc_info=error,
+        extra={
+            **event_fields(event),
+            **log_fields(wooshpay_status=500, wooshpay_outcome="failed", wooshpay_error=type(error).__name__),
+        },
     )
     return Reply(500, "The handler failed; deliver this event again.", event.id)
 
 
 def queued(event_id: str) -> Reply:
     """Return the response when the delivery is in a queue."""
-    return Reply(200, "The event is in the queue.", event_id)
+    return Reply(200, "The event is in the queue.", event_id, outcome="queued")
 
 
 def not_queued(event_id: str, error: Exception) -> Reply:
     """Return the response when the delivery could not be put into the queue."""
+    note_failure(error)
     _logger.error(
         "Event %s could not be put into the queue (%s); WooshPay delivers it again.",
         event_id,
         type(error).__name__,
         exc_info=error,
+        extra=log_fields(
+            wooshpay_event_id=event_id,
+            wooshpay_status=503,
+            wooshpay_outcome="queue_failed",
+            wooshpay_error=type(error).__name__,
+        ),
     )
-    return Reply(503, "The queue cannot be reached; deliver this event again.", event_id)
+    text = "The queue cannot be reached; deliver this event again."
+    return Reply(503, text, event_id, outcome="queue_failed")

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from wooshpay.core.log_fields import log_fields
 from wooshpay.webhooks.replies import Reply, timed_out
 
 if TYPE_CHECKING:
@@ -59,7 +60,12 @@ async def _drive(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], re
     except BaseException as error:
         # Raised by the caller that waits. Here, SystemExit and KeyboardInterrupt would end the event loop's thread.
         if result.done():
-            _logger.error("A handler whose delivery was cancelled ended with %s.", type(error).__name__, exc_info=error)
+            _logger.error(
+                "A handler whose delivery was cancelled ended with %s.",
+                type(error).__name__,
+                exc_info=error,
+                extra=log_fields(wooshpay_error=type(error).__name__),
+            )
         else:
             result.set_exception(error)
     else:

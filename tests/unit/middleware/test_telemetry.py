@@ -3,85 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-import attrs
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from support.effects import KEY, FakeClock, ScriptedClient, Step, answer
+from support import children
+from support.effects import KEY, ScriptedClient, Step, answer
+from support.telemetry import Observed
 
 from wooshpay import CardError, ConnectError, ProtocolError, Request, RequestOptions, WooshPay, WooshPayError
-from wooshpay.middleware import Telemetry
 from wooshpay.sandbox import Sandbox
 
 CARD = "4242424242424242"
 
 
-@attrs.define
-class Observed:
-    """A tracer and a meter of the test's own, and what reached them."""
-
-    clock: FakeClock = attrs.field(factory=FakeClock)
-    exporter: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
-    reader: InMemoryMetricReader = attrs.field(factory=InMemoryMetricReader)
-
-    def __attrs_post_init__(self) -> None:
-        self.tracers = TracerProvider(shutdown_on_exit=False)
-        self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.meters = MeterProvider([self.reader], shutdown_on_exit=False)
-        self.telemetry = Telemetry(
-            tracer_provider=self.tracers, meter_provider=self.meters, effects=self.clock.effects()
-        )
-
-    tracers: TracerProvider = attrs.field(init=False)
-    meters: MeterProvider = attrs.field(init=False)
-    telemetry: Telemetry = attrs.field(init=False)
-
-    def client(self, *steps: Step, **settings: Any) -> ScriptedClient:
-        return ScriptedClient(
-            *steps,
-            clock=self.clock,
-            call_middlewares=[self.telemetry.call],
-            attempt_middlewares=[self.telemetry.attempt],
-            **settings,
-        )
-
-    @property
-    def span(self) -> ReadableSpan:
-        (span,) = self.exporter.get_finished_spans()
-        return span
-
-    def points(self, name: str) -> list[tuple[dict[str, Any], Any]]:
-        data = self.reader.get_metrics_data()
-        assert data is not None
-        return [
-            (dict(point.attributes or {}), getattr(point, "value", None) if hasattr(point, "value") else point)
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-            for point in metric.data.data_points
-        ]
+def client_of(observed: Observed, *steps: Step, **settings: Any) -> ScriptedClient:
+    return ScriptedClient(
+        *steps,
+        clock=observed.clock,
+        call_middlewares=[observed.telemetry.call],
+        attempt_middlewares=[observed.telemetry.attempt],
+        **settings,
+    )
 
 
 @pytest.fixture
 def observed() -> Iterator[Observed]:
     observed = Observed()
     yield observed
-    observed.tracers.shutdown()
-    observed.meters.shutdown()
+    observed.close()
 
 
 async def test_a_call_is_one_client_span_named_by_the_template_and_never_by_an_id(observed: Observed) -> None:
     """A name with ids in it would make as many names as payments."""
     refund = answer(200, {"id": "re_secretive", "object": "refund"}, {"Request-Id": "req_1"})
-    await observed.client(refund).refunds.retrieve("re_secretive")
+    await client_of(observed, refund).refunds.retrieve("re_secretive")
     span = observed.span
     assert (span.name, span.kind) == ("GET /v1/refunds/{refund_id}", SpanKind.CLIENT)
     assert dict(span.attributes or {}) == {
@@ -101,7 +60,7 @@ async def test_a_call_is_one_client_span_named_by_the_template_and_never_by_an_i
 
 async def test_retries_are_events_of_the_one_span(observed: Observed) -> None:
     lost = ProtocolError("It broke.", failure="broken")
-    await observed.client(lost, answer(503), answer()).refunds.create(payment_intent="pi_1")
+    await client_of(observed, lost, answer(503), answer()).refunds.create(payment_intent="pi_1")
     span = observed.span
     assert [event.name for event in span.events] == ["attempt"] * 3
     assert [dict(event.attributes or {}) for event in span.events] == [
@@ -122,7 +81,7 @@ async def test_retries_are_events_of_the_one_span(observed: Observed) -> None:
 
 async def test_a_refusal_is_an_error_of_its_status(observed: Observed) -> None:
     with pytest.raises(CardError):
-        await observed.client(answer(402, {"error": {"type": "card_error", "message": CARD}})).refunds.create(
+        await client_of(observed, answer(402, {"error": {"type": "card_error", "message": CARD}})).refunds.create(
             payment_intent="pi_1"
         )
     span = observed.span
@@ -134,7 +93,7 @@ async def test_a_refusal_is_an_error_of_its_status(observed: Observed) -> None:
 
 async def test_a_failure_says_whether_money_may_have_moved(observed: Observed) -> None:
     with pytest.raises(ConnectError):
-        await observed.client(ConnectError(f"No way to {KEY}.", failure="refused")).refunds.create(
+        await client_of(observed, ConnectError(f"No way to {KEY}.", failure="refused")).refunds.create(
             payment_intent="pi_1"
         )
     span = observed.span
@@ -146,7 +105,7 @@ async def test_a_failure_says_whether_money_may_have_moved(observed: Observed) -
 
 
 async def test_the_histogram_has_the_time_with_retries_by_operation_and_result(observed: Observed) -> None:
-    client = observed.client(answer(503), answer())
+    client = client_of(observed, answer(503), answer())
     await client.refunds.retrieve("re_1")
     ((attributes, point),) = observed.points("wooshpay.client.call.duration")
     assert attributes == {"http.response.status_code": 200, "wooshpay.operation": "refunds.retrieve"}
@@ -172,7 +131,7 @@ async def test_calls_under_way_are_counted_and_all_come_to_an_end(observed: Obse
 
 
 async def test_attempts_of_calls_at_the_same_time_stay_apart(observed: Observed) -> None:
-    client = observed.client(answer(503), answer(503), answer())
+    client = client_of(observed, answer(503), answer(503), answer())
     await asyncio.gather(*(client.refunds.retrieve(f"re_{number}") for number in range(5)))
     spans = observed.exporter.get_finished_spans()
     assert len(spans) == 5
@@ -184,7 +143,7 @@ async def test_attempts_of_calls_at_the_same_time_stay_apart(observed: Observed)
 async def test_the_users_own_span_is_the_parent_and_gets_no_events(observed: Observed) -> None:
     tracer = observed.tracers.get_tracer("shop")
     with tracer.start_as_current_span("checkout") as checkout:
-        await observed.client().refunds.retrieve("re_1")
+        await client_of(observed).refunds.retrieve("re_1")
         await ScriptedClient(attempt_middlewares=[observed.telemetry.attempt]).refunds.retrieve("re_1")
     inner, outer = observed.exporter.get_finished_spans()
     assert inner.parent is not None
@@ -213,3 +172,34 @@ def test_a_plain_call_belongs_to_the_callers_span_although_it_runs_on_another_th
     assert made.parent.span_id == checkout.get_span_context().span_id
     assert missing.parent is None
     assert missing.status.status_code is StatusCode.ERROR
+
+
+def test_without_the_extra_only_telemetry_is_missing_and_its_error_names_the_extra() -> None:
+    """Receivers, clients and bulk runs are used by many who have no OpenTelemetry."""
+    program = """
+import sys
+sys.modules["opentelemetry"] = None
+import wooshpay.bulk, wooshpay.bulk.celery
+from wooshpay.bulk import run
+from wooshpay.webhooks import WebhookReceiver, sign
+receiver = WebhookReceiver("whsec_x")
+body = b'{"id": "evt_1", "type": "galaxy.exploded"}'
+print(receiver.receive_now(body, {"Wooshpay-Signature": sign(body, "whsec_x")}).outcome)
+receiver.close_now()
+try:
+    from wooshpay.middleware import Telemetry
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=children.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [
+        "no_handler",
+        "Telemetry needs opentelemetry-api, which is not installed: pip install 'wooshpay[otel]'.",
+    ], done.stderr

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from wooshpay import __version__
 from wooshpay.core.json import JsonObject, dumps
+from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.controls import publishing
 from wooshpay.sandbox.controls.acting import carry_out, list_acts
 from wooshpay.sandbox.controls.views import (
@@ -114,8 +115,18 @@ class Controls:
             except web.HTTPRequestEntityTooLarge:
                 large = SandboxError("The body of the request is too large.", status=413, code="body_too_large")
                 return _json(413, large.body())
-            except Exception:
-                _logger.exception("%s %s failed in the sandbox", request.method, request.path)
+            except Exception as error:
+                _logger.exception(
+                    "%s %s failed in the sandbox",
+                    request.method,
+                    request.path,
+                    extra=log_fields(
+                        wooshpay_method=request.method,
+                        wooshpay_path=request.path,
+                        wooshpay_status=500,
+                        wooshpay_error=type(error).__name__,
+                    ),
+                )
                 return _json(500, bug().body())
 
         return handle

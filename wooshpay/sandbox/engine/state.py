@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
+from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.clock import Alarm, Clock
 from wooshpay.sandbox.engine.errors import bug, not_found
 from wooshpay.sandbox.engine.ids import Ids
@@ -128,7 +129,12 @@ class State:
         try:
             find_duty(alarm.name)(self, alarm.subject)
         except Exception as error:
-            _logger.exception("The alarm %s of %s failed in the sandbox", alarm.name, alarm.subject)
+            _logger.exception(
+                "The alarm %s of %s failed in the sandbox",
+                alarm.name,
+                alarm.subject,
+                extra=log_fields(wooshpay_object_id=alarm.subject, wooshpay_error=type(error).__name__),
+            )
             # In this form the error does not undo the unit of work, which would set the alarm again, forever.
             raise bug() from error
 

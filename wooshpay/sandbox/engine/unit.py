@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
+from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.journal import Journal, StateFileError
@@ -79,8 +80,11 @@ class Units:
         """Write what has changed, if anything has."""
         try:
             changes = {part.table: rows for part in self._parts if (rows := part.changes())}
-        except (TypeError, ValueError):
-            _logger.exception("What was done cannot be kept in the state file, and is undone")
+        except (TypeError, ValueError) as error:
+            _logger.exception(
+                "What was done cannot be kept in the state file, and is undone",
+                extra=self._log_fields(error),
+            )
             self.restore()
             raise bug() from None
         if changes:
@@ -113,6 +117,11 @@ class Units:
             self._fail(error)
 
     def _fail(self, error: Exception) -> NoReturn:
-        _logger.error("The state file %s could not be written: %s", self._journal.path, error)
+        _logger.error(
+            "The state file %s could not be written: %s", self._journal.path, error, extra=self._log_fields(error)
+        )
         self._failure = NotKept(str(error))
         raise self._failure from error
+
+    def _log_fields(self, error: Exception) -> dict[str, object]:
+        return log_fields(wooshpay_path=str(self._journal.path), wooshpay_error=type(error).__name__)

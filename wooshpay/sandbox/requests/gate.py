@@ -12,6 +12,7 @@ import attrs
 from aiohttp import web
 
 from wooshpay.core.json import JsonObject, dumps
+from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.guard import Guard
@@ -152,8 +153,19 @@ class Gate:
                 return Answer(200, dumps(result))
             except SandboxError as error:
                 return _refusal(error, entry)
-            except Exception:
-                _logger.exception("%s failed in the sandbox", entry.operation)
+            except Exception as error:
+                _logger.exception(
+                    "%s failed in the sandbox",
+                    entry.operation,
+                    extra=log_fields(
+                        wooshpay_operation=entry.operation,
+                        wooshpay_method=entry.method,
+                        wooshpay_status=500,
+                        wooshpay_request_id=entry.id,
+                        wooshpay_idempotency_key=entry.idempotency_key,
+                        wooshpay_error=type(error).__name__,
+                    ),
+                )
                 self.lock.undo()
                 return _refusal(bug(), entry)
 

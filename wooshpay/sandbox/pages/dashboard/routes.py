@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 from aiohttp import web
 
+from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.pages.answers import no_such_page, texts
 from wooshpay.sandbox.pages.dashboard import (
@@ -132,8 +133,17 @@ class Dashboard:
                 return page(self.desk, visit)
         except SandboxError as error:
             return message("This did not work", error.message, status=error.status)
-        except Exception:
-            _logger.exception("%s failed in the sandbox", visit.request.path)
+        except Exception as error:
+            _logger.exception(
+                "%s failed in the sandbox",
+                visit.request.path,
+                extra=log_fields(
+                    wooshpay_method=visit.request.method,
+                    wooshpay_path=visit.request.path,
+                    wooshpay_status=500,
+                    wooshpay_error=type(error).__name__,
+                ),
+            )
             return message("The sandbox failed", "Its log says why.", status=500)
 
     async def _following(self, request: web.Request) -> web.StreamResponse:
