@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN: Final = 100
 
+# What may be in a place of the JSON where an object belongs.
+_JSON_VALUES: Final = (list, str, int, float)
+_NAMES: Final[dict[type, str]] = {
+    type(None): "missing, null or empty",
+    list: "a list",
+    str: "a string",
+    bool: "a boolean",
+}
+
 _logger = logging.getLogger("wooshpay.webhooks")
 
 
@@ -52,13 +61,28 @@ def not_handled(event: Event) -> Reply:
 
 def not_about_its_type(event: Event) -> Reply:
     """Return the response when the event does not hold an object of its type, and no other handler takes it."""
+    odd = _in_place_of_object(event)
     _logger.error(
-        "Event %s of type %s does not hold the object that events of its type are about, and no handler is registered"
+        "Event %s of type %s does not hold the object that events of its type are about%s, and no handler is registered"
         " with `other`. WooshPay delivers it again.",
         event.id,
         shown(event.type),
+        "" if odd is None else f" ({odd})",
     )
-    return Reply(500, "The event does not hold the object that events of its type are about.", event.id)
+    if odd is None:
+        return Reply(500, "The event does not hold the object that events of its type are about.", event.id)
+    return Reply(400, f"The event cannot be handled: {odd}.", event.id)
+
+
+def _in_place_of_object(event: Event) -> str | None:
+    """Say what an event holds in place of an object, or return ``None`` if it holds an object."""
+    data: object = event.data
+    if data is None or isinstance(data, _JSON_VALUES):
+        return f"`data` is {_NAMES.get(type(data), 'a number')}, not an object"
+    found: object = getattr(data, "object", None)
+    if found is None or isinstance(found, _JSON_VALUES):
+        return f"`data.object` is {_NAMES.get(type(found), 'a number')}, not an object"
+    return None
 
 
 def held(event: Event) -> Reply:

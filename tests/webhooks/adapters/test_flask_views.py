@@ -1,4 +1,4 @@
-"""A Flask app with several receivers, blueprints, class-based views and loggers, on Werkzeug's server and on gunicorn."""
+"""A Flask app with several receivers, blueprints, class-based views and loggers, on real servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import wraps
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,7 +121,7 @@ def test_class_based_decorated_and_parametrized(receiver: WebhookReceiver, seen:
         post = flask_view(receiver)
 
     class Decorated(MethodView):
-        decorators = [counted]
+        decorators: ClassVar[list[Callable[..., Any]]] = [counted]
         post = flask_view(receiver)
 
     app = Flask("shop")
