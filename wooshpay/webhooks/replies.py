@@ -12,15 +12,6 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN: Final = 100
 
-# What may be in a place of the JSON where an object belongs.
-_JSON_VALUES: Final = (list, str, int, float)
-_NAMES: Final[dict[type, str]] = {
-    type(None): "missing, null or empty",
-    list: "a list",
-    str: "a string",
-    bool: "a boolean",
-}
-
 _logger = logging.getLogger("wooshpay.webhooks")
 
 
@@ -76,13 +67,24 @@ def not_about_its_type(event: Event) -> Reply:
 
 def _in_place_of_object(event: Event) -> str | None:
     """Say what an event holds in place of an object, or return ``None`` if it holds an object."""
-    data: object = event.data
-    if data is None or isinstance(data, _JSON_VALUES):
-        return f"`data` is {_NAMES.get(type(data), 'a number')}, not an object"
-    found: object = getattr(data, "object", None)
-    if found is None or isinstance(found, _JSON_VALUES):
-        return f"`data.object` is {_NAMES.get(type(found), 'a number')}, not an object"
-    return None
+    data = _kind(event.data)
+    if data is not None:
+        return f"`data` is {data}, not an object"
+    found = _kind(getattr(event.data, "object", None))
+    return None if found is None else f"`data.object` is {found}, not an object"
+
+
+def _kind(value: object) -> str | None:
+    """Return the name of a kind of JSON value; ``None`` for an object."""
+    if value is None:
+        return "missing, null or empty"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else None
 
 
 def held(event: Event) -> Reply:
