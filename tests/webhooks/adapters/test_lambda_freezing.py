@@ -13,13 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 import pytest
-import redis
 import trustme
 from support.aws_lambda import Function, function, http_api
 from support.peer import Connection, Peer, close, hold, reply
 from webhooks.deliver import SECRET, body_of, headers_for
+from webhooks.inbox.closing import end_postgres_connections, end_redis_connections, named
 
 REFUND: Final = {"id": "re_1", "object": "refund", "status": "succeeded"}
 # Seconds. All time limits of the function, and a pause that is longer.
@@ -226,36 +225,20 @@ async def test_an_event_whose_handler_was_frozen_for_longer_than_the_lease(
     assert again["body"] == "This event was done before."
 
 
-def end_postgres_connections(url: str) -> int:
-    """End the connections of the function. Returns how many there were."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        ended = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'function'"
-        )
-        return len(ended.fetchall())
-
-
-def end_redis_connections(url: str) -> int:
-    """End the connections of all others. Returns how many there were."""
-    with redis.Redis.from_url(url) as client:
-        count: Any = client.execute_command("CLIENT", "KILL", "TYPE", "normal")  # type: ignore[no-untyped-call]
-        return int(count)
-
-
 async def test_a_postgres_that_has_ended_every_connection_meanwhile(
     gateway: Gateway, functions: Callable[..., Function], postgres_url: str
 ) -> None:
     """Servers end idle connections, and a restart ends all. The next delivery must not be the one that finds out."""
-    store = f"{postgres_url}{'&' if '?' in postgres_url else '?'}application_name=function"
-    everything = Everything(functions("all_in_turn", STORE=store), gateway)
+    everything = Everything(functions("all_in_turn", STORE=named(postgres_url, "function")), gateway)
     for number in range(3):
         await everything.invoke(number)
-        assert await asyncio.to_thread(end_postgres_connections, postgres_url) > 0
+        assert await asyncio.to_thread(end_postgres_connections, postgres_url, "function") > 0
 
 
 async def test_a_redis_that_has_ended_every_connection_meanwhile(
     gateway: Gateway, functions: Callable[..., Function], redis_url: str
 ) -> None:
+    """redis-py sends the command on the ended connection and fails."""
     everything = Everything(functions("all_in_turn", STORE=redis_url), gateway)
     for number in range(3):
         await everything.invoke(number)
