@@ -69,7 +69,7 @@ async def gateway(tls: bool, tmp_path: Path) -> AsyncGenerator[Gateway]:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # so typed there
     async with Peer(refund, tls=context) as peer:
         yield Gateway(peer, connections)
 

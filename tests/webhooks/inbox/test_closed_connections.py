@@ -13,7 +13,6 @@ from webhooks.inbox.closing import end_postgres_connections, end_redis_connectio
 from wooshpay.webhooks import PostgresInbox, RedisInbox
 from wooshpay.webhooks.inbox.contract import Claim, Inbox
 
-
 STORES: Final[dict[str, tuple[Callable[[str], Inbox], Callable[[str], int]]]] = {
     "postgres": (
         lambda url: PostgresInbox(named(url, "closed")),
