@@ -14,9 +14,11 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,6 +173,42 @@ def function(name: str, *, folder: Path, **settings: str) -> Generator[Function]
             yield Function(process)
         finally:
             process.kill()  # as Lambda does: a function is never told that it ends
+
+
+@contextmanager
+def api_gateway(function: Function, form: Callable[..., dict[str, Any]]) -> Generator[str]:
+    """Serve a Lambda function over HTTP, as API Gateway does, one request at a time. Yields the URL.
+
+    Args:
+        function: The function.
+        form: Makes the events, such as `http_api`.
+    """
+
+    class Gateway(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            response = function.invoke(form(body, dict(self.headers)))
+            text = response["body"].encode()
+            self.send_response(response["statusCode"])
+            for name, value in {**response["headers"], "Content-Length": str(len(text))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """A test has enough to say."""
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _serve(name: str) -> None:
