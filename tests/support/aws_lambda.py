@@ -145,6 +145,14 @@ class Function:
         assert "error" not in outcome, outcome["error"]
         return outcome["returned"]
 
+    def open_files(self) -> int:
+        """Return how many files and sockets the process has open."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def threads(self) -> int:
+        """Return how many threads the process has."""
+        return len(os.listdir(f"/proc/{self._process.pid}/task"))
+
     def freeze(self) -> None:
         """Stop the process, as Lambda does after a response."""
         self._process.send_signal(signal.SIGSTOP)

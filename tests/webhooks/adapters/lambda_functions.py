@@ -37,11 +37,18 @@ def make_inbox() -> Inbox:
     return SqliteInbox(store, lease=LIMIT, timeout=LIMIT)
 
 
+def limits() -> dict[str, Any]:
+    return {
+        "timeout": LIMIT,
+        "attempt_timeout": LIMIT,
+        "connect_timeout": LIMIT,
+        "max_retries": int(os.environ.get("RETRIES", "2")),
+    }
+
+
 # Handlers have clients of their own, so that no call finds a connection that another one has just opened.
-client, handlers_client = (WooshPay(timeout=LIMIT, attempt_timeout=LIMIT, connect_timeout=LIMIT) for _ in range(2))
-async_client, handlers_async_client = (
-    AsyncWooshPay(timeout=LIMIT, attempt_timeout=LIMIT, connect_timeout=LIMIT) for _ in range(2)
-)
+client, handlers_client = WooshPay(**limits()), WooshPay(**limits())
+async_client, handlers_async_client = AsyncWooshPay(**limits()), AsyncWooshPay(**limits())
 
 
 # ---- calls alone
@@ -146,13 +153,6 @@ def deliver_in_one_loop(event: dict[str, Any], context: object) -> dict[str, Any
     return {"statusCode": reply.status, "body": reply.text}
 
 
-CALLS = (call, call_in_one_loop, call_in_a_new_loop, call_in_a_loop_that_is_only_closed)
-DELIVERIES = (deliver, deliver_async, deliver_in_one_loop, deliver_in_a_new_loop)
-
-
-def all_in_turn(event: dict[str, Any], context: object) -> list[Any]:
-    """Call every function above with an event of its own, in one process."""
-    results: list[Any] = []
-    for function, own in zip((*CALLS, *DELIVERIES), event["events"], strict=True):
-        results.append(function(own, context))
-    return results
+def in_turn(event: dict[str, Any], context: object) -> list[Any]:
+    """Call functions of this module, each with an event of its own, in one process."""
+    return [globals()[name](own, context) for name, own in event["events"].items()]

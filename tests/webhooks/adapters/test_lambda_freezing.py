@@ -102,15 +102,16 @@ class Everything:
         self._function = function
         self._gateway = gateway
 
-    async def invoke(self, number: int) -> None:
+    async def invoke(self, number: int, *, except_for: str = "") -> None:
         """Let every way make one call, which has to succeed and to arrive once."""
-        keys = [f"{name}_{number}" for name in (*CALLS, *DELIVERIES)]
+        names = [name for name in (*CALLS, *DELIVERIES) if name != except_for]
+        keys = {name: f"{name}_{number}" for name in names}
         before = len(self._gateway.keys)
-        events = [{"key": key} for key in keys[: len(CALLS)]] + [delivery(key) for key in keys[len(CALLS) :]]
+        events = {name: {"key": key} if name in CALLS else delivery(key) for name, key in keys.items()}
         results = await asyncio.to_thread(self._function.invoke, {"events": events})
-        assert results[: len(CALLS)] == [{"id": "re_1"}] * len(CALLS)
-        assert [result["body"] for result in results[len(CALLS) :]] == ["Done."] * len(DELIVERIES)
-        assert self._gateway.keys[before:] == keys
+        found = {name: result.get("body") or result for name, result in zip(names, results, strict=True)}
+        assert found == {name: {"id": "re_1"} if name in CALLS else "Done." for name in names}
+        assert self._gateway.keys[before:] == list(keys.values())
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"], indirect=True)
@@ -118,8 +119,8 @@ class Everything:
 async def test_after_the_far_side_has_hung_up_a_call_is_carried_out_once(
     gateway: Gateway, functions: Callable[..., Function], how: Callable[[Connection], None]
 ) -> None:
-    """A request on a connection that is closed already would be lost, or sent twice."""
-    everything = Everything(functions("all_in_turn"), gateway)
+    """A request on a connection that is closed already would be lost. No retry hides that here."""
+    everything = Everything(functions("in_turn", RETRIES="0"), gateway)
     for number in range(3):
         await everything.invoke(number)
         await gateway.hang_up(how)
@@ -129,10 +130,30 @@ async def test_a_process_that_was_frozen_for_longer_than_every_limit_goes_on(
     gateway: Gateway, functions: Callable[..., Function], tmp_path: Path
 ) -> None:
     """A limit counts from the beginning of its own call, and not from when the process was frozen."""
-    everything = Everything(functions("all_in_turn", LIMIT=str(LIMIT), STORE=str(tmp_path / "inbox.db")), gateway)
+    everything = Everything(functions("in_turn", LIMIT=str(LIMIT), STORE=str(tmp_path / "inbox.db")), gateway)
     await everything.invoke(1)
     await asyncio.sleep(PAUSE)
     await everything.invoke(2)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "redis"])
+async def test_many_invocations_leave_nothing_open(
+    gateway: Gateway,
+    functions: Callable[..., Function],
+    store: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    """Some ways have a new event loop each time. Lambda keeps a process for hours, and it has 1024 descriptors."""
+    url = str(tmp_path / "inbox.db") if store == "sqlite" else request.getfixturevalue(f"{store}_url")
+    function = functions("in_turn", STORE=url)
+    everything, found = Everything(function, gateway), list[int]()
+    for number in range(25):
+        # What a loop that was only closed leaves open is closed by the garbage collector, at some time.
+        await everything.invoke(number, except_for="call_in_a_loop_that_is_only_closed")
+        found.append(function.open_files() + function.threads())
+    # The process may be frozen while it opens or closes something. One that is left open each time would make 20.
+    assert found[-1] - found[4] < 10, found
 
 
 async def frozen_with_a_call_under_way(gateway: Gateway, function: Function, event: dict[str, Any]) -> None:
@@ -229,7 +250,7 @@ async def test_a_postgres_that_has_ended_every_connection_meanwhile(
     gateway: Gateway, functions: Callable[..., Function], postgres_url: str
 ) -> None:
     """Servers end idle connections, and a restart ends all. The next delivery must not be the one that finds out."""
-    everything = Everything(functions("all_in_turn", STORE=named(postgres_url, "function")), gateway)
+    everything = Everything(functions("in_turn", STORE=named(postgres_url, "function")), gateway)
     for number in range(3):
         await everything.invoke(number)
         assert await asyncio.to_thread(end_postgres_connections, postgres_url, "function") > 0
@@ -239,7 +260,7 @@ async def test_a_redis_that_has_ended_every_connection_meanwhile(
     gateway: Gateway, functions: Callable[..., Function], redis_url: str
 ) -> None:
     """redis-py sends the command on the ended connection and fails."""
-    everything = Everything(functions("all_in_turn", STORE=redis_url), gateway)
+    everything = Everything(functions("in_turn", STORE=redis_url), gateway)
     for number in range(3):
         await everything.invoke(number)
         assert await asyncio.to_thread(end_redis_connections, redis_url) > 0
