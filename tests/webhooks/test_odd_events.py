@@ -82,25 +82,58 @@ def test_an_event_that_can_never_be_used_is_refused_and_logged_as_an_error(
     assert "all is lost" not in caplog.text
 
 
-DATA: Final[dict[str, Any]] = {
-    "none": ...,
-    "null": None,
-    "list": [1],
-    "text": "x",
-    "number": 1,
-    "empty": {},
-    "null object": {"object": None},
-    "ID only": {"object": "pi_1"},
-    "list object": {"object": [1]},
+DATA: Final[dict[str, tuple[Any, str]]] = {
+    "missing": (..., "`data` is missing, null or empty"),
+    "null": (None, "`data` is missing, null or empty"),
+    "list": ([1], "`data` is a list"),
+    "empty list": ([], "`data` is a list"),
+    "string": ("x", "`data` is a string"),
+    "empty string": ("", "`data` is missing, null or empty"),
+    "number": (1, "`data` is a number"),
+    "boolean": (False, "`data` is a boolean"),
+    "empty": ({}, "`data.object` is missing, null or empty"),
+    "null object": ({"object": None}, "`data.object` is missing, null or empty"),
+    "ID only": ({"object": "pi_1"}, "`data.object` is a string"),
+    "list object": ({"object": [1]}, "`data.object` is a list"),
+    "number object": ({"object": 1.5}, "`data.object` is a number"),
 }
 
 
+@pytest.mark.parametrize("inbox", [None, MemoryInbox])
 @pytest.mark.parametrize("name", DATA)
-def test_an_event_whose_data_is_odd_goes_to_the_other_handler_or_fails(name: str) -> None:
+def test_an_event_whose_data_is_odd_goes_to_the_other_handler_or_is_refused(
+    name: str, inbox: type[MemoryInbox] | None, caplog: pytest.LogCaptureFixture
+) -> None:
     """The typed handler was promised a payment. Accepted in silence, the event would be lost."""
-    with_other, without = both_ways(event(data=DATA[name]))[:2], both_ways(event(data=DATA[name]))[2:]
-    assert {reply.status for reply in with_other} == {200}
-    assert {reply.status for reply in without} == {500}
+    data, found = DATA[name]
+    replies = both_ways(event(data=data), inbox)
+    assert {reply.status for reply in replies[:2]} == {200}
+    assert [(reply.status, reply.text) for reply in replies[2:]] == [
+        (400, f"The event cannot be handled: {found}, not an object.")
+    ] * 2
+    assert all(reply.event_id == "evt_1" for reply in replies)
+    assert [record.levelno for record in caplog.records if record.name == "wooshpay.webhooks"] == [logging.ERROR] * 2
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_an_event_of_an_unknown_type_whose_data_is_odd_is_refused_for_a_handler_of_that_type(name: str) -> None:
+    """The handler would read ``event.data.object.id`` and fail with a traceback about ``None``."""
+    body = event(type="galaxy.exploded", data=DATA[name][0])
+    receiver = WebhookReceiver(SECRET)
+    receiver.on("galaxy.exploded")(lambda event: pytest.fail("it reached the handler"))
+    assert receiver.receive_now(body, headers_for(body)).status == 400
+    assert asyncio.run(receiver.receive(body, headers_for(body))).status == 400
+
+
+@pytest.mark.parametrize("type", [PAID, "galaxy.exploded"])
+@pytest.mark.parametrize("name", DATA)
+def test_an_event_whose_data_is_odd_is_accepted_if_no_handler_is_registered_for_it(name: str, type: str) -> None:
+    """Nobody misses it, and WooshPay would deliver it 18 times."""
+    body = event(type=type, data=DATA[name][0])
+    receiver = WebhookReceiver(SECRET)
+    receiver.on("payout.paid")(lambda event: pytest.fail("it reached the handler"))
+    assert receiver.receive_now(body, headers_for(body)).status == 200
+    assert asyncio.run(receiver.receive(body, headers_for(body))).status == 200
 
 
 ODD: Final[dict[str, bytes]] = {

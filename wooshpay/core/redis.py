@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
 from wooshpay.errors import WooshPayError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECTIONS: Final = 32
+# How often the loop runs before a connection counts as open. Under TLS, one turn is not enough to see the end.
+_TURNS: Final = 3
 
 
 class RedisStore:
@@ -116,10 +118,26 @@ class RedisStore:
             raise ModuleNotFoundError(
                 f"A Redis {self._name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
             ) from None
-        pool: BlockingConnectionPool | None = None
+
+        class Pool(BlockingConnectionPool):
+            """Opens a connection again that Redis has closed since it was last used. redis-py alone may not notice."""
+
+            async def get_connection(self, *args: Any, **kwargs: Any) -> Any:
+                pool: Any = super()
+                connection: Any = await pool.get_connection(*args, **kwargs)
+                try:
+                    if await _has_ended(connection):
+                        await connection.disconnect()
+                        await connection.connect()
+                except BaseException:
+                    await self.release(connection)
+                    raise
+                return connection
+
+        pool: Pool | None = None
         try:
             # With the plain pool, what comes beyond its size fails; with this one it waits for a connection.
-            made: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
+            made: Pool = Pool.from_url(  # pyright: ignore[reportUnknownMemberType]  # so typed there
                 self._redis,
                 max_connections=_CONNECTIONS,
                 timeout=None,
@@ -141,3 +159,15 @@ class RedisStore:
     async def _disconnect(self, client: Redis) -> None:
         if isinstance(self._redis, str):
             await client.aclose()
+
+
+async def _has_ended(connection: Any) -> bool:
+    """Return whether the other side has closed a connection, after the event loop has read what arrived on it."""
+    # A loop that stood still, as in a frozen process, has not read the end yet.
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    reader: asyncio.StreamReader | None = getattr(connection, "_reader", None)
+    writer: asyncio.StreamWriter | None = getattr(connection, "_writer", None)
+    if reader is None or writer is None:
+        return False
+    return reader.at_eof() or reader.exception() is not None or writer.is_closing()

@@ -100,8 +100,9 @@ class Handlers:
     def on(self, type: str, /, *more: str, fresh: Fresh = None) -> Registration[Any]:
         """Register the handler of events of some types: a plain function or an asynchronous one.
 
-        For a known type, ``event.data.object`` is sure to be of its class. An event that holds something else goes to
-        the handler of `other`, and fails where there is none, so that nothing is lost in silence.
+        For a known type, ``event.data.object`` is sure to be of its class; for any other type, it is sure to be an
+        object. An event that holds something else goes to the handler of `other`. If there is none, the log has a line
+        at level ERROR, and the response is 500, or 400 if the event holds no object at all: nothing is lost in silence.
 
         Args:
             type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.
@@ -136,6 +137,9 @@ class Handlers:
     def other(self, handler: Callable[[Event], R]) -> Callable[[Event], R]:
         """Register the handler of all events that no other handler is for, unknown types included.
 
+        It also gets events of an odd shape: ``event.data`` and ``event.data.object`` may be ``None``, a list or a
+        string there, so check them before you use them.
+
         Raises:
             ConfigurationError: There is one already.
         """
@@ -163,7 +167,10 @@ class Handlers:
 
 
 def is_about(event: Event) -> bool:
-    """Whether an event of a known type holds an object of the class that its type promises."""
-    name = CLASS_OF.get(event.type)
+    """Return whether an event holds an object, and for a known type, one of the class that its type promises."""
+    from wooshpay.core.objects import Object
+
     # An event of an odd shape may have anything, or nothing, in place of its data.
-    return name is None or type(getattr(event.data, "object", None)).__name__ == name
+    found: object = getattr(event.data, "object", None)
+    name = CLASS_OF.get(event.type)
+    return isinstance(found, Object) if name is None else type(found).__name__ == name

@@ -108,19 +108,43 @@ def not_handled(event: Event) -> Reply:
 
 def not_about_its_type(event: Event) -> Reply:
     """Return the response when the event does not hold an object of its type, and no other handler takes it."""
+    odd = _in_place_of_object(event)
+    status = 500 if odd is None else 400
     _logger.error(
-        "Event %s of type %s does not hold the object that events of its type are about, and no handler is registered"
+        "Event %s of type %s does not hold the object that events of its type are about%s, and no handler is registered"
         " with `other`. WooshPay delivers it again.",
         event.id,
         shown(event.type),
-        extra={**event_fields(event), **log_fields(wooshpay_status=500, wooshpay_outcome="wrong_object")},
+        "" if odd is None else f" ({odd})",
+        extra={**event_fields(event), **log_fields(wooshpay_status=status, wooshpay_outcome="wrong_object")},
     )
-    return Reply(
-        500,
-        "The event does not hold the object that events of its type are about.",
-        event.id,
-        outcome="wrong_object",
-    )
+    if odd is None:
+        text = "The event does not hold the object that events of its type are about."
+    else:
+        text = f"The event cannot be handled: {odd}."
+    return Reply(status, text, event.id, outcome="wrong_object")
+
+
+def _in_place_of_object(event: Event) -> str | None:
+    """Say what an event holds in place of an object, or return ``None`` if it holds an object."""
+    data = _kind(event.data)
+    if data is not None:
+        return f"`data` is {data}, not an object"
+    found = _kind(getattr(event.data, "object", None))
+    return None if found is None else f"`data.object` is {found}, not an object"
+
+
+def _kind(value: object) -> str | None:
+    """Return the name of a kind of JSON value; ``None`` for an object."""
+    if value is None:
+        return "missing, null or empty"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else None
 
 
 def held(event: Event) -> Reply:

@@ -61,7 +61,7 @@ def create_app() -> FastAPI:
         await receiver.close()
 
     app = FastAPI(lifespan=lifespan)
-    app.add_route("/webhooks", starlette_endpoint(receiver), methods=["POST"])
+    app.post("/webhooks")(starlette_endpoint(receiver))
 
     @app.get("/", response_class=HTMLResponse)
     async def window(request: Request) -> Response:

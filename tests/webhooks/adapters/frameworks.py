@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
+
+from webhooks.adapters.serving import on_uvicorn as _uvicorn
+from webhooks.adapters.serving import on_werkzeug as _werkzeug
 
 from wooshpay.webhooks import WebhookReceiver
 from wooshpay.webhooks.adapters import (
@@ -147,39 +149,3 @@ def _route(view: Callable[..., Any]) -> None:
         django.setup()
     settings.ROOT_URLCONF = urls
     clear_url_caches()
-
-
-@contextmanager
-def _uvicorn(app: Any) -> Generator[str]:
-    import uvicorn
-
-    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # What comes before the server listens waits in the queue.
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
-def _werkzeug(app: Any) -> Generator[str]:
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Quiet(WSGIRequestHandler):
-        def log(self, type: str, message: str, *args: Any) -> None:
-            """A test has enough to say."""
-
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{PATH}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -180,6 +180,17 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(shop: Shop, chunked: 
     assert seen == ["evt_large"]
 
 
+def test_a_signed_event_of_an_odd_shape_is_refused_and_reaches_no_handler(shop: Shop) -> None:
+    """Whatever is signed gets a response; an exception would be a page with a traceback in some frameworks."""
+    shop.receiver.on(PAID)(lambda event: pytest.fail("it reached the handler"))
+    for data in (b"null", b"[1]", b'"x"', b'{"object": null}', b'{"object": [1]}', b'{"object": "pi_1"}'):
+        odd = b'{"id": "evt_1", "type": "payment_intent.succeeded", "data": %b}' % data
+        assert shop.send(odd) == 400, data
+        assert shop.send(odd.replace(b"payment_intent.succeeded", b"galaxy.exploded")) == 200, data
+    for odd in (b"null", b"[]", b'{"id": "evt_1"}', b'{"type": "x"}', b'{"id": "evt_1", "type": ["x"]}'):
+        assert shop.send(odd) == 400, odd
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_other_methods_are_refused(shop: Shop, method: str) -> None:
     shop.receiver.other(lambda event: pytest.fail("it reached the handler"))

@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 
 def starlette_endpoint(receiver: AnyReceiver) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint: ``app.add_route("/webhooks", starlette_endpoint(receiver), methods=["POST"])``.
+    """Make an endpoint: ``app.post("/webhooks")(starlette_endpoint(receiver))``.
+
+    It takes every way to register a route: FastAPI's decorators and ``add_api_route``, of an app or an ``APIRouter``,
+    ``app.add_route("/webhooks", ..., methods=["POST"])``, and Starlette's ``Route``.
 
     Args:
-        receiver: Gets every POST.
+        receiver: Gets every POST. Other methods are answered with 405.
     """
-    from starlette.requests import ClientDisconnect
-    from starlette.responses import PlainTextResponse
+    from starlette.requests import ClientDisconnect, Request
+    from starlette.responses import PlainTextResponse, Response
 
-    async def endpoint(request: Request) -> Response:
+    async def wooshpay_webhooks(request: Request) -> Response:
+        if request.method != "POST":
+            return PlainTextResponse("", 405, {"Allow": "POST"})
         body = bytearray()
         try:
             async for part in request.stream():
@@ -30,7 +35,12 @@ def starlette_endpoint(receiver: AnyReceiver) -> Callable[[Request], Awaitable[R
                     return PlainTextResponse("", 413)
         except ClientDisconnect:
             return PlainTextResponse("", 400)  # nobody reads it
-        reply = await receiver.receive(bytes(body), request.headers)
+        raw = bytes(body)
+        # Where `Request.body` keeps it, so that whoever logs requests after this can read it.
+        vars(request)["_body"] = raw
+        reply = await receiver.receive(raw, request.headers)
         return PlainTextResponse(reply.text, reply.status)
 
-    return endpoint
+    # FastAPI resolves annotations among the globals of this module, where the names of Starlette are not.
+    wooshpay_webhooks.__annotations__ = {"request": Request, "return": Response}
+    return wooshpay_webhooks
