@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +45,8 @@ def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Awai
     """Make an asynchronous view: ``path("webhooks", django_async_view(receiver))``.
 
     Plain handlers run in the thread that Django has for the request, as plain views do. The view is not atomic, even
-    with ``ATOMIC_REQUESTS``.
+    with ``ATOMIC_REQUESTS``. If the sender hangs up, the request lasts until the handler has ended, since Django closes
+    the thread of the request and its connections then.
 
     Args:
         receiver: Gets every POST.
@@ -56,9 +58,23 @@ def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Awai
         body = _read(request, receiver.largest_body)
         if not isinstance(body, bytes):
             return body
-        return _response(await receiver.receive(body, request.META, thread=DjangoThread()))
+        delivery = asyncio.ensure_future(receiver.receive(body, request.META, thread=DjangoThread()))
+        return _response(await _to_its_end(delivery))
 
     return _marked(webhooks)
+
+
+async def _to_its_end(delivery: asyncio.Future[Reply]) -> Reply:
+    """Wait for the end of a delivery, also when Django cancels the request because its sender has hung up."""
+    cancelled: asyncio.CancelledError | None = None
+    while not delivery.done():
+        try:
+            await asyncio.wait({delivery})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return delivery.result()
 
 
 class _EveryAlias(set[str]):
