@@ -159,7 +159,9 @@ def site_environment(database: Database, folder: Path, **settings: str) -> dict[
 @contextmanager
 def serving(server: str, database: Database, folder: Path, **settings: str) -> Generator[Site]:
     """Migrate the site's database and serve the site until the block ends."""
-    environ = site_environment(database, folder, **settings)
+    # Under gevent, all event loops of the process seem to run in the thread of every request.
+    unsafe = {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"} if server == "gevent" else {}
+    environ = site_environment(database, folder, **unsafe, **settings)
     migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"]
     subprocess.run(migrate, env=environ, check=True, timeout=PATIENCE)
     port = free_port()

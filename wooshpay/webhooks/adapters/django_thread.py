@@ -27,12 +27,10 @@ class DjangoThread:
 
     def wait(self, loop: Runner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the receiver's event loop, and meanwhile run its thread-sensitive code here."""
-        if threads_are_greenlets():
-            # All event loops of the process would run in one thread, where asgiref works with one of them only. So
-            # thread-sensitive code runs in a thread of asgiref's own, whose connections nobody else looks after.
-            return loop.run(partial(_with_fresh_connections, work))
-        if _runs_an_event_loop():
-            return loop.run(work)  # `async_to_sync` would refuse to work
+        if threads_are_greenlets() or _runs_an_event_loop():
+            # Under gevent, the receiver's event loop runs in this very thread. `async_to_sync` refuses to work in the
+            # thread of an event loop.
+            return loop.run(work)
         return _Call(work).wait(loop)
 
     async def tidy(self) -> None:
@@ -109,18 +107,6 @@ def _same_event_loop_afterwards() -> Generator[None]:
     finally:
         remembered.clear()
         remembered.update(before)
-
-
-async def _with_fresh_connections(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Do for a thread of asgiref's own what Django does for the thread of a request."""
-    from django.db import close_old_connections
-
-    tidy = sync_to_async(close_old_connections, thread_sensitive=True)
-    await tidy()
-    try:
-        return await work()
-    finally:
-        await tidy()
 
 
 def _runs_an_event_loop() -> bool:
