@@ -175,7 +175,7 @@ def serving(server: str, database: Database, folder: Path, **settings: str) -> G
         until(lambda: _answers(site, process, output))
         yield site
     except BaseException:
-        print(output.read_text())
+        print("OUTPUT", output.read_text())
         raise
     finally:
         process.terminate()
