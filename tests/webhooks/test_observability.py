@@ -159,7 +159,7 @@ def test_a_delivery_is_one_consumer_span_and_one_record(
 
 
 def test_the_cases_and_the_tests_below_are_all_outcomes() -> None:
-    elsewhere = {"held", "timed_out", "interrupted"}
+    elsewhere = {"held", "timed_out", "interrupted", "queued", "queue_failed"}
     assert {case.outcome for case in CASES} | elsewhere == set(get_args(DeliveryOutcome))
 
 

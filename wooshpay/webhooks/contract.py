@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
+    from wooshpay.webhooks.request_threads import RequestThread
     from wooshpay.webhooks.signature import Headers
 
 
@@ -19,10 +20,10 @@ class AnyReceiver(Protocol):
     largest_body: int
     """Maximum size of a body in bytes."""
 
-    async def receive(self, body: bytes, headers: Headers) -> Reply:
-        """Take a delivery, and return the response."""
+    async def receive(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
+        """Take a delivery, and return the response. A handler may need the thread of the request."""
         ...
 
-    def receive_now(self, body: bytes, headers: Headers) -> Reply:
+    def receive_now(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
         """Take a delivery in code without an event loop, and return the response."""
         ...

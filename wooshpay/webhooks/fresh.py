@@ -14,7 +14,7 @@ from wooshpay.client import AsyncWooshPay, WooshPay
 from wooshpay.core.declaration import Declaration
 from wooshpay.errors import ConfigurationError, NotFoundError, PayloadError
 from wooshpay.webhooks.handlers import CLASS_OF
-from wooshpay.webhooks.replies import shown
+from wooshpay.webhooks.records import shown
 
 if TYPE_CHECKING:
     from wooshpay.api.events import Event

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 from collections.abc import Callable, Coroutine
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from wooshpay.errors import TransportError
+
 if TYPE_CHECKING:
     from wooshpay.transport.loop import PrivateLoop
+    from wooshpay.webhooks.request_threads import RequestThread
 
 T = TypeVar("T")
 
@@ -31,6 +35,23 @@ class OwnLoops:
         """Run a coroutine function and wait for its result."""
         return self._get("calls", _nothing).run(_call, work)
 
+    def run_for(self, thread: RequestThread | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function that may need the calling thread, and wait for its result.
+
+        Args:
+            thread: Runs what the coroutine sends to the calling thread. Without it, the thread only waits.
+            work: The coroutine function.
+        """
+        if thread is None:
+            return self.run(work)
+        loop = self._get("calls", _nothing)
+        try:
+            return thread.wait(self, work)
+        except asyncio.CancelledError as error:
+            if loop.closed:
+                raise TransportError("The receiver was closed during the delivery.", failure="broken") from error
+            raise
+
     def post(self, at_end: Callable[[], Coroutine[Any, Any, None]], callback: Callable[[], None]) -> None:
         """Call a function on the loop that renews claims, without waiting for it.
 
@@ -38,7 +59,7 @@ class OwnLoops:
             at_end: Run on that loop as the last thing.
             callback: The function.
         """
-        if _threads_are_greenlets():
+        if threads_are_greenlets():
             self._get("calls", _nothing).post(callback)
         else:
             self._get("renewals", at_end).post(callback)
@@ -66,7 +87,7 @@ class OwnLoops:
         return loop
 
 
-def _threads_are_greenlets() -> bool:
+def threads_are_greenlets() -> bool:
     """Return whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
     return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wooshpay.api.events import Event
     from wooshpay.webhooks.handlers import Handler
     from wooshpay.webhooks.inbox.contract import Claim, Inbox
+    from wooshpay.webhooks.request_threads import RequestThread
 
 _logger = logging.getLogger("wooshpay.webhooks")
 
@@ -48,16 +49,17 @@ class Once:
         # The tasks of handlers; one may outlive the request that brought its event.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def receive(self, event: Event, handler: Handler) -> Reply:
+    async def receive(self, event: Event, handler: Handler, thread: RequestThread | None = None) -> Reply:
         """Handle a delivery of an event."""
-        return await detached(followed(partial(self._receive, event, handler)), self._tasks)
+        tidy = None if thread is None else thread.tidy
+        return await detached(followed(partial(self._receive, event, handler, thread)), self._tasks, tidy)
 
-    def receive_now(self, event: Event, handler: Handler) -> Reply:
+    def receive_now(self, event: Event, handler: Handler, thread: RequestThread | None = None) -> Reply:
         """Handle a delivery of an event in code without an event loop."""
         try:
             if inspect.iscoroutinefunction(handler):
-                return self._loops.run(partial(self.receive, event, handler))
-            return self._receive_now(event, handler)
+                return self._loops.run_for(thread, partial(self.receive, event, handler))
+            return self._receive_now(event, handler, thread)
         except (ConfigurationError, TransportError) as error:
             # The receiver was closed meanwhile.
             return replies.unreachable(event, InboxError(str(error)))
@@ -75,16 +77,18 @@ class Once:
 
     # ---- the steps
 
-    async def _receive(self, event: Event, handler: Handler, reply: asyncio.Future[Reply]) -> Reply:
+    async def _receive(
+        self, event: Event, handler: Handler, thread: RequestThread | None, reply: asyncio.Future[Reply]
+    ) -> Reply:
         held = await self._take(event)
         if isinstance(held, Reply):
             return held
-        return await self._conclude(held, event, run(handler, event, held), reply)
+        return await self._conclude(held, event, run(handler, event, held, thread), reply)
 
-    def _receive_now(self, event: Event, handler: Handler) -> Reply:
+    def _receive_now(self, event: Event, handler: Handler, thread: RequestThread | None) -> Reply:
         waiter = _Waiter()
         try:
-            held = self._loops.run(partial(self._take_for, waiter, event))
+            held = self._loops.run_for(thread, partial(self._take_for, waiter, event))
         except BaseException:
             waiter.leave()
             raise
@@ -100,7 +104,7 @@ class Once:
         if error is None and inspect.isawaitable(answer):
             held.in_thread, held.caller = False, None
             rest = partial(self._conclude, held, event, wait_for(answer))
-            reply: Reply = self._loops.run(partial(detached, followed(rest), self._tasks))
+            reply: Reply = self._loops.run_for(thread, partial(detached, followed(rest), self._tasks))
             return reply
         held.end(error is None)
         settle = partial(self._settle, held, event, error)
@@ -109,7 +113,7 @@ class Once:
                 # The handler's own transaction has recorded it, so the inbox has nothing to do.
                 self._renewals.release(held)
                 return replies.done(event)
-            found: Reply | None = self._loops.run(partial(detached, settle, self._tasks))
+            found: Reply | None = self._loops.run_for(thread, partial(detached, settle, self._tasks))
             if found is not None:
                 return found
             assert error is not None

@@ -40,6 +40,7 @@ from wooshpay.webhooks.signature import Body, Headers, Secrets, check, check_sec
 if TYPE_CHECKING:
     from wooshpay.api.events import Event
     from wooshpay.middleware import Telemetry
+    from wooshpay.webhooks.request_threads import RequestThread
 
 LARGEST_BODY: Final = 1024 * 1024
 # WooshPay has long stopped waiting for the response by then, and still delivers the event for most of 72 hours.
@@ -145,7 +146,9 @@ class WebhookReceiver(Confined, Handlers):
         return found if isinstance(found, Reply) else found[0]
 
     @observed
-    async def receive(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
+    async def receive(
+        self, body: Body, headers: Headers, *, received: float | None = None, thread: RequestThread | None = None
+    ) -> Reply:
         """Handle a delivery. A plain ``def`` handler runs on a thread, so that the event loop goes on.
 
         Args:
@@ -153,6 +156,8 @@ class WebhookReceiver(Confined, Handlers):
             headers: The request's headers, in any form; see `verify`.
             received: When the delivery arrived, in seconds since 1970, if it has waited in a queue. `tolerance` counts
                 up to that moment. Default: now.
+            thread: Runs plain handlers in the thread that a web framework has reserved for the request. The adapters
+                for Django pass it. Default: a thread of the event loop's pool.
 
         Returns:
             What to answer.
@@ -165,9 +170,9 @@ class WebhookReceiver(Confined, Handlers):
             return found
         event, handler = found
         if self._once is not None:
-            return await self._once.receive(event, handler)
+            return await self._once.receive(event, handler, thread)
         try:
-            await run(handler, event)
+            await run(handler, event, thread=thread)
         except asyncio.CancelledError as error:
             if is_cancelled():
                 raise
@@ -177,13 +182,17 @@ class WebhookReceiver(Confined, Handlers):
         return replies.done(event)
 
     @observed_now
-    def receive_now(self, body: Body, headers: Headers, *, received: float | None = None) -> Reply:
+    def receive_now(
+        self, body: Body, headers: Headers, *, received: float | None = None, thread: RequestThread | None = None
+    ) -> Reply:
         """Handle a delivery in code without an event loop, such as Flask. A plain handler runs in the calling thread.
 
         Args:
             body: The raw body.
             headers: The request's headers, in any form; see `verify`.
             received: When the delivery arrived, in seconds since 1970, if it has waited in a queue; see `receive`.
+            thread: Runs what async handlers and the inbox send to the calling thread while that thread waits for them.
+                The adapters for Django pass it. Default: nothing is sent to the calling thread.
 
         Returns:
             What to answer.
@@ -196,11 +205,11 @@ class WebhookReceiver(Confined, Handlers):
             return found
         event, handler = found
         if self._once is not None:
-            return self._once.receive_now(event, handler)
+            return self._once.receive_now(event, handler, thread)
         try:
             answer = handler(event)
             if inspect.isawaitable(answer):
-                self._loops.run(partial(wait_for, answer))
+                self._loops.run_for(thread, partial(wait_for, answer))
         except Exception as error:
             return replies.failed(event, error)
         return replies.done(event)

@@ -178,6 +178,16 @@ def unreachable(event: Event, error: InboxError) -> Reply:
     return Reply(503, "The inbox cannot be reached; deliver this event again.", event.id)
 
 
+def in_transaction() -> Reply:
+    """Return the response when a transaction is open around the view, whose COMMIT could fail after the response."""
+    _logger.error(
+        "A delivery was refused because django_view was called inside a transaction. If that transaction were not"
+        " committed, the event would count as done and the work of its handler would be lost. Remove transaction.atomic"
+        " around the view, and use functools.wraps in decorators around it, so that ATOMIC_REQUESTS does not apply."
+    )
+    return Reply(500, "The endpoint is inside a database transaction; deliver this event again.")
+
+
 def failed(event: Event, error: BaseException) -> Reply:
     """Return the response when the handler raised an exception."""
     if isinstance(error, ClaimLost):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wooshpay.api.events import Event
     from wooshpay.webhooks.handlers import Handler
     from wooshpay.webhooks.renewal import Held
+    from wooshpay.webhooks.request_threads import RequestThread
 
 T = TypeVar("T")
 
@@ -31,16 +32,21 @@ _MOST_CANCELLATIONS: Final = 5
 _logger = logging.getLogger("wooshpay.webhooks")
 
 
-async def detached(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], tasks: set[asyncio.Task[None]]) -> T:
+async def detached(
+    work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]],
+    tasks: set[asyncio.Task[None]],
+    tidy: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> T:
     """Run work in a task of its own and wait for its result. If the caller is cancelled, the work goes on.
 
     Args:
         work: Gets the future that the caller waits for, so that it can answer before it has ended.
         tasks: Holds the task while it runs.
+        tidy: Called when the work has ended and the caller no longer waits for it.
     """
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
-    task = loop.create_task(_drive(work, result))
+    task = loop.create_task(_drive(work, result, tidy))
     tasks.add(task)
 
     def ended(task: asyncio.Task[None]) -> None:
@@ -52,10 +58,17 @@ async def detached(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], 
     return await result
 
 
-async def _drive(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], result: asyncio.Future[T]) -> None:
+async def _drive(
+    work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]],
+    result: asyncio.Future[T],
+    tidy: Callable[[], Coroutine[Any, Any, None]] | None,
+) -> None:
     try:
         found = await work(result)
-    except (asyncio.CancelledError, GeneratorExit):
+    except GeneratorExit:
+        raise  # the event loop was closed while it ran
+    except asyncio.CancelledError:
+        await _tidy(result, tidy)
         raise
     except BaseException as error:
         # Raised by the caller that waits. Here, SystemExit and KeyboardInterrupt would end the event loop's thread.
@@ -68,9 +81,22 @@ async def _drive(work: Callable[[asyncio.Future[T]], Coroutine[Any, Any, T]], re
             )
         else:
             result.set_exception(error)
+            return
     else:
         if not result.done():
             result.set_result(found)
+            return
+    await _tidy(result, tidy)
+
+
+async def _tidy(result: asyncio.Future[Any], tidy: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+    """Tidy up after work for which nobody waits any more. Otherwise the framework does so at the request's end."""
+    if tidy is None or not result.done():
+        return
+    try:
+        await tidy()
+    except Exception as error:
+        _logger.warning("What a handler left open could not be closed (%s: %s).", type(error).__name__, error)
 
 
 async def to_the_end(step: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -83,18 +109,19 @@ async def to_the_end(step: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await step()
 
 
-async def run(handler: Handler, event: Event, held: Held | None = None) -> None:
+async def run(handler: Handler, event: Event, held: Held | None = None, thread: RequestThread | None = None) -> None:
     """Run a handler of either kind. A plain ``def`` handler runs in a thread, so that the event loop goes on.
 
     Args:
         handler: The handler.
         event: The event.
-        held: The event's claim. With one, this does not end before the thread of a plain handler has ended.
+        held: The event's claim. With one, this does not end before a plain handler has ended in its thread.
+        thread: The thread for plain handlers. Default: one of the event loop's pool.
     """
     if inspect.iscoroutinefunction(handler):
         await handler(event)
         return
-    answer = await _Threaded(handler, event, held).run()
+    answer = await _Threaded(handler, event, held, thread).run()
     if inspect.isawaitable(answer):
         await answer
 
@@ -119,34 +146,39 @@ async def wait_for(answer: Awaitable[object]) -> None:
 
 
 class _Threaded:
-    """A plain handler in a thread of the event loop's pool. Once it has begun, nothing can stop it."""
+    """A plain handler in a thread. Once it has begun, nothing can stop it."""
 
-    def __init__(self, handler: Handler, event: Event, held: Held | None) -> None:
+    def __init__(self, handler: Handler, event: Event, held: Held | None, thread: RequestThread | None) -> None:
         self._handler = handler
         self._event = event
         self._held = held
+        self._thread = thread
+        self._loop = asyncio.get_running_loop()
+        # Done when the handler has ended, or when it is certain that it never begins. A task would not do: a loop that
+        # is shut down cancels all its tasks, while the handler goes on in its thread.
+        self._over: asyncio.Future[None] = self._loop.create_future()
         # Whoever acquires it first decides: the thread starts the handler, or the cancelled task prevents that.
         self._turn = threading.Lock()
         self._answer: object = None
         self._error: BaseException | None = None
 
     async def run(self) -> object:
-        """Return what the handler returned, when its thread has ended."""
+        """Return what the handler returned, when it has ended in its thread."""
         held = self._held
         if held is not None:
             held.in_thread = True
-        context = contextvars.copy_context()
-        future = asyncio.get_running_loop().run_in_executor(None, context.run, self._work)
+        sending = self._loop.create_task(self._send())
+        sending.add_done_callback(self._sent)
         try:
-            await asyncio.shield(future)
+            await asyncio.shield(self._over)
         except asyncio.CancelledError:
             if self._turn.acquire(blocking=False):
                 # It was still waiting for a free thread, so it has not begun and never will.
-                future.cancel()
+                sending.cancel()
                 if held is not None:
                     held.in_thread = False
                 raise
-            if held is None or not await _ended(future, held):
+            if held is None or not await _ended(self._over, held):
                 raise
         error, self._error = self._error, None
         try:
@@ -156,6 +188,25 @@ class _Threaded:
             del error  # the traceback refers to this frame
         return self._answer
 
+    async def _send(self) -> None:
+        """Have the handler run in its thread."""
+        if self._thread is None:
+            context = contextvars.copy_context()
+            await self._loop.run_in_executor(None, context.run, self._work)
+        else:
+            await self._thread.run(self._work)
+
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        """Fail the handler if there was no thread for it."""
+        error = None if sending.cancelled() else sending.exception()
+        if self._turn.acquire(blocking=False):
+            self._error = error or asyncio.CancelledError()
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
     def _work(self) -> None:
         if not self._turn.acquire(blocking=False):
             return
@@ -164,12 +215,15 @@ class _Threaded:
         except BaseException as error:  # raised again where the handler is awaited
             self._error = error
         held = self._held
-        if held is None:
-            return
-        if inspect.isawaitable(self._answer):
-            held.in_thread = False
-        else:
-            held.end(self._error is None)
+        if held is not None:
+            if inspect.isawaitable(self._answer):
+                held.in_thread = False
+            else:
+                held.end(self._error is None)
+        try:
+            self._loop.call_soon_threadsafe(self._finish)
+        except RuntimeError:
+            pass  # the event loop was closed meanwhile
 
 
 async def _ended(future: asyncio.Future[None], held: Held) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wooshpay.webhooks import replies
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -11,40 +14,95 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.contract import AnyReceiver
     from wooshpay.webhooks.replies import Reply
 
+V = TypeVar("V", bound=Callable[..., Any])
+
 
 def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:
-    """Make a view: ``path("webhooks", django_view(receiver))``. Plain handlers run in the request's thread.
+    """Make a view: ``path("webhooks", django_view(receiver))``.
+
+    Handlers of both kinds, and inboxes that use Django's ORM, use the database connections of the request. The view is
+    not atomic, even with ``ATOMIC_REQUESTS``: a transaction around it could fail to be committed after the event was
+    marked as done. Do not put it into ``transaction.atomic()`` either; it then responds with 500.
 
     Args:
         receiver: Gets every POST.
     """
 
     def webhooks(request: HttpRequest) -> HttpResponse:
-        body = _read(request, receiver.largest_body)
-        return _response(receiver.receive_now(body, request.META)) if isinstance(body, bytes) else body
+        from wooshpay.webhooks.adapters.django_thread import DjangoThread
 
-    _exempt(webhooks)
-    return webhooks
+        body = _read(request, receiver.largest_body)
+        if not isinstance(body, bytes):
+            return body
+        if _is_in_transaction():
+            return _response(replies.in_transaction())
+        return _response(receiver.receive_now(body, request.META, thread=DjangoThread()))
+
+    return _marked(webhooks)
 
 
 def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
     """Make an asynchronous view: ``path("webhooks", django_async_view(receiver))``.
+
+    Plain handlers run in the thread that Django has for the request, as plain views do. The view is not atomic, even
+    with ``ATOMIC_REQUESTS``. If the sender hangs up, the request lasts until the handler has ended, since Django closes
+    the thread of the request and its connections then.
 
     Args:
         receiver: Gets every POST.
     """
 
     async def webhooks(request: HttpRequest) -> HttpResponse:
+        from wooshpay.webhooks.adapters.django_thread import DjangoThread
+
         body = _read(request, receiver.largest_body)
-        return _response(await receiver.receive(body, request.META)) if isinstance(body, bytes) else body
+        if not isinstance(body, bytes):
+            return body
+        delivery = asyncio.ensure_future(receiver.receive(body, request.META, thread=DjangoThread()))
+        return _response(await _to_its_end(delivery))
 
-    _exempt(webhooks)
-    return webhooks
+    return _marked(webhooks)
 
 
-def _exempt(view: Callable[..., object]) -> None:
-    """Ask for no CSRF token, as Django's decorator does; before Django 5 that one took no asynchronous view."""
-    vars(view)["csrf_exempt"] = True
+async def _to_its_end(delivery: asyncio.Future[Reply]) -> Reply:
+    """Wait for the end of a delivery, also when Django cancels the request because its sender has hung up."""
+    cancelled: asyncio.CancelledError | None = None
+    while not delivery.done():
+        try:
+            await asyncio.wait({delivery})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return delivery.result()
+
+
+class _EveryAlias(set[str]):
+    """The aliases of databases whose transactions Django must not open around a view: all of them, also later ones."""
+
+    def __contains__(self, alias: object) -> bool:
+        return True
+
+
+def _marked(view: V) -> V:
+    """Mark a view as Django's own decorators do. Those do not accept asynchronous views in every version."""
+    vars(view).update(csrf_exempt=True, _non_atomic_requests=_EveryAlias())
+    return view
+
+
+def _is_in_transaction() -> bool:
+    """Return whether the view was called inside a transaction, other than that of a Django ``TestCase``."""
+    from django.db import connections, transaction
+
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block:
+            try:
+                # It does nothing but raise, except inside the transaction of a test.
+                with transaction.atomic(using=connection.alias, savepoint=False, durable=True):
+                    pass
+            except RuntimeError:
+                return True
+    return False
 
 
 def _read(request: HttpRequest, limit: int) -> bytes | HttpResponse:
