@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, get_args
 
@@ -26,7 +26,7 @@ from wooshpay import NotFoundError, WooshPay
 from wooshpay.api.events import Event
 from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.sandbox import Sandbox
-from wooshpay.webhooks import EventOf, MemoryInbox, Reply, WebhookReceiver
+from wooshpay.webhooks import EventOf, MemoryInbox, QueuedReceiver, Reply, WebhookReceiver
 from wooshpay.webhooks.inbox import Claim, InboxError, Taken
 from wooshpay.webhooks.observing import Delivery
 from wooshpay.webhooks.replies import DeliveryOutcome
@@ -472,6 +472,29 @@ def test_the_outcome_is_not_part_of_the_tuple() -> None:
     assert tuple(reply) == (200, "This event was done before.", "evt_1")
     assert reply.outcome == "done_before"
     assert reply._replace(status=500).outcome == "failed"
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_delivery_that_is_put_into_a_queue_is_observed_in_the_web_server_too(
+    down: bool, observed: Observed, written: list[dict[str, Any]]
+) -> None:
+    """Without this, a broker that is down would only show in the HTTP server's own log."""
+
+    def put(message: Mapping[str, object]) -> None:
+        if down:
+            raise OSError("the queue is away")
+
+    receiver = WebhookReceiver(SECRET, inbox=MemoryInbox(), now=lambda: NOW, telemetry=observed.telemetry)
+    receiver.on(PAID)(lambda event: None)
+    body = body_of()
+    headers = headers_for(body, t=int(NOW))
+    reply = QueuedReceiver(receiver, put).receive_now(body, headers)
+    expected = "queue_failed" if down else "queued"
+    assert (reply.outcome, reply.status) == (expected, 503 if down else 200)
+    (span,) = observed.spans
+    assert (span.attributes or {})["wooshpay.outcome"] == expected
+    assert span.status.status_code is (StatusCode.ERROR if down else StatusCode.UNSET)
+    assert (written[-1]["wooshpay_outcome"], written[-1]["wooshpay_event_id"]) == (expected, "evt_1")
 
 
 @pytest.mark.parametrize(

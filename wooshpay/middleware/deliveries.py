@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 # Deliveries with these outcomes are part of normal work, even if WooshPay has to deliver the event again.
-_NORMAL: Final = frozenset({"handled", "done_before", "no_handler", "held", "taken_over"})
+_NORMAL: Final = frozenset({"handled", "done_before", "no_handler", "held", "taken_over", "queued"})
 
 
 class DeliveryTelemetry:
