@@ -18,7 +18,7 @@ import pytest
 from wooshpay.api import OBJECTS
 from wooshpay.core.catalog import load
 from wooshpay.core.objects import wire_names
-from wooshpay.types import Charge, Customer, Event, Invoice, IssuingCard, PaymentIntent, UnknownObject
+from wooshpay.types import Charge, Customer, Event, PaymentIntent, UnknownObject
 
 SECRET = "pi_1_secret_hunter2"
 RECEIVED: dict[str, Any] = {
@@ -155,8 +155,7 @@ def test_attrs_and_vars_show_the_documented_fields_and_extra_only(name: str) -> 
     made = cls.from_dict({wire: None for _, wire in wire_names(cls)})
     assert sorted(attrs.asdict(made)) == sorted([*fields, "extra"])
     assert {field.name for field in attrs.fields(cls)} == {*fields, "extra"}
-    shown: dict[str, Any] = vars(made)
-    assert shown.keys() <= {*fields, "extra"}
+    assert {*typing.cast("dict[str, Any]", vars(made))} <= {*fields, "extra"}
 
 
 def test_vars_shows_the_values_and_leaves_secrets_out() -> None:
@@ -258,9 +257,3 @@ def test_a_deep_copy_shares_nothing_and_a_copy_shares_the_fields() -> None:
     assert made.amount == 1999
     evolved: Any = attrs.evolve(typing.cast("Any", made), amount=5)
     assert evolved.amount == 5
-
-
-def test_a_repr_shows_the_number_of_an_invoice_and_not_that_of_a_card() -> None:
-    """The number of an invoice is printed on it. It only has the name of a secret."""
-    assert "INV-7" in repr(Invoice.from_dict({"id": "in_1", "number": "INV-7"}))
-    assert "hunter2" not in repr(IssuingCard.from_dict({"id": "ic_1", "number": "hunter2"}))

@@ -117,7 +117,7 @@ class Invoice(Object):
         collection_method: ``charge_automatically``, or ``send_invoice`` to ask the customer for the money.
         hosted_invoice_url: The page to pay at; there once it is finalized.
         lines: What is owed, or the first of it.
-        number: The number printed on it; there once it is finalized.
+        number: The number printed on it; there once it is finalized. Not shown in the ``repr``.
         payment_intent: The payment that settles it; there once it is finalized.
         period_start: Start of the time that it bills for; the reference types it as text.
         period_end: End of the time that it bills for; the reference types it as text.
@@ -127,7 +127,7 @@ class Invoice(Object):
     """
 
     TAG: ClassVar[str] = "invoice"
-    NOT_SECRET: ClassVar[frozenset[str]] = frozenset({"number"})
+    PUBLIC: ClassVar[frozenset[str]] = frozenset({"number"})
 
     id: str
     object: str

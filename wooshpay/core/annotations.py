@@ -42,7 +42,7 @@ class Annotations(dict[str, Any]):
         self._resolve()
         return super().__iter__()
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def get(self, name: str, default: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the type of a field."""
         self._resolve()
         return super().get(name, default)

@@ -44,7 +44,7 @@ class _Nothing(dict[str, Any]):
             ' Assign a dict of your own: obj.extra = {"name": value}.'
         )
 
-    __setitem__ = __ior__ = update = setdefault = _refuse  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    __setitem__ = __ior__ = update = setdefault = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __reduce__(self) -> str:
         return "NOTHING_EXTRA"
@@ -122,8 +122,8 @@ class Object(_Noted):
 
     # The value of the ``object`` field on the wire; empty for nested shapes that carry none.
     TAG: ClassVar[str] = ""
-    # Fields that have the name of a secret elsewhere, but are none in this class.
-    NOT_SECRET: ClassVar[frozenset[str]] = frozenset()
+    # Fields that a ``repr`` hides because of their names, but that everyone may have, such as the number of an invoice.
+    PUBLIC: ClassVar[frozenset[str]] = frozenset()
 
     if TYPE_CHECKING:
         # What `attrs.asdict` asks of its argument; checkers see no attrs class behind our own decorator.
@@ -189,7 +189,7 @@ class Object(_Noted):
                 continue
             if name == "extra":
                 shown.append(f"extra=<{excerpt(', '.join(sorted(value)), _LONGEST_SHOWN)}>")
-            elif is_secret(type(self), name):
+            elif name in SENSITIVE_FIELDS:
                 shown.append(f"{name}={HIDDEN}")
             elif isinstance(value, Object):
                 shown.append(f"{name}=<{type(value).__name__}>")
@@ -220,13 +220,13 @@ def wire_names(cls: type) -> tuple[tuple[str, str], ...]:
 
 
 def is_secret(cls: type[Object], name: str) -> bool:
-    """Return whether a field holds a secret: it is shown by the attribute itself and by `Object.to_dict` only.
+    """Return whether a field holds a secret, which only the attribute itself and `Object.to_dict` give.
 
     Args:
         cls: The class of the object.
         name: The name of the field, as an attribute or in the API.
     """
-    return name in SENSITIVE_FIELDS and name not in cls.NOT_SECRET
+    return name in SENSITIVE_FIELDS and name not in cls.PUBLIC
 
 
 def received_of(value: Object) -> Any:
