@@ -48,7 +48,7 @@ def _public_field(wire: str, value: Any, *, nulls: bool) -> Json:
         return [_public_field(wire, item, nulls=nulls) for item in value]
     if is_object(value) and any(isinstance(item, Object) for item in value.values()):
         return {name: _public_field(name, item, nulls=nulls) for name, item in value.items()}
-    return public_json({wire: value}).get(wire)
+    return copy_json(value) if wire in _MERCHANTS_OWN else public_json(value)
 
 
 def public_json(value: Json) -> Json:

@@ -14,12 +14,12 @@ from functools import cache
 from typing import Any, Final
 
 from pydantic import GetJsonSchemaHandler, TypeAdapter
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, to_jsonable_python
 from pydantic_core import core_schema as core
 
 from wooshpay.core.catalog import class_for_tag
 from wooshpay.core.codec import UnknownObject, structure
-from wooshpay.core.json import Json, JsonObject, copy_json, is_object
+from wooshpay.core.json import Json, JsonObject, copy_json, is_array, is_object
 from wooshpay.core.objects import Object, is_secret
 from wooshpay.core.serializing import to_public_dict
 from wooshpay.describe.schemas import Schemas
@@ -46,9 +46,14 @@ def core_schema(cls: type[Object], source: Any) -> CoreSchema:
             return value
         # pydantic has a context for serialization since 2.7.
         context: Any = getattr(info, "context", None)
-        if is_object(context) and context.get(SECRETS):
-            return value.to_dict()
-        return to_public_dict(value, nulls=not info.exclude_none)
+        secrets = is_object(context) and context.get(SECRETS)
+        made = value.to_dict() if secrets else to_public_dict(value, nulls=not info.exclude_none)
+        include: Any = info.include
+        exclude: Any = info.exclude
+        if include is None and exclude is None:
+            return made
+        # pydantic does not apply them to what a function returns.
+        return to_jsonable_python(made, include=include, exclude=exclude)
 
     return core.no_info_plain_validator_function(
         validate,
@@ -68,7 +73,8 @@ def _validated(value: Any, cls: type[Object], source: Any) -> Object:
     if cls is Object:
         found = class_for_tag(tag) or UnknownObject
         return structure(copy_json(value), found)
-    if cls.TAG and isinstance(tag, str) and tag != cls.TAG:
+    # A tag that the SDK does not know says nothing: old responses have mistakes there.
+    if cls.TAG and tag != cls.TAG and class_for_tag(tag) is not None:
         raise PydanticCustomError(
             "wooshpay_object_tag",
             "Input should be an object of type '{expected}', but its field 'object' is '{tag}'",
@@ -111,7 +117,7 @@ def json_schema(cls: type[Object], schema: CoreSchema, handler: GetJsonSchemaHan
     ref = _ref_in(schema)
     token = _in_progress.set(_in_progress.get() | {ref})
     try:
-        made = _Referring(handler).object(cls, _item_of(_annotations[ref]))
+        made = _with_single_types(_Referring(handler).object(cls, _item_of(_annotations[ref])))
     finally:
         _in_progress.reset(token)
     if handler.mode == "serialization" and "properties" in made:
@@ -119,6 +125,21 @@ def json_schema(cls: type[Object], schema: CoreSchema, handler: GetJsonSchemaHan
     if "required" in made:
         made["required"] = [wire for wire in made["required"] if not is_secret(cls, wire)]
     return made
+
+
+def _with_single_types(schema: Any) -> Any:
+    """Write ``{"type": ["string", "null"]}`` as two schemas: the models of older versions of FastAPI take one type."""
+    if is_array(schema):
+        return [_with_single_types(part) for part in schema]
+    if not is_object(schema):
+        return schema
+    schema = {name: _with_single_types(part) for name, part in schema.items()}
+    names: Any = schema.get("type")
+    if not is_array(names):
+        return schema
+    described = {"description": schema.pop("description")} if "description" in schema else {}
+    options = [{"type": name} if name == "null" else {**schema, "type": name} for name in names]
+    return {"anyOf": options, **described}
 
 
 # Reference to annotation, which pydantic does not pass to the second hook.
