@@ -24,8 +24,8 @@ def to_public_dict(value: Object, *, nulls: bool = True) -> JsonObject:
     """Return the JSON of an object without its secrets, at any depth.
 
     A secret is a field that the ``repr`` hides, such as ``client_secret``, and what has such a name among the unknown
-    fields. The number of an invoice is no secret. What is in ``metadata`` is kept. The values are those of the attributes, so an amount that came as text is
-    a number.
+    fields. The number of an invoice is not a secret, and what is in ``metadata`` is kept. The values are those of the
+    attributes, so an amount that came as text is a number.
 
     Args:
         value: The object.

@@ -60,8 +60,7 @@ def payment() -> PaymentIntent:
 
 
 def order() -> Order:
-    page: ListObject[PaymentIntent] = ListObject.from_dict({"object": "list", "data": []})
-    page.data = [payment()]
+    page = ListObject(object="list", data=[payment()])
     return Order(number="1", payment=payment(), refunds=[Refund.from_dict({"id": "re_1"})], page=page)
 
 
@@ -223,14 +222,13 @@ def test_every_class_has_a_valid_schema_whose_references_lead_somewhere(name: st
     assert references or "$defs" not in schema
 
 
-@each_example
-def test_what_is_serialized_is_as_the_schema_says(file: str, name: str) -> None:
+@pytest.mark.parametrize("file", [file for file in EXAMPLES if file.endswith("_whole")])
+def test_what_is_serialized_is_as_the_schema_says(file: str) -> None:
+    """Answers of earlier years are left out here: they lack fields, or have other types in them."""
+    name = EXAMPLES[file]
     adapter: TypeAdapter[Any] = TypeAdapter(class_of(name))
     made = adapter.dump_python(adapter.validate_python(read(file)))
-    validator = Draft202012Validator(adapter.json_schema(mode="serialization"))
-    # Answers of earlier years leave fields out, or have other types in them.
-    missing = [error for error in validator.iter_errors(made) if file.endswith("_whole")]
-    assert not missing, missing
+    Draft202012Validator(adapter.json_schema(mode="serialization")).validate(made)
 
 
 def test_the_schema_shows_a_secret_only_where_it_may_come_in() -> None:

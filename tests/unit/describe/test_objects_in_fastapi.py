@@ -59,9 +59,7 @@ def application() -> FastAPI:
 
     @app.get("/page")
     async def show_page() -> ListObject[PaymentIntent]:
-        page: ListObject[PaymentIntent] = ListObject.from_dict({"object": "list", "has_more": False})
-        page.data = [payment()]
-        return page
+        return ListObject(object="list", has_more=False, data=[payment()])
 
     @app.get("/order")
     async def show_order() -> Order:
@@ -121,7 +119,8 @@ def get(url: str, body: Any = None, *, status: int = 200) -> Any:
             return json.load(response)
     except urllib.error.HTTPError as refused:
         with refused:
-            assert refused.code == status, refused.read()
+            if refused.code != status:
+                raise
             return json.load(refused)
 
 
