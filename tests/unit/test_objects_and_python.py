@@ -18,7 +18,7 @@ import pytest
 from wooshpay.api import OBJECTS
 from wooshpay.core.catalog import load
 from wooshpay.core.objects import wire_names
-from wooshpay.types import Charge, Customer, Event, PaymentIntent, UnknownObject
+from wooshpay.types import Charge, Customer, Event, ListObject, PaymentIntent, UnknownObject
 
 SECRET = "pi_1_secret_hunter2"
 RECEIVED: dict[str, Any] = {
@@ -235,6 +235,13 @@ def test_a_pickle_holds_all_that_was_received(protocol: int) -> None:
     made = pickle.loads(pickle.dumps(payment(), protocol))
     assert made.to_dict() == RECEIVED
     assert made == payment()
+
+
+def test_an_object_made_by_hand_can_be_pickled_and_copied() -> None:
+    made = ListObject(object="list", data=[UnknownObject(id="x_1")])
+    for twin in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made), copy.copy(made)):
+        assert twin == made
+        assert twin.to_dict() == {"object": "list", "data": [{"id": "x_1"}]}
 
 
 def test_a_pickle_of_a_version_with_other_fields_can_be_read() -> None:

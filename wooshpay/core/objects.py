@@ -154,7 +154,7 @@ class Object(_Noted):
         return unstructure(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*_visible_names(type(self)), "_received")}
+        return {**{name: getattr(self, name) for name in _visible_names(type(self))}, "_received": received_of(self)}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         # A pickle of another version of the SDK may have other fields.
