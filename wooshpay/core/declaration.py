@@ -430,6 +430,15 @@ def paged(
 class Undeclared(Operation[P, T]):
     """The way to operations that the SDK does not know: verb and path are arguments."""
 
+    if not TYPE_CHECKING:
+
+        def __get__(self, instance, owner):
+            if instance is not None:
+                return instance._caller.operation(self, instance._caller)
+            # It belongs to the client itself, so here a mock of the client's class finds it.
+            specification = getattr(owner, "_specification", None)
+            return self if specification is None else specification.operation(self, specification)
+
     _how_to_send: ClassVar[str] = "Pass the parameters of the operation in body={...} or query={...}."
 
     def __init__(self, function: Callable[..., Any]) -> None:
