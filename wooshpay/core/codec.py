@@ -509,6 +509,9 @@ def _in_envelope(data: Json) -> Json:
     return data
 
 
+_PLAIN: Final = frozenset({str, int, float, bool})
+
+
 def unstructure(value: Object) -> JsonObject:
     """Return the JSON of an object: what was received, with what was changed since."""
     received = received_of(value)
@@ -517,9 +520,10 @@ def unstructure(value: Object) -> JsonObject:
     for name, wire in wire_names(cls):
         item = getattr(value, name)
         if item is not None:
-            result[wire] = to_json(item)
+            # Most values are plain, and a call for each would take as long as all the rest.
+            result[wire] = item if item.__class__ in _PLAIN else to_json(item)
     for name, item in value.extra.items():
-        result[name] = copy_json(item)
+        result[name] = item if item.__class__ in _PLAIN else copy_json(item)
     if received.__class__ is Whole:
         whole: JsonObject = result or copy_json(received.value)
         return whole
@@ -553,10 +557,14 @@ def to_json(value: Any) -> Json:
         return unstructure(value)
     # Objects are at most in a list or a dict; what is deeper there is JSON as it came.
     if value.__class__ is list:
-        return [to_json(item) if isinstance(item, Object) else copy_json(item) for item in value]
+        return [_item_to_json(item) for item in value]
     if value.__class__ is dict:
-        return {name: to_json(item) if isinstance(item, Object) else copy_json(item) for name, item in value.items()}
+        return {name: _item_to_json(item) for name, item in value.items()}
     return copy_json(value)
+
+
+def _item_to_json(item: Any) -> Json:
+    return unstructure(item) if isinstance(item, Object) else copy_json(item)
 
 
 TOLERANT: Final = _make_converter(strict=False)

@@ -34,7 +34,9 @@ def is_array(value: object) -> TypeGuard[JsonArray]:
 
 def copy_json(value: Json) -> Json:
     """Copy parsed JSON, so that a change to the copy leaves the original alone. It may be nested to any depth."""
-    whole = [value]
+    if not isinstance(value, (dict, list)):
+        return value
+    whole: list[Json] = [value]
     pending: list[tuple[Any, Any, Any]] = [(whole, 0, value)]
     while pending:
         place, key, part = pending.pop()
