@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def _declared_doc(bound: Bound[Any]) -> str | None:
-    return bound._declaration.__doc__  # pyright: ignore[reportPrivateUsage]  # a property of it, see below
+    doc: str | None = bound._declaration.__doc__  # pyright: ignore[reportPrivateUsage]  # a property of it, see below
+    return doc
 
 
 # Each class below needs it, because a class without a docstring has None in its place.

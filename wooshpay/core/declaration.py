@@ -48,17 +48,22 @@ W = TypeVar("W", Async, Sync)
 
 
 class Caller(Protocol):
-    """What carries a call out. There is one for each world; which one a resource holds decides its world.
+    """What carries a call out. There is one for each world; which one a resource holds decides its world."""
 
-    Attributes:
-        operation: What an operation is on a client of this world.
-        list_operation: What a list operation is on it.
-        waiting: What a ``wait`` is on it.
-    """
+    @property
+    def operation(self) -> Callable[[Any, Any], Any]:
+        """Makes of a declaration and this caller what the operation is on a client."""
+        ...
 
-    operation: ClassVar[Callable[[Any, Any], Any]]
-    list_operation: ClassVar[Callable[[Any, Any], Any]]
-    waiting: ClassVar[Callable[[Any, Any], Any]]
+    @property
+    def list_operation(self) -> Callable[[Any, Any], Any]:
+        """The same for a list operation."""
+        ...
+
+    @property
+    def waiting(self) -> Callable[[Any, Any], Any]:
+        """The same for a ``wait``."""
+        ...
 
     def call(self, call: Call, returns: Any) -> Any:
         """Give the decoded result, or a coroutine of it."""

@@ -20,7 +20,7 @@ _PREFIX: Final = "_default_of_"
 class _Annotation(str):
     """An annotation that is shown as it is declared, and evaluated by another name."""
 
-    __slots__ = ("_declared",)
+    _declared: str
 
     def __new__(cls, declared: str, name: str) -> _Annotation:
         made = super().__new__(cls, f"{_PREFIX}{name}")
@@ -61,7 +61,7 @@ def namespace(known: dict[str, Any], signature: inspect.Signature) -> dict[str, 
         known: The names of the module that declares the operation.
         signature: The declared signature.
     """
-    fastapi = sys.modules.get("fastapi")
+    fastapi: Any = sys.modules.get("fastapi")
     if fastapi is None:
         return known
     return known | {

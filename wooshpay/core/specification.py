@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
@@ -79,6 +78,8 @@ else:
         def __get__(self, instance, owner=None):
             if instance is None:
                 specification = getattr(owner, "_specification", None)
+                from types import SimpleNamespace
+
                 # A section needs nothing of its client but the caller.
                 return self if specification is None else self.func(SimpleNamespace(_caller=specification))
             return super().__get__(instance, owner)

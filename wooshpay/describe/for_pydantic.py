@@ -117,7 +117,7 @@ def json_schema(cls: type[Object], schema: CoreSchema, handler: GetJsonSchemaHan
     ref = _ref_in(schema)
     token = _in_progress.set(_in_progress.get() | {ref})
     try:
-        made = _with_single_types(_Referring(handler).object(cls, _item_of(_annotations[ref])))
+        made: JsonObject = _with_single_types(_Referring(handler).object(cls, _item_of(_annotations[ref])))
     finally:
         _in_progress.reset(token)
     if handler.mode == "serialization" and "properties" in made:
