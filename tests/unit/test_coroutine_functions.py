@@ -212,8 +212,8 @@ def application(client: AsyncWooshPay, called: WooshPay) -> FastAPI:
 
     @app.get("/charges")
     async def show_charges(found: Annotated[Any, Depends(client.charges.list)]) -> list[Charge]:
+        pager = typing.cast("AsyncPager[Charge]", found)
         assert type(found) is AsyncPager
-        pager: AsyncPager[Charge] = found
         return [charge async for charge in pager]
 
     return app
