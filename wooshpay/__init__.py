@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wooshpay.core.retry import Attempt as Attempt
     from wooshpay.core.retry import RetryEvent as RetryEvent
     from wooshpay.core.retry import RetryPolicy as RetryPolicy
+    from wooshpay.core.serializing import json_default as json_default
     from wooshpay.core.unset import UNSET as UNSET
     from wooshpay.core.unset import Unset as Unset
     from wooshpay.core.waiting import WaitResult as WaitResult
@@ -68,6 +69,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "wooshpay.core.paging": ("AsyncPager", "Pager"),
     "wooshpay.core.request": ("ApiResponse", "Middleware", "Next", "Request", "Response"),
     "wooshpay.core.retry": ("Attempt", "RetryEvent", "RetryPolicy"),
+    "wooshpay.core.serializing": ("json_default",),
     "wooshpay.core.unset": ("UNSET", "Unset"),
     "wooshpay.core.waiting": ("WaitResult",),
     "wooshpay.errors": (

@@ -27,6 +27,7 @@ from wooshpay.core.json import Json
 from wooshpay.core.pipeline import Pipeline
 from wooshpay.core.request import Method, Middleware
 from wooshpay.core.retry import RetryEvent, RetryPolicy
+from wooshpay.core.specification import Specification
 from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET, Unset
 from wooshpay.sections import Sections
@@ -203,6 +204,8 @@ class AsyncWooshPay(Client[Async]):
     loops, one after the other or at the same time; each gets connections of its own.
     """
 
+    _specification = Specification("AsyncWooshPay", awaited=True)
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -302,6 +305,8 @@ class WooshPay(Client[Sync]):
     ends. Any number of threads may share one. It runs its calls on an event loop of its own, in a thread
     that starts with the first call.
     """
+
+    _specification = Specification("WooshPay", awaited=False)
 
     def _open_caller(self, pipeline: Pipeline) -> Caller:
         from wooshpay.transport.loop import PrivateLoop

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wooshpay.core.declaration import Resource, W
+from wooshpay.core.specification import section
 
 if TYPE_CHECKING:
     from wooshpay.api.accounts import Accounts
@@ -40,189 +40,189 @@ if TYPE_CHECKING:
 class Sections(Resource[W]):
     """What WooshPay offers, by the names of its reference."""
 
-    @cached_property
+    @section
     def accounts(self) -> Accounts[W]:
         """What the account itself can do."""
         from wooshpay.api.accounts import Accounts
 
         return Accounts(self._caller)
 
-    @cached_property
+    @section
     def balance(self) -> Balances[W]:
         """The money on the account."""
         from wooshpay.api.balance import Balances
 
         return Balances(self._caller)
 
-    @cached_property
+    @section
     def beneficiaries(self) -> Beneficiaries[W]:
         """Who payouts go to."""
         from wooshpay.api.beneficiaries import Beneficiaries
 
         return Beneficiaries(self._caller)
 
-    @cached_property
+    @section
     def charges(self) -> Charges[W]:
         """Single attempts at taking a payment."""
         from wooshpay.api.charges import Charges
 
         return Charges(self._caller)
 
-    @cached_property
+    @section
     def checkout(self) -> Checkout[W]:
         """Pages that WooshPay hosts and customers pay on."""
         from wooshpay.api.checkout import Checkout
 
         return Checkout(self._caller)
 
-    @cached_property
+    @section
     def coupons(self) -> Coupons[W]:
         """Reductions for customers."""
         from wooshpay.api.coupons import Coupons
 
         return Coupons(self._caller)
 
-    @cached_property
+    @section
     def customers(self) -> Customers[W]:
         """Who pays, kept for the next time."""
         from wooshpay.api.customers import Customers
 
         return Customers(self._caller)
 
-    @cached_property
+    @section
     def disputes(self) -> Disputes[W]:
         """Payments that a customer's bank asks back."""
         from wooshpay.api.disputes import Disputes
 
         return Disputes(self._caller)
 
-    @cached_property
+    @section
     def events(self) -> Events[W]:
         """What happened on the account."""
         from wooshpay.api.events import Events
 
         return Events(self._caller)
 
-    @cached_property
+    @section
     def files(self) -> Files[W]:
         """Papers handed to WooshPay."""
         from wooshpay.api.files import Files
 
         return Files(self._caller)
 
-    @cached_property
+    @section
     def fx_quotes(self) -> FxQuotes[W]:
         """What one currency costs in another."""
         from wooshpay.api.fx_quotes import FxQuotes
 
         return FxQuotes(self._caller)
 
-    @cached_property
+    @section
     def invoice_items(self) -> InvoiceItems[W]:
         """Sums that wait for a customer's next invoice."""
         from wooshpay.api.invoice_items import InvoiceItems
 
         return InvoiceItems(self._caller)
 
-    @cached_property
+    @section
     def invoices(self) -> Invoices[W]:
         """What customers owe, line by line."""
         from wooshpay.api.invoices import Invoices
 
         return Invoices(self._caller)
 
-    @cached_property
+    @section
     def issuing(self) -> Issuing[W]:
         """Cards that the merchant hands out."""
         from wooshpay.api.issuing import Issuing
 
         return Issuing(self._caller)
 
-    @cached_property
+    @section
     def payment_intents(self) -> PaymentIntents[W]:
         """Payments, from the first try to the money received."""
         from wooshpay.api.payment_intents import PaymentIntents
 
         return PaymentIntents(self._caller)
 
-    @cached_property
+    @section
     def payment_links(self) -> PaymentLinks[W]:
         """URLs that any number of customers can pay at."""
         from wooshpay.api.payment_links import PaymentLinks
 
         return PaymentLinks(self._caller)
 
-    @cached_property
+    @section
     def payment_methods(self) -> PaymentMethods[W]:
         """What customers pay with."""
         from wooshpay.api.payment_methods import PaymentMethods
 
         return PaymentMethods(self._caller)
 
-    @cached_property
+    @section
     def payouts(self) -> Payouts[W]:
         """Money sent from the balance."""
         from wooshpay.api.payouts import Payouts
 
         return Payouts(self._caller)
 
-    @cached_property
+    @section
     def prices(self) -> Prices[W]:
         """What one unit of a product costs."""
         from wooshpay.api.prices import Prices
 
         return Prices(self._caller)
 
-    @cached_property
+    @section
     def products(self) -> Products[W]:
         """What is sold."""
         from wooshpay.api.products import Products
 
         return Products(self._caller)
 
-    @cached_property
+    @section
     def promotion_codes(self) -> PromotionCodes[W]:
         """Words that customers type to get a coupon."""
         from wooshpay.api.promotion_codes import PromotionCodes
 
         return PromotionCodes(self._caller)
 
-    @cached_property
+    @section
     def refunds(self) -> Refunds[W]:
         """Money given back."""
         from wooshpay.api.refunds import Refunds
 
         return Refunds(self._caller)
 
-    @cached_property
+    @section
     def setup_attempts(self) -> SetupAttempts[W]:
         """Single attempts at saving a payment method."""
         from wooshpay.api.setup_attempts import SetupAttempts
 
         return SetupAttempts(self._caller)
 
-    @cached_property
+    @section
     def setup_intents(self) -> SetupIntents[W]:
         """Payment methods saved for later, without a payment."""
         from wooshpay.api.setup_intents import SetupIntents
 
         return SetupIntents(self._caller)
 
-    @cached_property
+    @section
     def subscription_items(self) -> SubscriptionItems[W]:
         """The prices that subscriptions charge for."""
         from wooshpay.api.subscription_items import SubscriptionItems
 
         return SubscriptionItems(self._caller)
 
-    @cached_property
+    @section
     def subscriptions(self) -> Subscriptions[W]:
         """Customers who pay again and again."""
         from wooshpay.api.subscriptions import Subscriptions
 
         return Subscriptions(self._caller)
 
-    @cached_property
+    @section
     def webhook_endpoints(self) -> WebhookEndpoints[W]:
         """Where WooshPay delivers events."""
         from wooshpay.api.webhook_endpoints import WebhookEndpoints

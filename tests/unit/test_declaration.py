@@ -15,6 +15,7 @@ from support.effects import KEY, ScriptedClient
 
 from wooshpay import UNSET, AsyncWooshPay, ListObject, RequestOptions, Unset, WooshPay
 from wooshpay.api.refunds import Refund, Refunds
+from wooshpay.core.bound import BoundOperation, BoundWaiting
 from wooshpay.core.declaration import Operation, Resource, Sync, W, delete, get, paged, post
 from wooshpay.core.request import Call
 
@@ -25,6 +26,9 @@ PLAIN: Any = vars(pydoc)["plaintext"]
 
 class Caller:
     """Writes down what a resource asks for."""
+
+    operation = list_operation = BoundOperation
+    waiting = BoundWaiting
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Call, Any]] = []
@@ -229,10 +233,21 @@ def test_parameters_are_never_positional(things: Things[Sync]) -> None:
         things.create(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def test_an_id_given_by_name_is_refused_with_the_right_way(things: Things[Sync]) -> None:
+def test_ids_may_be_given_by_name(caller: Caller, things: Things[Sync]) -> None:
+    """Frameworks that call an operation with the parameters of a request, such as FastAPI, pass all of them by name."""
     anything: Any = things
-    with pytest.raises(TypeError, match=r"takes thing_id by position: .*delete\(thing_id, \.\.\.\)"):
-        anything.delete(thing_id="th_1")
+    for arguments in ({"args": (), "part_id": "pt_1", "thing_id": "th_1"}, {"args": ("th_1",), "part_id": "pt_1"}):
+        named = dict(arguments)
+        anything.part(*named.pop("args"), **named)
+        assert asked(caller).path == "/v1/things/th_1/parts/pt_1"
+
+
+def test_an_id_that_is_given_twice_or_without_the_others_is_refused_with_the_right_way(things: Things[Sync]) -> None:
+    anything: Any = things
+    with pytest.raises(TypeError, match=r"got thing_id twice, or not all IDs: call .*delete\(thing_id, \.\.\.\)"):
+        anything.delete("th_1", thing_id="th_1")
+    with pytest.raises(TypeError, match=r"got part_id twice, or not all IDs: call .*part\(thing_id, part_id, \.\.\.\)"):
+        anything.part(part_id="pt_1")
 
 
 async def test_a_wrong_argument_fails_at_the_call_and_not_at_the_await() -> None:

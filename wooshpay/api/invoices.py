@@ -127,6 +127,7 @@ class Invoice(Object):
     """
 
     TAG: ClassVar[str] = "invoice"
+    PUBLIC: ClassVar[frozenset[str]] = frozenset({"number"})
 
     id: str
     object: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wooshpay.core.bound import AsyncBoundList, AsyncBoundOperation, AsyncBoundWaiting, BoundOperation, BoundWaiting
 from wooshpay.core.confined import Confined
 from wooshpay.core.interruptions import note_end
 from wooshpay.core.listing import ListObject
@@ -28,6 +29,10 @@ class AsyncCaller(Confined):
         pipeline: What makes and sends the requests.
         owner: Whether closing the caller closes the connections.
     """
+
+    operation = AsyncBoundOperation
+    list_operation = AsyncBoundList
+    waiting = AsyncBoundWaiting
 
     def __init__(self, pipeline: Pipeline, *, owner: bool = True) -> None:
         self.pipeline = pipeline
@@ -95,6 +100,10 @@ class SyncCaller(Confined):
         loop: The loop that the calls run on.
         owner: Whether closing the caller stops the loop.
     """
+
+    operation = BoundOperation
+    list_operation = BoundOperation
+    waiting = BoundWaiting
 
     def __init__(self, pipeline: Pipeline, loop: PrivateLoop, *, owner: bool = True) -> None:
         self.pipeline = pipeline

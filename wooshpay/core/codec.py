@@ -15,18 +15,18 @@ through the processor's cache.
 from __future__ import annotations
 
 import math
-import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 import attrs
 import cattrs
 
-from wooshpay.core.catalog import class_for_tag, knows, load
-from wooshpay.core.json import Json, JsonObject, loads, loads_shallow
+from wooshpay.core.annotations import Annotations, evaluate
+from wooshpay.core.catalog import class_for_tag, load
+from wooshpay.core.json import Json, JsonObject, copy_json, loads, loads_shallow, same_json
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import AS_TEXT, NOTHING_EXTRA, Object, model, received_of, wire_names
 
@@ -64,28 +64,18 @@ class Later:
     """Stands for a class of another section, which is imported only when an object of it arrives."""
 
 
-class _LaterNames(Mapping[str, Any]):
-    """Names that a section knows only under TYPE_CHECKING, for `typing.get_type_hints`."""
-
-    def __init__(self, section: str) -> None:
-        self._imported = vars(sys.modules[section])
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self._imported or not knows(name):
-            raise KeyError(name)
-        return type(name, (Later,), {})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
 def hints(cls: type) -> dict[str, Any]:
-    """The field types of an object class; classes of other sections stand as `Later` names."""
-    names = typing.cast("dict[str, Any]", _LaterNames(cls.__module__))
-    return typing.get_type_hints(cls, localns=names, include_extras=True)
+    """Return the field types of an object class; classes of other sections are subclasses of `Later`."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        annotations = getattr(base, "__annotations__", None)
+        if isinstance(annotations, Annotations):
+            found |= evaluate(annotations.written, base.__module__, _later)
+    return found
+
+
+def _later(name: str) -> type[Later]:
+    return type(name, (Later,), {})
 
 
 # ---- lossless conversions -------------------------------------------------------------------------------------
@@ -519,33 +509,62 @@ def _in_envelope(data: Json) -> Json:
     return data
 
 
+_PLAIN: Final = frozenset({str, int, float, bool})
+
+
 def unstructure(value: Object) -> JsonObject:
-    """Give an object's JSON as it was received."""
+    """Return the JSON of an object: what was received, with what was changed since."""
     received = received_of(value)
-    if received.__class__ is Whole:
-        whole: JsonObject = received.value
-        return whole
-    result: JsonObject = {}
     cls: Any = type(value)
+    result: JsonObject = {}
     for name, wire in wire_names(cls):
         item = getattr(value, name)
         if item is not None:
-            result[wire] = _to_json(item)
-    result.update(value.extra)
+            # Most values are plain, and a call for each would take as long as all the rest.
+            result[wire] = item if item.__class__ in _PLAIN else to_json(item)
+    for name, item in value.extra.items():
+        result[name] = item if item.__class__ in _PLAIN else copy_json(item)
+    if received.__class__ is Whole:
+        whole: JsonObject = result or copy_json(received.value)
+        return whole
     if received is not None:
-        result.update(received)
+        result.update(_unchanged(value, received))
     return result
 
 
-def _to_json(value: Any) -> Json:
+def _unchanged(value: Object, received: JsonObject) -> JsonObject:
+    """Return those of the noted fields that have still the value with which they were read."""
+    cls: Any = type(value)
+    kept: JsonObject = {}
+    for name, wire in wire_names(cls):
+        if wire not in received:
+            continue
+        item, came = getattr(value, name), received[wire]
+        if came is None:
+            if item is None:
+                kept[wire] = None
+            continue
+        # Reading it once more tells what the attribute was: an object in it may have been changed in place.
+        as_read = getattr(structure({wire: copy_json(came)}, cls), name)
+        if same_json(to_json(item), to_json(as_read)):
+            kept[wire] = copy_json(came)
+    return kept
+
+
+def to_json(value: Any) -> Json:
+    """Return the JSON of the value of one field. It shares nothing with the value."""
     if isinstance(value, Object):
         return unstructure(value)
     # Objects are at most in a list or a dict; what is deeper there is JSON as it came.
     if value.__class__ is list:
-        return [unstructure(item) if isinstance(item, Object) else item for item in value]
+        return [_item_to_json(item) for item in value]
     if value.__class__ is dict:
-        return {name: unstructure(item) if isinstance(item, Object) else item for name, item in value.items()}
-    return value
+        return {name: _item_to_json(item) for name, item in value.items()}
+    return copy_json(value)
+
+
+def _item_to_json(item: Any) -> Json:
+    return unstructure(item) if isinstance(item, Object) else copy_json(item)
 
 
 TOLERANT: Final = _make_converter(strict=False)

@@ -21,7 +21,6 @@ from wooshpay.core.listing import ListObject
 from wooshpay.core.names import advice, check_extras, check_options, check_params
 from wooshpay.core.paging import AsyncPager, Pager, with_position
 from wooshpay.core.request import NOTHING_EXPECTED, ApiResponse, Call, Method, ParamsIn
-from wooshpay.core.tracebacks import forget_locals
 from wooshpay.core.unset import UNSET
 
 if TYPE_CHECKING:
@@ -50,6 +49,21 @@ W = TypeVar("W", Async, Sync)
 
 class Caller(Protocol):
     """What carries a call out. There is one for each world; which one a resource holds decides its world."""
+
+    @property
+    def operation(self) -> Callable[[Any, Any], Any]:
+        """Makes of a declaration and this caller what the operation is on a client."""
+        ...
+
+    @property
+    def list_operation(self) -> Callable[[Any, Any], Any]:
+        """The same for a list operation."""
+        ...
+
+    @property
+    def waiting(self) -> Callable[[Any, Any], Any]:
+        """The same for a ``wait``."""
+        ...
 
     def call(self, call: Call, returns: Any) -> Any:
         """Give the decoded result, or a coroutine of it."""
@@ -136,64 +150,6 @@ if TYPE_CHECKING:
 
     class _Editor:
         """Nothing is ever one. Jedi looks at every overload, and completes parameters only through a `Callable`."""
-
-
-class BoundOperation(Confined):
-    """A declaration on one resource: what the four classes above are at run time."""
-
-    def __init__(self, declaration: Declaration, caller: Caller) -> None:
-        self._declaration = declaration
-        self._caller = caller
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        declaration = self._declaration
-        try:
-            call = declaration.bind(args, kwargs)
-        except Exception as error:
-            forget_locals(error)
-            raise
-        finally:
-            # Reports of errors keep the variables of all frames: what is sent is in none of ours from here on.
-            del args, kwargs
-        if declaration.is_list:
-            return self._caller.page(call, declaration.returns)
-        return self._caller.call(call, declaration.returns)
-
-    def with_response(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Make the same call; give its result with status, headers, request id, attempts and key."""
-        declaration = self._declaration
-        try:
-            call = declaration.bind(args, kwargs)
-        except Exception as error:
-            forget_locals(error)
-            raise
-        finally:
-            del args, kwargs
-        return self._caller.call_with_response(call, declaration.returns)
-
-    def __get__(self, instance: object, owner: object = None) -> Self:
-        # Being a descriptor makes this a routine in the eyes of help(), which then shows the signature.
-        return self
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return self._declaration.signature
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]  # per instance, as a method has
-        return self._declaration.__doc__
-
-    @property
-    def __name__(self) -> str:
-        return self._declaration.function.__name__
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__qualname__":  # a class body cannot define it as a property
-            return self._declaration.function.__qualname__
-        raise AttributeError(f"{self!r} has no attribute {name!r}")
-
-    def __repr__(self) -> str:
-        return f"<{self._declaration.name}: {self._declaration.method} {self._declaration.path}>"
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -302,7 +258,7 @@ class Declaration:
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Return the call for these arguments, or raise a `TypeError` that names the one that does not fit."""
         if not self._keywords.issuperset(kwargs):
-            self._refuse_names(kwargs)
+            args = self._with_ids(args, kwargs)
         options: RequestOptions | None = kwargs.pop("options", None)
         if options is not None:
             self._check_options(options)
@@ -332,6 +288,15 @@ class Declaration:
             options=options,
         )
 
+    def _with_ids(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Take the IDs out of the keyword arguments, where a framework such as FastAPI passes them."""
+        missing = self._path_params[len(args) :]
+        if missing and all(name in kwargs for name in missing):
+            args = (*args, *(kwargs.pop(name) for name in missing))
+        if not self._keywords.issuperset(kwargs):
+            self._refuse_names(kwargs)
+        return args
+
     def _fill(self, args: tuple[Any, ...]) -> str:
         expected = self._path_params
         if len(args) != len(expected):
@@ -345,7 +310,8 @@ class Declaration:
             if name in self._keywords:
                 continue
             if name in self._path_params:
-                raise TypeError(f"{self.name}() takes {name} by position: {self.name}({name}, ...)")
+                wanted = ", ".join(self._path_params)
+                raise TypeError(f"{self.name}() got {name} twice, or not all IDs: call {self.name}({wanted}, ...)")
             from difflib import get_close_matches  # only for a mistake
 
             if (hint := advice(name, self.name)) is not None:
@@ -391,7 +357,7 @@ class Operation(Declaration, Generic[P, T]):
     else:
 
         def __get__(self, instance: Any, owner: Any) -> Any:
-            return self if instance is None else BoundOperation(self, instance._caller)
+            return self if instance is None else instance._caller.operation(self, instance._caller)
 
 
 class ListOperation(Declaration, Generic[P, T]):
@@ -418,7 +384,7 @@ class ListOperation(Declaration, Generic[P, T]):
     else:
 
         def __get__(self, instance: Any, owner: Any) -> Any:
-            return self if instance is None else BoundOperation(self, instance._caller)
+            return self if instance is None else instance._caller.list_operation(self, instance._caller)
 
 
 def get(path: str, *, publishable: bool = False) -> Callable[[Callable[Concatenate[Any, P], T]], Operation[P, T]]:
@@ -471,6 +437,15 @@ def paged(
 
 class Undeclared(Operation[P, T]):
     """The way to operations that the SDK does not know: verb and path are arguments."""
+
+    if not TYPE_CHECKING:
+
+        def __get__(self, instance, owner):
+            if instance is not None:
+                return instance._caller.operation(self, instance._caller)
+            # It belongs to the client itself, so here a mock of the client's class finds it.
+            specification = getattr(owner, "_specification", None)
+            return self if specification is None else specification.operation(self, specification)
 
     _how_to_send: ClassVar[str] = "Pass the parameters of the operation in body={...} or query={...}."
 

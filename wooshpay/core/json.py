@@ -32,6 +32,43 @@ def is_array(value: object) -> TypeGuard[JsonArray]:
     return isinstance(value, list)
 
 
+def copy_json(value: Json) -> Json:
+    """Copy parsed JSON, so that a change to the copy leaves the original alone. It may be nested to any depth."""
+    if not isinstance(value, (dict, list)):
+        return value
+    whole: list[Json] = [value]
+    pending: list[tuple[Any, Any, Any]] = [(whole, 0, value)]
+    while pending:
+        place, key, part = pending.pop()
+        if is_object(part):
+            place[key] = copied = dict(part)
+            pending += [(copied, name, item) for name, item in part.items() if isinstance(item, (dict, list))]
+        elif is_array(part):
+            place[key] = listed = list(part)
+            pending += [(listed, at, item) for at, item in enumerate(part) if isinstance(item, (dict, list))]
+    return whole[0]
+
+
+def same_json(left: Json, right: Json) -> bool:
+    """Return whether two values are the same JSON: 1, 1.0 and true differ, and NaN is the same as NaN."""
+    pending: list[tuple[Any, Any]] = [(left, right)]
+    while pending:
+        one, other = pending.pop()
+        if one.__class__ is not other.__class__:
+            return False
+        if is_object(one):
+            if one.keys() != other.keys():
+                return False
+            pending += [(item, other[name]) for name, item in one.items()]
+        elif is_array(one):
+            if len(one) != len(other):
+                return False
+            pending += zip(one, other, strict=True)
+        elif one != other and (one == one or other == other):
+            return False
+    return True
+
+
 # No answer nests deeper than a few levels; parsers give up at about a thousand.
 _DEEPEST: Final = 64
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)

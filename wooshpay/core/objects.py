@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import (
@@ -19,7 +19,8 @@ from typing import (
 
 import attrs
 
-from wooshpay.core.json import is_array, is_object
+from wooshpay.core.annotations import Annotations
+from wooshpay.core.json import copy_json, is_array, is_object
 from wooshpay.core.redaction import HIDDEN, LEAST_CARD, SENSITIVE_FIELDS, excerpt, redact
 
 if TYPE_CHECKING:
@@ -28,25 +29,25 @@ if TYPE_CHECKING:
     from wooshpay.core.json import Json, JsonObject
 
 
-class _Nothing(Mapping[str, Any]):
-    """The one empty mapping of all objects without unknown fields. Copying and pickling keep it the one."""
+class _Nothing(dict[str, Any]):
+    """The one empty mapping of all objects without unknown fields. Copying and pickling keep it the one.
+
+    It is a dict, so that every JSON writer takes the result of `attrs.asdict`. It cannot be changed, because a field
+    added to it would appear in all objects.
+    """
 
     __slots__ = ()
 
-    def __getitem__(self, name: str) -> NoReturn:
-        raise KeyError(name)
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError(
+            "This object has no unknown fields, and the empty mapping in `extra` is shared by all such objects."
+            ' Assign a dict of your own: obj.extra = {"name": value}.'
+        )
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    __setitem__ = __ior__ = update = setdefault = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __reduce__(self) -> str:
         return "NOTHING_EXTRA"
-
-    def __repr__(self) -> str:
-        return "{}"
 
 
 NOTHING_EXTRA: Final[Mapping[str, Any]] = _Nothing()
@@ -82,13 +83,34 @@ def wire(name: str, *, default: None) -> Any:
 def model(cls: type[C]) -> type[C]:
     """Make a class an object of the API: attrs, slots, keyword-only.
 
-    ``repr`` and ``eq`` come from `Object`: writing them anew for every class would double the import time.
+    ``repr``, ``eq`` and the methods for pickling come from `Object`: generating them for every class would double the
+    import time.
     """
-    return attrs.define(cls, kw_only=True, eq=False, repr=False)
+    made = attrs.define(cls, kw_only=True, eq=False, repr=False, getstate_setstate=False)
+    made.__annotations__ = Annotations(made.__annotations__, made.__module__)
+    return made
+
+
+class _Noted:
+    """What an object has besides its fields. It is not a field for attrs, so that `attrs.asdict` does not show it."""
+
+    # What `to_dict` must return although the attribute says something else: nulls and converted values.
+    __slots__ = ("_received",)
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __dict__(self) -> dict[str, Any]:
+            """The fields, for `vars`. Secrets are left out, because loggers and encoders of frameworks read it, too."""
+            from wooshpay.core.serializing import public_json
+
+            cls = type(self)
+            shown = {name: getattr(self, name) for name, _ in wire_names(cls) if not is_secret(cls, name)}
+            return {**shown, "extra": public_json(self.extra)}
 
 
 @model
-class Object:
+class Object(_Noted):
     """The base of all objects.
 
     Fields that WooshPay documents are attributes, ``None`` where they were absent or null. A value of an
@@ -100,27 +122,59 @@ class Object:
 
     # The value of the ``object`` field on the wire; empty for nested shapes that carry none.
     TAG: ClassVar[str] = ""
+    # Fields that a ``repr`` hides because of their names, but that everyone may have, such as the number of an invoice.
+    PUBLIC: ClassVar[frozenset[str]] = frozenset()
+
+    if TYPE_CHECKING:
+        # What `attrs.asdict` asks of its argument; checkers see no attrs class behind our own decorator.
+        __attrs_attrs__: ClassVar[Any]
 
     extra: Mapping[str, Any] = NOTHING_EXTRA
-    # What `to_dict` must give back although the attribute says something else: nulls and converted values.
-    _received: Any = attrs.field(default=None, init=False)
 
     @classmethod
     def from_dict(cls, data: JsonObject) -> Self:
-        """Make the object of parsed JSON, as the client would.
+        """Create the object from parsed JSON, as the client does. The object shares nothing with ``data``.
 
         Args:
-            data: What WooshPay sent.
+            data: What WooshPay sent, or what `to_dict` returned.
         """
         from wooshpay.core.codec import structure
 
-        return structure(data, cls)
+        return structure(copy_json(data), cls)
 
     def to_dict(self) -> JsonObject:
-        """Give the JSON back as it was received, unknown fields, nulls and odd types included."""
+        """Return the JSON as it was received, with your changes.
+
+        Unknown fields, nulls and values of other types than documented are in it as they came, and so are secrets such
+        as ``client_secret``. A field that you assigned has its new value; one that you set to ``None`` is left out,
+        unless it came as null. The result shares nothing with the object.
+        """
         from wooshpay.core.codec import unstructure
 
         return unstructure(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name) for name in _visible_names(type(self))}, "_received": received_of(self)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        # A pickle of another version of the SDK may have other fields.
+        for name in (*_visible_names(type(self)), "_received"):
+            setattr(self, name, state.get(name, NOTHING_EXTRA if name == "extra" else None))
+
+    if not TYPE_CHECKING:
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+            # pydantic calls this, so it is installed where this runs; the SDK itself does not need it.
+            from wooshpay.describe.for_pydantic import core_schema
+
+            return core_schema(cls, source)
+
+        @classmethod
+        def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+            from wooshpay.describe.for_pydantic import json_schema
+
+            return json_schema(cls, schema, handler)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -161,15 +215,23 @@ def _shown(value: object) -> str:
 def wire_names(cls: type) -> tuple[tuple[str, str], ...]:
     """Pairs of attribute name and name in the API, for every documented field of an object class."""
     return tuple(
-        (field.name, field.metadata.get(WIRE_NAME, field.name))
-        for field in attrs.fields(cls)
-        if field.name not in {"extra", "_received"}
+        (field.name, field.metadata.get(WIRE_NAME, field.name)) for field in attrs.fields(cls) if field.name != "extra"
     )
 
 
+def is_secret(cls: type[Object], name: str) -> bool:
+    """Return whether a field holds a secret, which only the attribute itself and `Object.to_dict` give.
+
+    Args:
+        cls: The class of the object.
+        name: The name of the field, as an attribute or in the API.
+    """
+    return name in SENSITIVE_FIELDS and name not in cls.PUBLIC
+
+
 def received_of(value: Object) -> Any:
-    """What an object must give back although its attributes say something else."""
-    return value._received  # pyright: ignore[reportPrivateUsage]  # hidden from users, not from the codec
+    """Return what was received where the attributes of an object say something else; ``None`` for a hand-made one."""
+    return getattr(value, "_received", None)
 
 
 def _visible_names(cls: type) -> list[str]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import cached_property, update_wrapper
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, overload
 
 import attrs
 
 from wooshpay.config import RequestOptions, check_seconds
-from wooshpay.core.confined import Confined
-from wooshpay.core.declaration import Async, Caller, Declaration, Operation, Resource, Sync
+from wooshpay.core.declaration import Async, Declaration, Operation, Resource, Sync
 from wooshpay.core.names import advice
 from wooshpay.core.unset import UNSET
 from wooshpay.errors import (
@@ -180,27 +179,6 @@ def _within(call: Call, seconds: float, usual: float) -> Call:
     return attrs.evolve(call, options=attrs.evolve(options, timeout=min(seconds, limit)))
 
 
-class BoundWaiting(Confined):
-    """A ``wait`` on one resource, in the eyes of help() a method with the declared signature."""
-
-    def __init__(self, waiting: Waiting[..., Any], caller: Caller) -> None:
-        update_wrapper(self, waiting.function)
-        self.__signature__ = waiting.signature
-        self._name = waiting.name
-        self._bind = waiting.bind
-        self._caller = caller
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._caller.wait(self._bind(args, kwargs))
-
-    def __get__(self, instance: object, owner: object = None) -> Self:
-        # Being a descriptor makes this a routine in the eyes of help().
-        return self
-
-    def __repr__(self) -> str:
-        return f"<{self._name}>"
-
-
 class Waiting(Generic[P, R]):
     """A ``wait`` as declared in its section. On a client it becomes one of that client's world."""
 
@@ -255,7 +233,7 @@ class Waiting(Generic[P, R]):
     else:
 
         def __get__(self, instance: Any, owner: Any) -> Any:
-            return self if instance is None else BoundWaiting(self, instance._caller)
+            return self if instance is None else instance._caller.waiting(self, instance._caller)
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

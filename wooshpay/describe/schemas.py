@@ -110,27 +110,42 @@ class Schemas:
 
     def _object(self, cls: Any, arguments: Sequence[Any]) -> JsonObject:
         cls = _loaded(cls)
+        return self.refer(cls, _loaded(arguments[0]) if arguments else Any)
+
+    def refer(self, cls: Any, item: Any) -> JsonObject:
+        """Return a reference to the schema of an object class, and make the schema where that was not done yet.
+
+        Args:
+            cls: The class.
+            item: The class of the entries, for `ListObject`.
+        """
         if cls is Object:
             return self._named("AnyObject", cls, _any_object)
-        item = _loaded(arguments[0]) if arguments else Any
         name = cls.__name__ if cls is not ListObject else f"{getattr(item, '__name__', '')}List"
+        return self._named(name, (cls, item), lambda: self.object(cls, item))
 
-        def make() -> JsonObject:
-            text = read_docstring(cls.__doc__)
-            types_of = hints(cls)
-            fields = {field.name: field for field in attrs.fields(cls)}
-            properties: JsonObject = {}
-            required: list[str] = []
-            for field, wire in wire_names(cls):
-                schema = self.of(_with_item(types_of[field], item), answer=True)
-                if field == "object" and cls.TAG and schema == {"type": "string"}:
-                    schema = {**schema, "examples": [cls.TAG]}
-                properties[wire] = described(schema, text.attributes.get(field, ""))
-                if fields[field].default is attrs.NOTHING:
-                    required.append(wire)
-            return _described_object(text, properties, required)
+    def object(self, cls: Any, item: Any = Any) -> JsonObject:
+        """Return the schema of an object class itself, with references to the classes in it.
 
-        return self._named(name, (cls, item), make)
+        Args:
+            cls: The class.
+            item: The class of the entries, for `ListObject`.
+        """
+        if cls is Object:
+            return _any_object()
+        text = read_docstring(cls.__doc__)
+        types_of = hints(cls)
+        fields = {field.name: field for field in attrs.fields(cls)}
+        properties: JsonObject = {}
+        required: list[str] = []
+        for field, wire in wire_names(cls):
+            schema = self.of(_with_item(types_of[field], item), answer=True)
+            if field == "object" and cls.TAG and schema == {"type": "string"}:
+                schema = {**schema, "examples": [cls.TAG]}
+            properties[wire] = described(schema, text.attributes.get(field, ""))
+            if fields[field].default is attrs.NOTHING:
+                required.append(wire)
+        return _described_object(text, properties, required)
 
     def _named(self, name: str, identity: Any, make: typing.Callable[[], JsonObject]) -> JsonObject:
         if self._classes.setdefault(name, identity) != identity:
