@@ -17,6 +17,7 @@ from wooshpay.webhooks.signature import Verified, sign, verify
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.inbox import (
+        DjangoInbox,
         Inbox,
         MemoryInbox,
         PostgresInbox,
@@ -43,6 +44,7 @@ __all__ = [
     "SqliteInbox",
     "RedisInbox",
     "PostgresInbox",
+    "DjangoInbox",
     "WebhookError",
     "SignatureError",
     "TimestampError",
@@ -61,6 +63,7 @@ _HOMES: Final[dict[str, str]] = {
     "SqliteInbox": "inbox",
     "RedisInbox": "inbox",
     "PostgresInbox": "inbox",
+    "DjangoInbox": "inbox",
 }
 
 

@@ -28,6 +28,7 @@ class Work:
 
 
 _work: Final[ContextVar[Work | None]] = ContextVar("wooshpay_webhook_work", default=None)
+_on_own_loop: Final[ContextVar[bool]] = ContextVar("wooshpay_webhook_own_loop", default=False)
 
 
 @contextmanager
@@ -66,3 +67,16 @@ def settle(inbox: Inbox) -> None:
     work = _work.get()
     if work is not None and work.inbox is inbox:
         work.settled = True
+
+
+def mark_own_loop() -> None:
+    """Note that the running task belongs to an event loop of a receiver's own. It lasts until that task ends."""
+    _on_own_loop.set(True)
+
+
+def is_on_own_loop() -> bool:
+    """Return whether the running task belongs to an event loop of a receiver's own.
+
+    The thread that wanted the work done waits for it, and can do nothing else meanwhile.
+    """
+    return _on_own_loop.get()
