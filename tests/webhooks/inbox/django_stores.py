@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import psycopg
 import pymysql
 
 from wooshpay.webhooks import DjangoInbox
+
+T = TypeVar("T")
 
 APP: Final = "wooshpay.webhooks.inbox.django"
 DJANGO: Final = ("django-sqlite", "django-postgres", "django-mariadb")
@@ -75,21 +78,34 @@ def migrate(address: str) -> None:
     from django.db import connections
 
     alias = use(address)
-    call_command("migrate", "wooshpay_webhooks", database=alias, verbosity=0)
-    connections[alias].close()
+
+    def run() -> None:
+        call_command("migrate", "wooshpay_webhooks", database=alias, verbosity=0)
+        connections[alias].close()
+
+    _in_a_thread(run)
 
 
 def execute(address: str, statement: str) -> list[tuple[Any, ...]]:
     """Execute a statement in a database, and return its rows."""
     from django.db import connections
 
-    connection = connections[use(address)].copy()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return [] if cursor.description is None else list(cursor.fetchall())
-    finally:
-        connection.close()
+    def run() -> list[tuple[Any, ...]]:
+        connection = connections[use(address)].copy()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return [] if cursor.description is None else list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    return _in_a_thread(run)
+
+
+def _in_a_thread(work: Callable[[], T]) -> T:
+    """Run something in another thread: Django refuses to use a connection in a thread that runs an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def _sqlite(folder: Path, url: Callable[[str], str]) -> dict[str, object]:

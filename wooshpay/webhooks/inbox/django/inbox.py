@@ -70,7 +70,7 @@ class DjangoInbox:
 
         self.lease = lease
         self.retention, self.any_loop = retention, True
-        self._using = using
+        self.using = using
         self._table = InboxTable(vendor, lease=lease, retention=retention)
         self._runner = Runner(using, timeout)
         self._claims = 0
@@ -164,7 +164,7 @@ class DjangoInbox:
             with self.transaction():
                 return function(*args, **kwargs)
 
-        return await run_where_the_orm_runs(self._using, work)
+        return await run_where_the_orm_runs(self.using, work)
 
     # ---- the steps
 
@@ -174,7 +174,7 @@ class DjangoInbox:
         taken = self._table.claim(connection, claim)
         if taken is claim and connection.in_atomic_block:
             self._locked.add(claim.token)
-            transaction.on_commit(partial(self._locked.discard, claim.token), using=self._using)
+            transaction.on_commit(partial(self._locked.discard, claim.token), using=self.using)
         return taken
 
     @contextmanager
@@ -191,7 +191,7 @@ class DjangoInbox:
             return True
 
         try:
-            with atomic(self._using, mark_as_done, refuse=partial(_lost, claim), committed=partial(settle, self)):
+            with atomic(self.using, mark_as_done, refuse=partial(_lost, claim), committed=partial(settle, self)):
                 yield
         finally:
             if not locked_before:
