@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from django.db import DatabaseError, Error, InternalError, connections, transaction
+from django.db import DatabaseError, Error, connections, transaction
 
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.django.failures import failures, inbox_error, is_of_the_connection
@@ -80,6 +80,7 @@ def atomic(
     connection = connections[alias]
     with failures(connection):
         block, savepoint, may_begin = _begin(connection, first)
+    raw = connection.connection
     try:
         if not may_begin:
             raise refuse()
@@ -89,7 +90,9 @@ def atomic(
         _check(connection, savepoint)
     except BaseException as error:
         block.__exit__(*sys.exc_info())
-        _raise_if_broken(connection, error)
+        # Django opens another connection if it cannot roll back.
+        if isinstance(error, Error) and (connection.connection is not raw or connection.closed_in_transaction):
+            raise _broken(connection) from error
         raise
     try:
         block.__exit__(None, None, None)
@@ -150,14 +153,8 @@ def _check(connection: BaseDatabaseWrapper, savepoint: str | None) -> None:
 def _has_no_savepoint(connection: BaseDatabaseWrapper, error: DatabaseError) -> bool:
     """Return whether the connection works, and only the transaction is gone or has failed."""
     if connection.vendor == "postgresql":
-        return isinstance(error, InternalError)
+        return not connection.connection.closed
     return connection.vendor == "sqlite" or error.args[:1] == (_NO_SAVEPOINT_ON_MYSQL,)
-
-
-def _raise_if_broken(connection: BaseDatabaseWrapper, error: BaseException) -> None:
-    """Raise `InboxError` if the handler's statement failed because the connection is gone."""
-    if isinstance(error, Error) and (connection.connection is None or connection.closed_in_transaction):
-        raise _broken(connection) from error
 
 
 def _broken(connection: BaseDatabaseWrapper) -> InboxError:
