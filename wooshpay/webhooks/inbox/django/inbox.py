@@ -91,7 +91,7 @@ class DjangoInbox:
         """Hold an event for another lease."""
         if claim.token in self._locked:
             return True  # nobody can take it over, and this would wait until the handler has committed
-        return await self._runner.run_apart(lambda connection: self._table.renew(connection, claim))
+        return await self._runner.run(lambda connection: self._table.renew(connection, claim))
 
     async def done(self, claim: Claim) -> bool:
         """Note that an event is done."""

@@ -47,14 +47,8 @@ class Runner:
             InboxError: The database failed, or did not answer in time.
         """
         operation = Operation(work, self._timeout)
-        if has_request_thread():
-            return await self._wait(operation, self._in_request(operation))
-        return await self._wait(operation, self._apart(operation))
-
-    async def run_apart(self, work: Callable[[BaseDatabaseWrapper], T]) -> T:
-        """Run an operation in a thread of the inbox's own. The thread of the request may be occupied by a handler."""
-        operation = Operation(work, self._timeout)
-        return await self._wait(operation, self._apart(operation))
+        work_there = self._in_request if has_request_thread() else self._apart
+        return await self._wait(operation, work_there(operation))
 
     async def close(self) -> None:
         """Close the inbox's own connections."""
