@@ -54,7 +54,7 @@ def use(address: str) -> str:
     described: dict[str, Any] = json.loads(address)
     alias: str = described["alias"]
     if alias not in connections.settings:
-        known = {"default": {}, alias: described["settings"]}
+        known: dict[str, dict[str, Any]] = {"default": {}, alias: described["settings"]}
         connections.settings[alias] = connections.configure_settings(known)[alias]
     return alias
 

@@ -108,7 +108,7 @@ async def test_within_a_test_case_everything_is_rolled_back(inbox: Watched, addr
 
 
 async def test_a_claim_in_a_transaction_of_others_is_not_renewed_from_outside(inbox: Watched, address: str) -> None:
-    """Nobody else sees it, so it cannot be taken over. From outside it would look lost, and the handler be cancelled."""
+    """Nobody else sees it, so it cannot be taken over. It would look lost, and the handler would be cancelled."""
     async with a_test(inbox.using):
         async with opened(inbox) as receiver:
 
@@ -187,7 +187,7 @@ async def test_a_plain_call_in_the_thread_of_a_request_does_not_wait_for_that_th
 async def test_a_delivery_whose_request_has_ended_is_settled_on_a_connection_that_is_closed(
     inbox: Watched, address: str
 ) -> None:
-    """The sender hung up. asgiref would start a thread that Django knows nothing of, and nobody closes its connection."""
+    """The sender hung up. asgiref would start a thread of which Django knows nothing, with a connection left open."""
     from django.db import connections
 
     ended, begun = asyncio.Event(), asyncio.Event()

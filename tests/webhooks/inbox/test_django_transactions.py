@@ -107,7 +107,7 @@ def test_rows_and_done_are_written_together(shop: Shop) -> None:
 
 
 def test_the_event_is_done_for_others_as_soon_as_the_block_has_ended(shop: Shop) -> None:
-    """If "done" were written after the handler only, a worker killed in between would leave rows of an event to come."""
+    """If "done" were written after the handler, a worker killed in between would leave rows of an event to come."""
 
     def handler(event: Event) -> None:
         with shop.inbox.transaction():
@@ -340,13 +340,16 @@ async def test_an_async_handler_is_told_to_use_run_in_transaction(shop: Shop, as
 
     async def handler(event: Event) -> None:
         with pytest.raises(RuntimeError, match="run_in_transaction"):
-            if asynchronous:
-                async with shop.inbox.transaction():  # type: ignore[attr-defined]  # pyright: ignore
-                    pytest.fail("it was entered")
-            else:
-                with shop.inbox.transaction():
-                    pytest.fail("it was entered")
+            await enter()
         raise ValueError("the event is not done")
+
+    async def enter() -> None:
+        block: Any = shop.inbox.transaction()
+        if asynchronous:
+            async with block:
+                pytest.fail("it was entered")
+        with block:
+            pytest.fail("it was entered")
 
     async with request(shop), opened(shop.inbox) as receiver:
         receiver.other(handler)
@@ -378,7 +381,7 @@ async def test_an_async_handler_runs_a_function_in_the_transaction(shop: Shop) -
 
 
 async def test_a_transaction_of_a_request_that_has_ended_leaves_no_connection(shop: Shop) -> None:
-    """The sender hung up. asgiref then starts a thread that Django knows nothing of, and nobody closes its connection."""
+    """The sender hung up. asgiref then starts a thread of which Django knows nothing, with a connection left open."""
     used: list[Any] = []
 
     def write() -> None:

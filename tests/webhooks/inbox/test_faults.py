@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis.asyncio import Redis
 from webhooks.deliver import SECRET, body_of, headers_for
-from webhooks.inbox.faults import Freezer, frozen
 from webhooks.inbox.django_stores import DJANGO
+from webhooks.inbox.faults import Freezer, frozen
 from webhooks.inbox.stores import Place, make_place
 
 from wooshpay import ConfigurationError

@@ -37,9 +37,9 @@ class DjangoInbox:
 
     The database server's clock decides about leases, so the machines' clocks may differ. On SQLite it is the machine's.
 
-    Within a request the inbox uses the request's connection, and so it is inside the transaction of a `TestCase`. Claims
-    are renewed on connections of its own, at most four, and so is everything outside of requests. They are kept for as
-    long as CONN_MAX_AGE says.
+    Within a request the inbox uses the request's connection, and so it is inside the transaction of a `TestCase`. To
+    renew claims, and outside of requests, it opens connections of its own, at most four. They are kept for as long as
+    CONN_MAX_AGE says.
 
     Args:
         using: The alias of the database in DATABASES.

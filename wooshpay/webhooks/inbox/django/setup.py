@@ -30,8 +30,8 @@ def check_setup(using: str) -> str:
         return _check_database(using)
     except ImproperlyConfigured as error:
         raise ConfigurationError(
-            f"DjangoInbox needs Django's settings, which are missing or not valid: {error} Set DJANGO_SETTINGS_MODULE, and"
-            " outside of a Django process call django.setup() before you make the inbox."
+            f"DjangoInbox needs Django's settings, which are missing or not valid: {error} Set DJANGO_SETTINGS_MODULE,"
+            " and outside of a Django process call django.setup() before you make the inbox."
         ) from error
 
 
@@ -59,8 +59,8 @@ def _check_database(using: str) -> str:
     connection = connections[using]
     if connection.vendor not in STATEMENTS:
         raise ConfigurationError(
-            f"using={using!r} is a database of the kind {connection.vendor!r}. DjangoInbox works with SQLite, PostgreSQL,"
-            " MySQL and MariaDB; use another alias or another inbox."
+            f"using={using!r} is a database of the kind {connection.vendor!r}. DjangoInbox works with SQLite,"
+            " PostgreSQL, MySQL and MariaDB; use another alias or another inbox."
         )
     if not connection.settings_dict["AUTOCOMMIT"]:
         raise ConfigurationError(

@@ -95,7 +95,7 @@ class InboxTable:
         )
 
     @staticmethod
-    def _run(connection: BaseDatabaseWrapper, statement: str, *values: object) -> int:
+    def _run(connection: BaseDatabaseWrapper, statement: str, *values: str | int) -> int:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             count: int = cursor.rowcount

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from django.db import DatabaseError, Error, connections, transaction
 
@@ -24,6 +24,9 @@ from wooshpay.webhooks.inbox.django.operation import is_in_transaction
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.transaction import Atomic
+
+    First: TypeAlias = Callable[[BaseDatabaseWrapper], bool]
+    Begun: TypeAlias = tuple[Atomic, str | None, bool]
 
 _IN_ASYNC_CODE = (
     "transaction() of a DjangoInbox cannot be used in async code, because Django has no async transactions. Write the"
@@ -67,7 +70,7 @@ class InboxTransaction(AbstractContextManager[None]):
 
 @contextmanager
 def atomic(
-    alias: str, first: Callable[[BaseDatabaseWrapper], bool], refuse: Callable[[], Exception], committed: Callable[[], None]
+    alias: str, first: First, *, refuse: Callable[[], Exception], committed: Callable[[], None]
 ) -> Generator[None]:
     """Run a block in `transaction.atomic`. It ends without an error only if everything was written.
 
@@ -97,12 +100,12 @@ def atomic(
     try:
         block.__exit__(None, None, None)
     except Error as error:
-        if is_of_the_connection(connection, error) or connection.vendor == "sqlite" and _is_busy(error):
+        if is_of_the_connection(connection, error) or (connection.vendor == "sqlite" and _is_busy(error)):
             raise inbox_error(connection, error) from error
         raise  # such as a foreign key that is checked at COMMIT
 
 
-def _begin(connection: BaseDatabaseWrapper, first: Callable[[BaseDatabaseWrapper], bool]) -> tuple[Atomic, str | None, bool]:
+def _begin(connection: BaseDatabaseWrapper, first: First) -> Begun:
     """Begin the transaction. If an idle connection turns out to be broken, begin it on a new one."""
     if not is_in_transaction(connection):
         connection.close_if_unusable_or_obsolete()
@@ -115,9 +118,7 @@ def _begin(connection: BaseDatabaseWrapper, first: Callable[[BaseDatabaseWrapper
     return _try_to_begin(connection, first)
 
 
-def _try_to_begin(
-    connection: BaseDatabaseWrapper, first: Callable[[BaseDatabaseWrapper], bool]
-) -> tuple[Atomic, str | None, bool]:
+def _try_to_begin(connection: BaseDatabaseWrapper, first: First) -> Begun:
     block = transaction.atomic(using=connection.alias)
     block.__enter__()
     try:
@@ -135,8 +136,8 @@ def _check(connection: BaseDatabaseWrapper, savepoint: str | None) -> None:
         raise _broken(connection)
     if connection.needs_rollback:
         raise RuntimeError(
-            "A statement in the inbox's transaction had failed and its error was caught, so Django rolls everything back."
-            " Let the error leave the block, or put the statement into a savepoint: with transaction.atomic(): ..."
+            "A statement in the inbox's transaction had failed and its error was caught, so Django rolls everything"
+            " back. Let the error leave the block, or put the statement into a savepoint, with transaction.atomic()."
         )
     try:
         connection.savepoint_commit(savepoint)  # type: ignore[arg-type]
@@ -145,8 +146,8 @@ def _check(connection: BaseDatabaseWrapper, savepoint: str | None) -> None:
             raise _broken(connection) from error
         raise RuntimeError(
             "The inbox's transaction had failed or ended before its block did. Do not execute COMMIT, ROLLBACK or, on"
-            " MySQL, CREATE TABLE inside the block. If a statement of yours may fail, put it into a savepoint: with"
-            " transaction.atomic(): ..."
+            " MySQL, CREATE TABLE inside the block. If a statement of yours may fail, put it into a savepoint, with"
+            " transaction.atomic()."
         ) from error
 
 
@@ -159,7 +160,8 @@ def _has_no_savepoint(connection: BaseDatabaseWrapper, error: DatabaseError) -> 
 
 def _broken(connection: BaseDatabaseWrapper) -> InboxError:
     return InboxError(
-        f"The connection to the database {connection.alias!r} broke inside the inbox's transaction. Nothing was written."
+        f"The connection to the database {connection.alias!r} broke inside the inbox's transaction. Nothing was"
+        " written."
     )
 
 
