@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import contextvars
 from collections.abc import Callable, Coroutine
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -41,9 +40,10 @@ class OwnLoops:
             at_end: Run on that loop as the last thing.
             callback: The function.
         """
-        loop = self._get("calls", _nothing) if _threads_are_greenlets() else self._get("renewals", at_end)
-        # What renews the claims of all events must not run in the context of the request that came first.
-        contextvars.Context().run(_post, loop, callback)
+        if _threads_are_greenlets():
+            self._get("calls", _nothing).post(callback)
+        else:
+            self._get("renewals", at_end).post(callback)
 
     def close_renewals(self) -> None:
         """Stop the loop that renews claims. It may still use the other one for that."""
@@ -71,11 +71,6 @@ class OwnLoops:
 def _threads_are_greenlets() -> bool:
     """Return whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
     return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
-
-
-def _post(loop: PrivateLoop, callback: Callable[[], None]) -> None:
-    mark_own_loop()
-    loop.post(callback)
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Final
 
 from wooshpay.webhooks.inbox.contract import Claim, Inbox
@@ -28,7 +28,7 @@ class Work:
 
 
 _work: Final[ContextVar[Work | None]] = ContextVar("wooshpay_webhook_work", default=None)
-_on_own_loop: Final[ContextVar[bool]] = ContextVar("wooshpay_webhook_own_loop", default=False)
+_caller: Final[ContextVar[Context | None]] = ContextVar("wooshpay_webhook_caller", default=None)
 
 
 @contextmanager
@@ -70,13 +70,13 @@ def settle(inbox: Inbox) -> None:
 
 
 def mark_own_loop() -> None:
-    """Note that the running task belongs to an event loop of a receiver's own. It lasts until that task ends."""
-    _on_own_loop.set(True)
+    """Note that the running task works for a thread that waits for it. It lasts until that task ends."""
+    _caller.set(copy_context())
 
 
-def is_on_own_loop() -> bool:
-    """Return whether the running task belongs to an event loop of a receiver's own.
+def waiting_caller() -> Context | None:
+    """Return the context of the thread that waits for the running task, if there is one.
 
-    The thread that wanted the work done waits for it, and can do nothing else meanwhile.
+    That thread can do nothing else meanwhile, so nothing must be sent to it that it would do in that context.
     """
-    return _on_own_loop.get()
+    return _caller.get()

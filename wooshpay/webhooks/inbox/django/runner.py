@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
 from django.db import connections
 
-from wooshpay.webhooks.inbox.current import is_on_own_loop
+from wooshpay.webhooks.inbox.current import waiting_caller
 from wooshpay.webhooks.inbox.django.failures import not_in_time
 from wooshpay.webhooks.inbox.django.operation import Operation
 from wooshpay.webhooks.inbox.django.own_connections import OwnConnections
@@ -88,15 +88,23 @@ def has_request_thread() -> bool:
 
     Without one it would use a thread that the whole process shares. Any handler may occupy that for a long time.
     """
-    if is_on_own_loop():
-        return False  # its caller waits for this operation in the thread of the request
-    if getattr(AsyncToSync.executors, "current", None) is not None:
+    executor = _executor()
+    caller = waiting_caller()
+    if caller is not None and executor is caller.run(_executor):
+        return False  # that thread waits for this operation, and nothing makes it run what is sent to it
+    if executor is not None:
         return True
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is not None:
         # If the request has ended, asgiref would start another thread, whose connection nobody closes.
         return context in SyncToAsync.context_to_thread_executor
     return asyncio.get_running_loop() in AsyncToSync.loop_thread_executors
+
+
+def _executor() -> object:
+    """Return what runs code in the thread that called `async_to_sync`."""
+    executor: object = getattr(AsyncToSync.executors, "current", None)
+    return executor
 
 
 async def run_where_the_orm_runs(alias: str, work: Callable[[], T]) -> T:
