@@ -25,6 +25,7 @@ from wooshpay import ConfigurationError
 from wooshpay.webhooks import DjangoInbox, InboxError, WebhookReceiver
 from wooshpay.webhooks.inbox import Claim
 from wooshpay.webhooks.inbox.contract import new_claim
+from wooshpay.webhooks.inbox.django.table import InboxTable
 
 TABLE: Final = "wooshpay_webhooks_event"
 SHORT: Final = 0.3
@@ -301,6 +302,31 @@ async def soon_none(address: str) -> bool:
         while connections_of(address):
             await asyncio.sleep(0.01)
     return True
+
+
+@pytest.mark.parametrize("seconds", [1.0, 30.0])
+async def test_a_claim_that_waited_for_a_lock_holds_for_its_whole_lease(make: Make, seconds: float) -> None:
+    """On MySQL and MariaDB a lease begins before the wait. It could end before the first renewal."""
+    from django.db import connections
+
+    connection = connections[django_stores.use(make())].copy()
+    connection.inc_thread_sharing()
+    moments = iter([0.0, seconds])
+    table = InboxTable(connection.vendor, lease=60.0, retention=7 * 86_400.0, clock=lambda: next(moments))
+    statements: list[str] = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql.partition(" ")[0])
+        return execute(sql, *rest)
+
+    def claim() -> object:
+        connection.ensure_connection()
+        with connection.execute_wrapper(note):
+            return table.claim(connection, new_claim("evt_1"))
+
+    assert isinstance(await asyncio.to_thread(claim), Claim)
+    assert statements == (["INSERT"] if seconds == 1.0 else ["INSERT", "UPDATE"])
+    await asyncio.to_thread(connection.close)
 
 
 # ---- settings

@@ -241,14 +241,14 @@ async def test_a_forked_worker_leaves_the_connections_of_its_parent_alone(inbox:
     assert await inbox.claim("evt_2") == "held"
 
 
-def test_a_real_test_case_on_a_database_in_memory(tmp_path: Path) -> None:
-    """Django's own test runner: a database in memory is one that a second connection cannot write to meanwhile."""
-    program = """
-import asyncio, unittest
+SET_UP = """
+import sys, unittest
+from types import ModuleType
 from django.conf import settings
 APP = "wooshpay.webhooks.inbox.django"
-database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[APP], USE_TZ=True)
+database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}
+urls = ModuleType("urls")
+settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[APP], ROOT_URLCONF=urls, USE_TZ=True)
 import django
 django.setup()
 from asgiref.sync import async_to_sync
@@ -260,7 +260,26 @@ from wooshpay.webhooks.inbox.django.models import InboxEvent
 
 def write():
     InboxEvent.objects.create(id="mine", event_id="mine", token="", done=False, expires=0)
+"""
+RUN = """
+runner = DiscoverRunner(verbosity=0)
+databases = runner.setup_databases()
+result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(Deliveries))
+runner.teardown_databases(databases)
+print(result.testsRun, len(result.errors), len(result.failures))
+"""
 
+
+def run(program: str) -> None:
+    """Run three tests with Django's own test runner, in a process with settings of its own."""
+    command = [sys.executable, "-W", "error", "-c", f"{SET_UP}{program}{RUN}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment())
+    assert done.stdout == "3 0 0\n", done.stderr
+
+
+def test_a_real_test_case_on_a_database_in_memory() -> None:
+    """A second connection cannot write to that database while the transaction of the test is open."""
+    run("""
 class Deliveries(TestCase):
     def deliver(self):
         inbox = DjangoInbox()
@@ -285,14 +304,41 @@ class Deliveries(TestCase):
         self.assertTrue(await inbox.done(claim))
         self.assertEqual(await InboxEvent.objects.acount(), 1)
         await inbox.close()
+""")
 
-runner = DiscoverRunner(verbosity=0)
-databases = runner.setup_databases()
-result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(Deliveries))
-runner.teardown_databases(databases)
-print(result.testsRun, len(result.errors), len(result.failures))
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=120, env=environment()
-    )
-    assert done.stdout == "3 0 0\n", done.stderr
+
+def test_a_real_test_case_through_the_views() -> None:
+    """A delivery through Django's test client must be rolled back with the test, whatever the view and the handler."""
+    run("""
+from django.urls import path
+from wooshpay.webhooks.adapters import django_async_view, django_view
+
+inbox = DjangoInbox()
+receiver = WebhookReceiver(SECRET, inbox=inbox)
+@receiver.on("payment_intent.succeeded")
+def plain(event):
+    with inbox.transaction():
+        write()
+@receiver.other
+async def asynchronous(event):
+    await inbox.run_in_transaction(write)
+urls.urlpatterns = [path("plain", django_view(receiver)), path("async", django_async_view(receiver))]
+
+class Deliveries(TestCase):
+    def post(self, client, path, body):
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers_for(body).items()}
+        return client.post(path, body, content_type="application/json", **headers)
+    def check(self, response):
+        self.assertEqual((response.status_code, response.content), (200, b"Done."))
+    def test_plain(self):
+        self.check(self.post(self.client, "/plain", body_of()))
+        self.assertEqual(InboxEvent.objects.filter(done=True).count(), 1)
+    def test_async_handler(self):
+        self.check(self.post(self.client, "/plain", body_of(type="payment_intent.created")))
+        self.assertEqual(InboxEvent.objects.filter(done=True).count(), 1)
+    async def test_async_view(self):
+        self.check(await self.post(self.async_client, "/async", body_of()))
+        self.assertEqual(await InboxEvent.objects.filter(done=True).acount(), 1)
+import atexit
+atexit.register(receiver.close_now)
+""")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from wooshpay.errors import ClaimLost
 from wooshpay.webhooks.inbox.contract import (
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # So often a claim also forgets what is old, in a bounded step.
-_TIDY_EVERY = 500
+_TIDY_EVERY: Final = 500
 
 
 class DjangoInbox:

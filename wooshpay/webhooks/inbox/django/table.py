@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from time import monotonic
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
+from wooshpay.core.clock import monotonic_time
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.contract import Claim, Counts, Taken
 from wooshpay.webhooks.inbox.django.statements import FORGET_AT_ONCE, STATEMENTS, Statements
@@ -13,8 +14,8 @@ from wooshpay.webhooks.inbox.django.statements import FORGET_AT_ONCE, STATEMENTS
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-_MOST_LOOKS = 5
-_LONGEST_SHOWN_ID = 255
+_MOST_LOOKS: Final = 5
+_LONGEST_SHOWN_ID: Final = 255
 
 
 class InboxTable:
@@ -24,18 +25,22 @@ class InboxTable:
         vendor: Django's name for the kind of database.
         lease: Seconds for which a claim holds.
         retention: Seconds for which events that are done are remembered.
+        clock: Returns monotonic seconds.
     """
 
-    def __init__(self, vendor: str, *, lease: float, retention: float) -> None:
+    def __init__(
+        self, vendor: str, *, lease: float, retention: float, clock: Callable[[], float] = monotonic_time
+    ) -> None:
         self._sql: Statements = STATEMENTS[vendor]
         self._lease = lease
         self._retention = retention
+        self._clock = clock
 
     def claim(self, connection: BaseDatabaseWrapper, claim: Claim) -> Claim | Taken:
         """Take an event, or say why it cannot be taken. It may be called again with the same claim."""
-        began = monotonic()
+        began = self._clock()
         taken = self._claim(connection, claim)
-        if taken is claim and monotonic() - began > self._lease / 4 and not self.renew(connection, claim):
+        if taken is claim and self._clock() - began > self._lease / 4 and not self.renew(connection, claim):
             # The statement waited for a lock, and the lease began before that.
             return "held"
         return taken

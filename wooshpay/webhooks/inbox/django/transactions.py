@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from django.db import DatabaseError, Error, connections, transaction
 
@@ -33,7 +33,7 @@ _IN_ASYNC_CODE = (
     " handler as a plain def, or put the block into a plain function and call it with: await"
     " inbox.run_in_transaction(function, ...)"
 )
-_NO_SAVEPOINT_ON_MYSQL = 1305
+_NO_SAVEPOINT_ON_MYSQL: Final = 1305
 
 
 class InboxTransaction(AbstractContextManager[None]):
