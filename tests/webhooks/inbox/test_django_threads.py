@@ -326,8 +326,7 @@ urls.urlpatterns = [path("plain", django_view(receiver)), path("async", django_a
 
 class Deliveries(TestCase):
     def post(self, client, path, body):
-        headers = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers_for(body).items()}
-        return client.post(path, body, content_type="application/json", **headers)
+        return client.post(path, body, content_type="application/json", headers=headers_for(body))
     def check(self, response):
         self.assertEqual((response.status_code, response.content), (200, b"Done."))
     def test_plain(self):
@@ -339,6 +338,8 @@ class Deliveries(TestCase):
     async def test_async_view(self):
         self.check(await self.post(self.async_client, "/async", body_of()))
         self.assertEqual(await InboxEvent.objects.filter(done=True).acount(), 1)
-import atexit
-atexit.register(receiver.close_now)
+    @classmethod
+    def tearDownClass(cls):
+        receiver.close_now()
+        super().tearDownClass()
 """)

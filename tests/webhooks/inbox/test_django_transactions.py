@@ -124,6 +124,47 @@ def test_the_event_is_done_for_others_as_soon_as_the_block_has_ended(shop: Shop)
     receiver.close_now()
 
 
+def test_the_transaction_can_be_used_once_in_a_handler_and_only_there(shop: Shop) -> None:
+    """The event is done already. Rows of a second block would not be written together with anything."""
+
+    def handler(event: Event) -> None:
+        with shop.inbox.transaction():
+            shop.execute(INSERT)
+        with pytest.raises(RuntimeError, match="once in a handler"):
+            with shop.inbox.transaction():
+                pytest.fail("it was entered")
+
+    receiver = WebhookReceiver(SECRET, inbox=shop.inbox)
+    receiver.other(handler)
+    assert receiver.receive_now(body_of(), headers_for(body_of())).text == "Done."
+    receiver.close_now()
+    with pytest.raises(RuntimeError, match="inside a handler"):
+        with shop.inbox.transaction():
+            pytest.fail("it was entered")
+
+
+def test_a_transaction_of_the_handler_around_the_inbox_s_decides(shop: Shop) -> None:
+    """If the outer one is rolled back, the rows and "done" are both gone, and the event is not to be taken for done."""
+    from django.db import transaction
+
+    def handler(event: Event) -> None:
+        runs.append(event.id)
+        with transaction.atomic(using=shop.inbox.using):
+            with shop.inbox.transaction():
+                shop.execute(INSERT)
+            if len(runs) == 1:
+                raise ValueError("out of stock")
+
+    runs: list[str] = []
+    receiver = WebhookReceiver(SECRET, inbox=shop.inbox)
+    receiver.other(handler)
+    assert receiver.receive_now(body_of(), headers_for(body_of())).status == 500
+    assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (0, (0, 0))
+    assert receiver.receive_now(body_of(), headers_for(body_of())).text == "Done."
+    assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (1, (0, 1))
+    receiver.close_now()
+
+
 def test_the_orm_writes_within_the_transaction(shop: Shop) -> None:
     """The block must be one of Django's own: with another connection, the models' rows would be committed apart."""
     from django.db import transaction
