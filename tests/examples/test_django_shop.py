@@ -25,6 +25,26 @@ from wooshpay.sandbox import Sandbox, SyncSandbox, WebhookOptions
 
 MANAGE = HERE / "django_shop" / "manage.py"
 
+# Runs the shop's server, in which as many commits fail as a file says.
+RUN_WITH_FAILING_COMMITS = """
+import runpy, sys
+from pathlib import Path
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+commit = BaseDatabaseWrapper._commit
+_, manage, failing, address = sys.argv
+def fail_or_commit(connection):
+    left = int(Path(failing).read_text()) if Path(failing).exists() else 0
+    if left:
+        Path(failing).write_text(str(left - 1))
+        raise OperationalError("disk I/O error")
+    return commit(connection)
+BaseDatabaseWrapper._commit = fail_or_commit
+sys.path.insert(0, str(Path(manage).parent))
+sys.argv = [manage, "runserver", "--noreload", address]
+runpy.run_path(manage, run_name="__main__")
+"""
+
 
 class Customer:
     """A browser as far as forms, cookies and redirects go."""
@@ -48,6 +68,11 @@ class Shop:
 
     url: str
     database: Path
+    failing: Path
+
+    def fail_commits(self, count: int) -> None:
+        """Make the next transactions fail when they are committed."""
+        self.failing.write_text(str(count))
 
     def order(self) -> dict[str, Any]:
         """The only order."""
@@ -82,9 +107,12 @@ def shop(sandbox: SyncSandbox, tmp_path: Path) -> Iterator[Shop]:
     # The models and the migrations say the same.
     changes: list[str | Path] = [sys.executable, MANAGE, "makemigrations", "--check", "--dry-run", "--verbosity", "0"]
     subprocess.run(changes, env=environment(**settings), cwd=tmp_path, check=True, timeout=60)
-    command: list[str | Path] = [sys.executable, MANAGE, "runserver", "--noreload", f"127.0.0.1:{port}"]
+    failing = tmp_path / "failing"
+    program = tmp_path / "program.py"
+    program.write_text(RUN_WITH_FAILING_COMMITS)
+    command: list[str | Path] = [sys.executable, program, MANAGE, failing, f"127.0.0.1:{port}"]
     with running(command, port, settings=settings, folder=tmp_path):
-        yield Shop(url, database)
+        yield Shop(url, database, failing)
 
 
 def buy(customer: Customer, shop: Shop, key: str) -> str:
@@ -114,6 +142,22 @@ def test_an_order_is_paid_through_the_webhook_once(shop: Shop, sandbox: SyncSand
     assert (order["paid"], order["payment"], order["amount"]) == (1, sandbox.store.all("payment_intent")[0]["id"], 8900)
     assert [delivery.state for delivery in sandbox.deliveries] == ["delivered"] * 2
     assert "Thank you for your order" in customer.go(f"{shop.url}/orders/{order['number']}")
+
+
+def test_an_order_whose_commit_failed_is_paid_through_the_redelivery(shop: Shop, sandbox: SyncSandbox) -> None:
+    """With "done" and the order in two transactions, the redelivery was answered with 200, and the order never paid."""
+    customer = Customer()
+    buy(customer, shop, "lamp")
+    shop.fail_commits(1)
+    pay_and_leave(customer.url)
+    sandbox.settle()
+    [delivery] = sandbox.deliveries
+    assert [attempt.status in (500, 503) for attempt in delivery.attempts] == [True]
+    assert shop.order()["paid"] == 0
+    sandbox.clock.advance(hours=1)
+    sandbox.settle()
+    assert delivery.state == "delivered"
+    assert shop.order()["paid"] == 1
 
 
 def test_a_card_with_3_d_secure_in_a_currency_without_decimals(shop: Shop, sandbox: SyncSandbox) -> None:

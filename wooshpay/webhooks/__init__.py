@@ -17,6 +17,7 @@ from wooshpay.webhooks.signature import Verified, sign, verify
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.inbox import (
+        DjangoInbox,
         Inbox,
         MemoryInbox,
         PostgresInbox,
@@ -45,6 +46,7 @@ __all__ = [
     "SqliteInbox",
     "RedisInbox",
     "PostgresInbox",
+    "DjangoInbox",
     "WebhookError",
     "SignatureError",
     "TimestampError",
@@ -64,6 +66,7 @@ _HOMES: Final[dict[str, str]] = {
     "SqliteInbox": "inbox",
     "RedisInbox": "inbox",
     "PostgresInbox": "inbox",
+    "DjangoInbox": "inbox",
 }
 
 

@@ -9,6 +9,7 @@ from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from wooshpay.errors import TransportError
+from wooshpay.webhooks.inbox.current import mark_own_loop
 
 if TYPE_CHECKING:
     from wooshpay.transport.loop import PrivateLoop
@@ -93,6 +94,7 @@ def threads_are_greenlets() -> bool:
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    mark_own_loop()
     return await work()
 
 

@@ -8,6 +8,7 @@ any: a delivery costs one entry in a dictionary. All times are monotonic, so a c
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 import time
@@ -174,7 +175,8 @@ class Renewals:
         """Look after the claims until there are none. Called on the loop that renews."""
         if not self._armed:
             self._armed = True
-            self._spawn(self._look_after())
+            # The claims of all events must not be renewed in the context of the request that came first.
+            self._spawn(self._look_after(), contextvars.Context())
 
     def remember(self, held: Held) -> None:
         """Remember an event that was handled but could not be recorded in the inbox. It is recorded later."""
@@ -365,8 +367,8 @@ class Renewals:
             ) from None
         return await asyncio.wrap_future(future)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> None:
+        task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -9,10 +9,12 @@ from typing import Final
 
 import attrs
 import psycopg
+from webhooks.inbox import django_stores
+from webhooks.inbox.django_stores import DJANGO
 
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
-STORES: Final = ("memory", "sqlite", "redis", "postgres", "pgbouncer")
+STORES: Final = ("memory", "sqlite", "redis", "postgres", "pgbouncer", *DJANGO)
 DURABLE: Final = STORES[1:]
 
 
@@ -33,6 +35,8 @@ class Place:
                 return RedisInbox(self.address, prefix=self.prefix, lease=lease, retention=retention)
             case "postgres" | "pgbouncer":
                 return PostgresInbox(self.address, lease=lease, retention=retention)
+            case store if store in DJANGO:
+                return django_stores.open_inbox(self.address, lease=lease, retention=retention)
             case _:
                 return MemoryInbox(lease=lease, retention=retention)
 
@@ -56,4 +60,6 @@ def make_place(store: str, folder: Path, url: Callable[[str], str]) -> Place:
         with psycopg.connect(address, autocommit=True, prepare_threshold=None) as connection:
             connection.execute("DROP TABLE IF EXISTS wooshpay_inbox, effects")
         return Place(store, address)
+    if store in DJANGO:
+        return Place(store, django_stores.make_address(store, folder, url))
     return Place(store, "")

@@ -16,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis.asyncio import Redis
 from webhooks.deliver import SECRET, body_of, headers_for
+from webhooks.inbox.django_stores import DJANGO
 from webhooks.inbox.faults import Freezer, frozen
 from webhooks.inbox.stores import Place, make_place
 
@@ -64,7 +65,7 @@ async def in_time(call: Callable[[], Awaitable[T]]) -> T:
                 pass
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgres", "pgbouncer"])
+@pytest.fixture(params=["sqlite", "redis", "postgres", "pgbouncer", *DJANGO])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return make_place(request.param, tmp_path, request.getfixturevalue)
 

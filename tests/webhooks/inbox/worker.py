@@ -17,7 +17,7 @@ from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.inbox.stores import Place
 
 from wooshpay.api.events import Event
-from wooshpay.webhooks import WebhookReceiver
+from wooshpay.webhooks import DjangoInbox, WebhookReceiver
 from wooshpay.webhooks.inbox import Inbox, PostgresInbox, SqliteInbox
 
 WORK_SECONDS = 0.002
@@ -49,6 +49,14 @@ def handler_of(inbox: Inbox, notes: Notes, rows: bool) -> Any:
             connection.execute(f"{insert}(?)", (event.id,))
             time.sleep(WORK_SECONDS / 4)
 
+    def with_django(event: Event) -> None:
+        from django.db import connections
+
+        assert isinstance(inbox, DjangoInbox)
+        with inbox.transaction(), connections[inbox.using].cursor() as cursor:
+            cursor.execute(f"{insert}(%s)", (event.id,))
+            time.sleep(WORK_SECONDS / 4)
+
     async def plain(event: Event) -> None:
         notes.write("start", event.id)
         await asyncio.sleep(WORK_SECONDS)
@@ -56,6 +64,8 @@ def handler_of(inbox: Inbox, notes: Notes, rows: bool) -> Any:
 
     if not rows:
         return plain
+    if isinstance(inbox, DjangoInbox):
+        return with_django
     return with_postgres if isinstance(inbox, PostgresInbox) else with_sqlite
 
 

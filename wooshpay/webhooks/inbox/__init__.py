@@ -3,6 +3,7 @@
 inbox = SqliteInbox("webhooks.db")                       # several processes on one machine
 inbox = RedisInbox("redis://127.0.0.1:6379/0")           # several machines; needs the extra redis
 inbox = PostgresInbox("postgresql://127.0.0.1/shop")     # several machines; needs the extra postgres
+inbox = DjangoInbox()                                    # the databases of a Django project; needs the extra django
 inbox = MemoryInbox()                                    # one process, for tests
 """
 
@@ -15,6 +16,7 @@ from wooshpay.errors import ClaimLost, InboxError
 from wooshpay.webhooks.inbox.contract import Claim, Counts, Inbox, Taken
 
 if TYPE_CHECKING:
+    from wooshpay.webhooks.inbox.django.inbox import DjangoInbox
     from wooshpay.webhooks.inbox.memory import MemoryInbox
     from wooshpay.webhooks.inbox.postgres import PostgresInbox
     from wooshpay.webhooks.inbox.redis import RedisInbox
@@ -26,6 +28,7 @@ __all__ = [
     "SqliteInbox",
     "RedisInbox",
     "PostgresInbox",
+    "DjangoInbox",
     "Claim",
     "Taken",
     "Counts",
@@ -33,7 +36,13 @@ __all__ = [
     "ClaimLost",
 ]
 
-_HOMES: Final = {"MemoryInbox": "memory", "SqliteInbox": "sqlite", "RedisInbox": "redis", "PostgresInbox": "postgres"}
+_HOMES: Final = {
+    "MemoryInbox": "memory",
+    "SqliteInbox": "sqlite",
+    "RedisInbox": "redis",
+    "PostgresInbox": "postgres",
+    "DjangoInbox": "django.inbox",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Final
 
 from wooshpay.webhooks.inbox.contract import Claim, Inbox
@@ -28,6 +28,7 @@ class Work:
 
 
 _work: Final[ContextVar[Work | None]] = ContextVar("wooshpay_webhook_work", default=None)
+_caller: Final[ContextVar[Context | None]] = ContextVar("wooshpay_webhook_caller", default=None)
 
 
 @contextmanager
@@ -66,3 +67,16 @@ def settle(inbox: Inbox) -> None:
     work = _work.get()
     if work is not None and work.inbox is inbox:
         work.settled = True
+
+
+def mark_own_loop() -> None:
+    """Note that the running task works for a thread that waits for it. It lasts until that task ends."""
+    _caller.set(copy_context())
+
+
+def waiting_caller() -> Context | None:
+    """Return the context of the thread that waits for the running task, if there is one.
+
+    That thread can do nothing else meanwhile, so nothing must be sent to it that it would do in that context.
+    """
+    return _caller.get()

@@ -6,11 +6,9 @@ import logging
 import os
 from functools import cache
 
-from django.conf import settings
-
 from wooshpay import RequestOptions, WooshPay
 from wooshpay.types import PaymentIntent
-from wooshpay.webhooks import EventOf, SqliteInbox, WebhookReceiver, merchant_reference
+from wooshpay.webhooks import DjangoInbox, EventOf, WebhookReceiver, merchant_reference
 
 from .models import Order
 
@@ -65,13 +63,16 @@ def settle(number: str, payment: PaymentIntent) -> None:
 
 
 def receiver() -> WebhookReceiver:
-    """Make what takes WooshPay's events. The inbox has a file of its own: Django's ORM keeps the orders."""
-    receiver = WebhookReceiver(
-        os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=SqliteInbox(settings.DATABASE.with_suffix(".inbox"))
-    )
+    """Make the receiver of WooshPay's events.
+
+    Its inbox is a table beside the orders, so that an order is marked as paid and its event as done in one transaction.
+    """
+    inbox = DjangoInbox()
+    receiver = WebhookReceiver(os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=inbox)
 
     @receiver.on("payment_intent.succeeded")
     def paid(event: EventOf[PaymentIntent]) -> None:
-        settle(merchant_reference(event) or "", event.data.object)
+        with inbox.transaction():
+            settle(merchant_reference(event) or "", event.data.object)
 
     return receiver

@@ -1,0 +1,1 @@
+"""How the inbox's table came about."""

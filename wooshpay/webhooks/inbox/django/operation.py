@@ -1,0 +1,101 @@
+"""One operation of a `DjangoInbox`: it runs in a thread, and an event loop waits for it for a limited time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.db import Error, transaction
+
+from wooshpay.webhooks.inbox.django.failures import failures, is_of_the_connection, not_in_time
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+T = TypeVar("T")
+
+
+class Operation(Generic[T]):
+    """Work on a connection that can be given up from another thread.
+
+    Args:
+        work: Does the work on a connection. It may be called twice.
+        timeout: Seconds after which it is given up.
+
+    Attributes:
+        begun: Whether a thread has begun with it.
+    """
+
+    def __init__(self, work: Callable[[BaseDatabaseWrapper], T], timeout: float) -> None:
+        self._work = work
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._connection: BaseDatabaseWrapper | None = None
+        self.begun = False
+
+    def run(self, connection: BaseDatabaseWrapper) -> T:
+        """Do the work. If an idle connection turns out to be broken, do it again on a new one.
+
+        Raises:
+            InboxError: The database failed, or the operation was given up.
+        """
+        with self._lock:
+            if self._given_up:
+                raise not_in_time(connection.alias, self._timeout)
+            self.begun = True
+            self._connection = connection
+        try:
+            with failures(connection):
+                return self._run(connection)
+        finally:
+            with self._lock:
+                self._connection = None
+
+    def prevent(self) -> None:
+        """Prevent it from beginning. If it has begun, it goes on."""
+        self._given_up = True
+
+    def give_up(self) -> None:
+        """Prevent it from beginning. If it has begun, shut its connection down, so that its thread is free again."""
+        with self._lock:
+            self._given_up = True
+            if self._connection is not None:
+                shut_down(self._connection)
+
+    def _run(self, connection: BaseDatabaseWrapper) -> T:
+        idle = connection.connection is not None
+        if is_in_transaction(connection):
+            # In a savepoint, an error of this statement does not break the transaction around it.
+            with transaction.atomic(using=connection.alias):
+                return self._work(connection)
+        try:
+            return self._work(connection)
+        except Error as error:
+            if not idle or self._given_up or not is_of_the_connection(connection, error):
+                raise
+        connection.close()
+        return self._work(connection)
+
+
+def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether what is written on a connection now is committed by somebody else later."""
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+
+
+def shut_down(connection: BaseDatabaseWrapper) -> None:
+    """Make the driver, which waits for the server in another thread, see the end of the connection."""
+    raw: Any = connection.connection
+    try:
+        number: int = raw.fileno() if hasattr(raw, "fileno") else raw._sock.fileno()  # the latter is PyMySQL's
+        copy = socket.socket(fileno=os.dup(number))
+    except Exception:
+        return  # it is not connected, or it has no socket, as SQLite
+    with copy:
+        try:
+            copy.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was faster
