@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MemoryInbox,
         PostgresInbox,
         RedisInbox,
+        SqlAlchemyInbox,
         SqliteInbox,
     )
     from wooshpay.webhooks.receiver import WebhookReceiver
@@ -43,6 +44,7 @@ __all__ = [
     "SqliteInbox",
     "RedisInbox",
     "PostgresInbox",
+    "SqlAlchemyInbox",
     "WebhookError",
     "SignatureError",
     "TimestampError",
@@ -61,6 +63,7 @@ _HOMES: Final[dict[str, str]] = {
     "SqliteInbox": "inbox",
     "RedisInbox": "inbox",
     "PostgresInbox": "inbox",
+    "SqlAlchemyInbox": "inbox",
 }
 
 

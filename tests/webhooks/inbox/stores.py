@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 import psycopg
+from webhooks.inbox import sqlalchemy_stores
 
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
@@ -33,6 +34,8 @@ class Place:
                 return RedisInbox(self.address, prefix=self.prefix, lease=lease, retention=retention)
             case "postgres" | "pgbouncer":
                 return PostgresInbox(self.address, lease=lease, retention=retention)
+            case store if store.startswith("sqlalchemy"):
+                return sqlalchemy_stores.open_inbox(store, self.address, lease=lease, retention=retention)
             case _:
                 return MemoryInbox(lease=lease, retention=retention)
 
@@ -56,4 +59,6 @@ def make_place(store: str, folder: Path, url: Callable[[str], str]) -> Place:
         with psycopg.connect(address, autocommit=True, prepare_threshold=None) as connection:
             connection.execute("DROP TABLE IF EXISTS wooshpay_inbox, effects")
         return Place(store, address)
+    if store.startswith("sqlalchemy"):
+        return Place(store, sqlalchemy_stores.make_address(store, folder, url))
     return Place(store, "")

@@ -3,6 +3,7 @@
 inbox = SqliteInbox("webhooks.db")                       # several processes on one machine
 inbox = RedisInbox("redis://127.0.0.1:6379/0")           # several machines; needs the extra redis
 inbox = PostgresInbox("postgresql://127.0.0.1/shop")     # several machines; needs the extra postgres
+inbox = SqlAlchemyInbox(engine)                           # the application's own database; needs the extra sqlalchemy
 inbox = MemoryInbox()                                    # one process, for tests
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.inbox.memory import MemoryInbox
     from wooshpay.webhooks.inbox.postgres import PostgresInbox
     from wooshpay.webhooks.inbox.redis import RedisInbox
+    from wooshpay.webhooks.inbox.sqlalchemy import SqlAlchemyInbox
     from wooshpay.webhooks.inbox.sqlite import SqliteInbox
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "SqliteInbox",
     "RedisInbox",
     "PostgresInbox",
+    "SqlAlchemyInbox",
     "Claim",
     "Taken",
     "Counts",
@@ -33,7 +36,13 @@ __all__ = [
     "ClaimLost",
 ]
 
-_HOMES: Final = {"MemoryInbox": "memory", "SqliteInbox": "sqlite", "RedisInbox": "redis", "PostgresInbox": "postgres"}
+_HOMES: Final = {
+    "MemoryInbox": "memory",
+    "SqliteInbox": "sqlite",
+    "RedisInbox": "redis",
+    "PostgresInbox": "postgres",
+    "SqlAlchemyInbox": "sqlalchemy",
+}
 
 
 def __getattr__(name: str) -> Any:
