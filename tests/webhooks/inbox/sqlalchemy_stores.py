@@ -1,4 +1,4 @@
-"""Every database and driver that `SqlAlchemyInbox` is tested with, as stores of the tests that all inboxes have to pass."""
+"""The databases and drivers that `SqlAlchemyInbox` is tested with, as stores of the tests that every inbox passes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OwnInbox(SqlAlchemyInbox[Any]):
     """An inbox that disposes of its engine when it is closed, as an application does when it ends."""
 
     def __init__(self, engine: Engine | AsyncEngine, **settings: Any) -> None:
-        super().__init__(engine, **settings)  # type: ignore[call-overload]
+        super().__init__(engine, **settings)
         self.engine = engine
 
     async def close(self) -> None:

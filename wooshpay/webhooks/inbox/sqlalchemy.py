@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from wooshpay.core.loops import in_event_loop
@@ -42,9 +43,9 @@ class SqlAlchemyInbox(Generic[S]):
                 session.add(Shipment(order_id=merchant_reference(event)))
 
     The engine stays yours: the inbox takes connections from its pool, and never disposes of it. With an `Engine`, calls
-    wait in up to four threads of the inbox, so an event loop goes on meanwhile, and any event loop may use the inbox. The
-    connections of an `AsyncEngine` belong to one event loop, so claims are renewed there, unless the engine has a
-    `sqlalchemy.pool.NullPool`.
+    wait in up to four threads of the inbox, so an event loop goes on meanwhile, and any event loop may use the inbox.
+    The connections of an `AsyncEngine` belong to one event loop, so claims are renewed on that one. If the engine has
+    the pool class `sqlalchemy.pool.NullPool`, any event loop may use it, and claims are renewed on one of the receiver.
 
     The table has to exist: see `define_table` for Alembic, and `create` for scripts.
 
@@ -56,10 +57,10 @@ class SqlAlchemyInbox(Generic[S]):
         schema: The schema of the table. Default: the one that the database looks into first.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        timeout: Seconds that one operation may take, including the wait for a connection of the pool. Then it fails with
-            `InboxError`. Your own statements in a transaction have no limit from here. `forget_old` works in steps, each
-            of which may take so long. With an `Engine`, a thread that waits for a silent server cannot be stopped; your
-            driver's own limits end it. Default: 30 for SQLite, otherwise 5.
+        timeout: Seconds that one operation may take, including the wait for a connection of the pool. Then it fails
+            with `InboxError`. Your own statements in a transaction have no limit from here. `forget_old` works in
+            steps, each of which may take so long. With an `Engine`, a thread that waits for a silent server cannot be
+            stopped; only the time limits of the driver end it. Default: 30 for SQLite, otherwise 5.
 
     Raises:
         ConfigurationError: SQLAlchemy is not installed, or a setting is not valid.
@@ -183,9 +184,10 @@ class SqlAlchemyInbox(Generic[S]):
         from wooshpay.webhooks.inbox.sqlalchemy_engines import PlainEngine
 
         metadata = self._events.table.metadata
-        if isinstance(self._engine, PlainEngine):
+        if not isinstance(self._engine, PlainEngine):
             return self._engine.create(metadata)
-        return self._engine.create(metadata)
+        self._engine.create(metadata)
+        return None
 
     # ---- the contract
 
@@ -239,15 +241,15 @@ class SqlAlchemyInbox(Generic[S]):
         use ``async with inbox.transaction() as session`` in an async handler.
 
         What the session holds is committed when the block ends, and rolled back when it raises. Errors of your own
-        statements reach you as SQLAlchemy raises them. To go on after such an error, put the statement into a savepoint,
-        ``session.begin_nested()``. Objects of the session can be read after the block only if the session factory has
-        ``expire_on_commit=False``, which is the default here.
+        statements reach you as SQLAlchemy raises them. To go on after such an error, put the statement into a
+        savepoint: ``session.begin_nested()``. Objects of the session can be read after the block only if the session
+        factory has ``expire_on_commit=False``, which is the default here.
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
             InboxError: The database cannot be reached. If that happens while it commits, what was written may stay.
-            RuntimeError: No handler of a receiver with this inbox is running here, or the handler is not of the kind that
-                the engine needs. Or the transaction had failed or ended before the block did.
+            RuntimeError: No handler of a receiver with this inbox is running here, or the handler is not of the kind
+                that the engine needs. Or the transaction had failed or ended before the block did.
         """
         from wooshpay.webhooks.inbox.sqlalchemy_engines import PlainEngine
         from wooshpay.webhooks.inbox.sqlalchemy_transactions import Writing
@@ -256,8 +258,8 @@ class SqlAlchemyInbox(Generic[S]):
         plain = isinstance(self._engine, PlainEngine)
         if plain and in_event_loop():
             raise RuntimeError(
-                "The inbox has an Engine, which would block the event loop of this async handler. Write the handler as a"
-                ' plain "def" function, which runs in a thread, or create the inbox with an AsyncEngine.'
+                "The inbox has an Engine, which would block the event loop of this async handler. Write the handler as"
+                ' a plain "def" function, which runs in a thread, or create the inbox with an AsyncEngine.'
             )
         if not plain and not in_event_loop():
             raise RuntimeError(
@@ -312,7 +314,7 @@ def _sessions(engine: object, factory: sessionmaker[Any] | async_sessionmaker[An
     plain = isinstance(engine, Engine)
     if factory is None:
         return partial(Session if plain else AsyncSession, expire_on_commit=False)
-    if not isinstance(factory, sessionmaker if plain else async_sessionmaker):
+    if not isinstance(factory, sessionmaker if plain else async_sessionmaker):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise ConfigurationError(
             f"session_factory must be {'a sessionmaker' if plain else 'an async_sessionmaker'} for this engine, not"
             f" {type(factory).__name__}."
@@ -322,7 +324,7 @@ def _sessions(engine: object, factory: sessionmaker[Any] | async_sessionmaker[An
 
 def _check_installed() -> None:
     try:
-        import sqlalchemy.ext.asyncio  # noqa: F401
+        import_module("sqlalchemy.ext.asyncio")
     except ImportError:
         raise ConfigurationError(
             "SqlAlchemyInbox needs SQLAlchemy 2.0 or later, which is not installed: pip install 'wooshpay[sqlalchemy]'."

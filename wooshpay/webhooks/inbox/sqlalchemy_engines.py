@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool, StaticPool
 
 from wooshpay.errors import ConfigurationError, InboxError
 from wooshpay.webhooks.inbox.sqlalchemy_errors import Limit, OutOfTime, failures, passes
@@ -74,7 +74,9 @@ class AnyEngine:
         self._table = table
         self._sync = engine
         # The pool of the process that this one was forked from, with connections that both would use.
-        self._process, self._pool, self._used = getpid(), engine.pool, False
+        self._process = getpid()
+        self._pool: Pool = engine.pool
+        self._used = False
 
     def limit(self) -> Limit:
         """Begin the time of an operation."""

@@ -1,5 +1,6 @@
-"""The errors of databases and of their drivers, as `SqlAlchemyInbox` sees them: which ones pass if an operation is tried
-again, and in which sentence the others are told.
+"""The errors of databases and their drivers, for `SqlAlchemyInbox`.
+
+Some pass if the operation is tried again. All others become an `InboxError` that says what to do.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ def failures(limit: Limit, table: str, url: URL) -> Generator[None]:
 def _sentence(error: Exception, limit: Limit, table: str, url: URL) -> str:
     if isinstance(error, PoolTimeout):
         return (
-            "The SQLAlchemy inbox got no connection: all those of the engine's pool are in use. Give the engine a larger"
-            " pool_size, or shorten the transactions of the application."
+            "The SQLAlchemy inbox got no connection: all those of the engine's pool are in use. Give the engine a"
+            " larger pool_size, or shorten the transactions of the application."
         )
     kind = kind_of(error)
     said = _said(error, url)

@@ -1,7 +1,7 @@
-"""The table of `SqlAlchemyInbox`, and what is done with one event in it, in SQL that every supported database understands.
+"""The table of `SqlAlchemyInbox`, and its operations in SQL that every supported database understands.
 
-Times are whole microseconds since 1970, so that no database rounds them or converts them between time zones. The clock is
-that of the database server. SQLite has no server, so there it is the clock of the machine.
+Times are whole microseconds since 1970, so that no database rounds them or converts them between time zones. The clock
+is that of the database server. SQLite has no server, so there it is the clock of the machine.
 """
 
 from __future__ import annotations

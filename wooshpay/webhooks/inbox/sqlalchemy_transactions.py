@@ -38,8 +38,8 @@ _SAVEPOINT: Final = "wooshpay_inbox"
 _IN_FAILED_TRANSACTION: Final = "25P02"
 _BROKEN: Final = "The connection to the database broke inside the inbox's transaction. Nothing was written."
 _ENDED: Final = (
-    "The inbox's transaction ended before its block did. Do not commit, roll back or close the session inside the block,"
-    " and on MySQL and MariaDB do not create or alter tables there."
+    "The inbox's transaction ended before its block did. Do not commit, roll back or close the session inside the"
+    " block, and on MySQL and MariaDB do not create or alter tables there."
 )
 _FAILED: Final = (
     "A statement in the inbox's transaction had failed and its error was caught, so everything is rolled back. Let the"
@@ -195,7 +195,8 @@ def plain_transaction(engine: PlainEngine, factory: Callable[..., PlainS], writi
         with engine.errors(limit):
             connection = stack.enter_context(engine.engine.connect())
         stack.callback(writing.release, connection)
-        session = stack.enter_context(factory(bind=connection))
+        session = factory(bind=connection)
+        stack.enter_context(session)
         attempts = Attempts(limit)
         with engine.errors(limit):
             while True:
@@ -230,7 +231,8 @@ async def loop_transaction(
             async with asyncio.timeout(limit.left):
                 connection = await stack.enter_async_context(engine.engine.connect())
                 stack.push_async_callback(connection.run_sync, writing.release)
-                session = await stack.enter_async_context(factory(bind=connection))
+                session = factory(bind=connection)
+                await stack.enter_async_context(session)
                 while True:
                     try:
                         await session.run_sync(writing.begin, limit)
