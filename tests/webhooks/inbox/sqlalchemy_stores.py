@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pymysql
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from wooshpay.api.events import Event
 from wooshpay.webhooks.inbox import SqlAlchemyInbox
 
 DRIVERS: Final = {
@@ -44,6 +47,10 @@ class OwnInbox(SqlAlchemyInbox[Any]):
         super().__init__(engine, **settings)
         self.engine = engine
 
+    def open(self) -> Any:
+        """Open a transaction, of either kind."""
+        return self.transaction()
+
     async def close(self) -> None:
         await super().close()
         if isinstance(self.engine, AsyncEngine):
@@ -67,6 +74,25 @@ def make_engine(store: str, address: str, **settings: Any) -> Engine | AsyncEngi
 def open_inbox(store: str, address: str, **settings: Any) -> OwnInbox:
     """Open an inbox in a store, with an engine of its own."""
     return OwnInbox(make_engine(store, address), **settings)
+
+
+def handler_of(inbox: SqlAlchemyInbox[Any], seconds: float) -> Callable[[Event], Any]:
+    """Return the handler of a worker that writes a row for each event, in the inbox's transaction."""
+    row = text("INSERT INTO effects (event) VALUES (:event)")
+
+    async def awaited(event: Event) -> None:
+        transaction: Any = inbox.transaction()
+        async with transaction as session:
+            await session.execute(row, {"event": event.id})
+            await asyncio.sleep(seconds)
+
+    def plain(event: Event) -> None:
+        transaction: Any = inbox.transaction()
+        with transaction as session:
+            session.execute(row, {"event": event.id})
+            time.sleep(seconds)
+
+    return awaited if isinstance(inbox, OwnInbox) and isinstance(inbox.engine, AsyncEngine) else plain
 
 
 def make_address(store: str, folder: Path, url: Callable[[str], str]) -> str:
@@ -108,16 +134,12 @@ def create_table(store: str, address: str) -> None:
 
 def in_thread(work: Callable[[], Any]) -> None:
     """Run a coroutine function on an event loop of its own, whether or not one runs here."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(work())).result()
 
 
 def execute(address: str, *statements: str) -> list[Any]:
     """Execute statements on a connection of its own; return the rows of the last one."""
-    from sqlalchemy import make_url
-
     url = make_url(address)
     plain = {"sqlite+aiosqlite": "sqlite", "mysql+aiomysql": "mysql+pymysql"}.get(url.drivername, url.drivername)
     engine = create_engine(url.set(drivername=plain), poolclass=NullPool)

@@ -9,7 +9,6 @@ from typing import Final
 
 import attrs
 import psycopg
-from webhooks.inbox import sqlalchemy_stores
 
 from wooshpay.webhooks.inbox import Inbox, MemoryInbox, PostgresInbox, RedisInbox, SqliteInbox
 
@@ -35,6 +34,8 @@ class Place:
             case "postgres" | "pgbouncer":
                 return PostgresInbox(self.address, lease=lease, retention=retention)
             case store if store.startswith("sqlalchemy"):
+                from webhooks.inbox import sqlalchemy_stores
+
                 return sqlalchemy_stores.open_inbox(store, self.address, lease=lease, retention=retention)
             case _:
                 return MemoryInbox(lease=lease, retention=retention)
@@ -60,5 +61,7 @@ def make_place(store: str, folder: Path, url: Callable[[str], str]) -> Place:
             connection.execute("DROP TABLE IF EXISTS wooshpay_inbox, effects")
         return Place(store, address)
     if store.startswith("sqlalchemy"):
+        from webhooks.inbox import sqlalchemy_stores
+
         return Place(store, sqlalchemy_stores.make_address(store, folder, url))
     return Place(store, "")

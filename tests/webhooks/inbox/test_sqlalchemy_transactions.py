@@ -11,10 +11,18 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from webhooks.deliver import SECRET, body_of, headers_for
-from webhooks.inbox.sqlalchemy_stores import OwnInbox, SQLALCHEMY, execute, is_async, make_engine
+from webhooks.inbox.sqlalchemy_stores import (
+    SQLALCHEMY,
+    WITHOUT_POOL,
+    OwnInbox,
+    execute,
+    in_thread,
+    is_async,
+    make_engine,
+)
 from webhooks.inbox.stores import Place, make_place
 
 from wooshpay.api.events import Event
@@ -65,7 +73,7 @@ class Shop:
             self.runs += 1
             try:
                 self.in_handler(inbox)
-                with inbox.transaction() as session:
+                with inbox.open() as session:
                     do(session)
             except BaseException as error:
                 self.errors.append(error)
@@ -75,7 +83,7 @@ class Shop:
             self.runs += 1
             try:
                 self.in_handler(inbox)
-                async with inbox.transaction() as session:
+                async with inbox.open() as session:
                     await session.run_sync(do)
             except BaseException as error:
                 self.errors.append(error)
@@ -364,7 +372,10 @@ def test_the_session_comes_from_the_factory_of_the_application(shop: Shop) -> No
     class ShopSession(Session):
         """The session of the shop."""
 
-    sqlalchemy_event.listen(ShopSession, "after_commit", lambda session: heard.append(shop.rows()))
+    def after_commit(session: Session) -> None:
+        heard.append(shop.rows())
+
+    sqlalchemy_event.listen(ShopSession, "after_commit", after_commit)
 
     def look(session: Session) -> None:
         assert isinstance(session, ShopSession)
@@ -379,41 +390,31 @@ def test_the_session_comes_from_the_factory_of_the_application(shop: Shop) -> No
     assert heard == [1]
 
 
-def test_a_factory_that_writes_elsewhere_is_refused(shop: Shop, tmp_path: Path) -> None:
+def test_a_factory_that_writes_elsewhere_is_refused(shop: Shop) -> None:
     """Rows in another database cannot be written together with "done"."""
-    other = make_engine(shop.place.store, shop.place.address)
-    binds = {Effect: other}
     kind: Any = async_sessionmaker if is_async(shop.place.store) else sessionmaker
-    shop.inbox_settings["session_factory"] = kind(binds=binds)
+    other = make_engine(f"{shop.place.store}{WITHOUT_POOL}", shop.place.address)
+    shop.inbox_settings["session_factory"] = kind(binds={Effect: other})
     assert shop.deliver(write).status == 500
     assert isinstance(shop.error, RuntimeError)
     assert "second database connection" in str(shop.error)
-    if not is_async(shop.place.store):
-        other.dispose()  # type: ignore[unused-coroutine]
-    else:
-        asyncio.run(other.dispose())  # type: ignore[arg-type]
     shop.nothing_was_written()
 
 
 def test_while_a_handler_s_transaction_is_open_its_claim_needs_no_renewal(shop: Shop) -> None:
     """The row is locked, so a renewal would wait for the end of the block, and keep a connection for that time."""
-    answers: list[Any] = []
+    inboxes: list[OwnInbox] = []
+    answers: list[bool] = []
 
     def renew(session: Session) -> None:
         write_now(session)
-        renewing = asyncio.run if not is_async(shop.place.store) else None
-        [inbox] = shop_inboxes
         token = session.execute(text("SELECT token FROM wooshpay_webhook_events")).scalar_one()
-        coroutine = inbox.renew(Claim("evt_1", token))
-        if renewing is not None:
-            answers.append(renewing(coroutine))
-        else:
-            with pytest.raises(StopIteration) as stopped:
-                coroutine.send(None)
-            answers.append(stopped.value.value)
+        # It ends at its first step, without waiting for anything.
+        with pytest.raises(StopIteration) as ended:
+            inboxes[0].renew(Claim("evt_1", token)).send(None)
+        answers.append(ended.value.value)
 
-    shop_inboxes: list[OwnInbox] = []
-    shop.in_handler = shop_inboxes.append
+    shop.in_handler = inboxes.append
     assert shop.deliver(renew).status == 200, shop.errors
     assert answers == [True]
 
@@ -429,8 +430,6 @@ def test_a_redelivery_during_a_long_transaction_is_told_at_once_that_the_event_i
         async def claim() -> None:
             answers.append(await other.claim("evt_1"))
             await other.close()
-
-        from webhooks.inbox.sqlalchemy_stores import in_thread
 
         in_thread(claim)
 
