@@ -11,16 +11,16 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from os import getpid
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool, StaticPool
 
 from wooshpay.errors import ConfigurationError, InboxError
@@ -32,6 +32,11 @@ T = TypeVar("T")
 # How many operations run at once. The other connections of the pool are for the application.
 _AT_ONCE: Final = 4
 _LONGEST_PAUSE: Final = 0.25
+_LOOK_AGAIN: Final = 0.01
+_TWO_LOOPS: Final = (
+    "The AsyncEngine of the SQLAlchemy inbox is used on two event loops, but its connections belong to one. Create the"
+    " engine with poolclass=sqlalchemy.pool.NullPool, or give the inbox an Engine."
+)
 
 pause_now = time.sleep
 pause = asyncio.sleep
@@ -195,6 +200,7 @@ class LoopEngine(AnyEngine):
         self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
+        self._first, self._connected = threading.Lock(), False
         # Connections in a pool belong to the event loop that opened them.
         self._home: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
@@ -212,13 +218,22 @@ class LoopEngine(AnyEngine):
             async with asyncio.timeout(limit.left), self._turn():
                 while True:
                     try:
-                        async with self.engine.connect() as connection:
+                        async with self.connect() as connection:
                             result = await connection.run_sync(work)
                             await connection.commit()
                             return result
                     except DBAPIError as error:
                         seconds = attempts.next(error)
                     await pause(seconds)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[AsyncConnection]:
+        """Lend a connection."""
+        async with AsyncExitStack() as stack:
+            async with self._alone_if_first():
+                connection = await stack.enter_async_context(self.engine.connect())
+            self._connected = True
+            yield connection
 
     async def create(self, metadata: MetaData) -> None:
         """Create the tables of a metadata that are missing."""
@@ -234,13 +249,26 @@ class LoopEngine(AnyEngine):
         if home is None or not home.is_running():
             self._home = weakref.ref(running)
         elif home is not running:
-            raise InboxError(
-                "The AsyncEngine of the SQLAlchemy inbox is used on two event loops, but its connections belong to one."
-                " Create the engine with poolclass=sqlalchemy.pool.NullPool, or give the inbox an Engine."
-            )
+            raise InboxError(_TWO_LOOPS)
 
     def close(self) -> None:
         """Do nothing: connections are opened by the engine alone."""
+
+    @asynccontextmanager
+    async def _alone_if_first(self) -> AsyncGenerator[None]:
+        """Let no other event loop connect before the first connection is made.
+
+        SQLAlchemy prepares an engine with its first connection, under a lock that works on one event loop only.
+        """
+        if self._connected:
+            yield
+            return
+        while not self._first.acquire(blocking=False):
+            await pause(_LOOK_AGAIN)
+        try:
+            yield
+        finally:
+            self._first.release()
 
     def _turn(self) -> asyncio.Semaphore:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._most))

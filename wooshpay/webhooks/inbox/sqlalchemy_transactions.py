@@ -229,7 +229,7 @@ async def loop_transaction(
         attempts = Attempts(limit)
         with engine.errors(limit):
             async with asyncio.timeout(limit.left):
-                connection = await stack.enter_async_context(engine.engine.connect())
+                connection = await stack.enter_async_context(engine.connect())
                 stack.push_async_callback(connection.run_sync, writing.release)
                 session = factory(bind=connection)
                 await stack.enter_async_context(session)
