@@ -60,7 +60,8 @@ class SqlAlchemyInbox(Generic[S]):
         timeout: Seconds that one operation may take, including the wait for a connection of the pool. Then it fails
             with `InboxError`. Your own statements in a transaction have no limit from here. `forget_old` works in
             steps, each of which may take so long. With an `Engine`, a thread that waits for a silent server cannot be
-            stopped; only the time limits of the driver end it. Default: 30 for SQLite, otherwise 5.
+            stopped; only the time limits of the driver end it. An async psycopg takes up to 5 seconds more to cancel
+            what a silent server does not answer. Default: 30 for SQLite, otherwise 5.
 
     Raises:
         ConfigurationError: SQLAlchemy is not installed, or a setting is not valid.
