@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MemoryInbox,
         PostgresInbox,
         RedisInbox,
+        SqlAlchemyInbox,
         SqliteInbox,
     )
     from wooshpay.webhooks.queued import QueuedReceiver
@@ -47,6 +48,7 @@ __all__ = [
     "RedisInbox",
     "PostgresInbox",
     "DjangoInbox",
+    "SqlAlchemyInbox",
     "WebhookError",
     "SignatureError",
     "TimestampError",
@@ -67,6 +69,7 @@ _HOMES: Final[dict[str, str]] = {
     "RedisInbox": "inbox",
     "PostgresInbox": "inbox",
     "DjangoInbox": "inbox",
+    "SqlAlchemyInbox": "inbox",
 }
 
 

@@ -37,6 +37,10 @@ class Place:
                 return PostgresInbox(self.address, lease=lease, retention=retention)
             case store if store in DJANGO:
                 return django_stores.open_inbox(self.address, lease=lease, retention=retention)
+            case store if store.startswith("sqlalchemy"):
+                from webhooks.inbox import sqlalchemy_stores
+
+                return sqlalchemy_stores.open_inbox(store, self.address, lease=lease, retention=retention)
             case _:
                 return MemoryInbox(lease=lease, retention=retention)
 
@@ -62,4 +66,8 @@ def make_place(store: str, folder: Path, url: Callable[[str], str]) -> Place:
         return Place(store, address)
     if store in DJANGO:
         return Place(store, django_stores.make_address(store, folder, url))
+    if store.startswith("sqlalchemy"):
+        from webhooks.inbox import sqlalchemy_stores
+
+        return Place(store, sqlalchemy_stores.make_address(store, folder, url))
     return Place(store, "")

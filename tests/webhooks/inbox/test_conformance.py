@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from webhooks.inbox.sqlalchemy_stores import SQLALCHEMY
 from webhooks.inbox.stores import STORES, Place, make_place
 
 from wooshpay import ConfigurationError
@@ -16,7 +17,7 @@ from wooshpay.webhooks.inbox.contract import new_claim
 SHORT = 0.3
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, *SQLALCHEMY])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return make_place(request.param, tmp_path, request.getfixturevalue)
 

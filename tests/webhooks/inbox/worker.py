@@ -18,7 +18,7 @@ from webhooks.inbox.stores import Place
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks import DjangoInbox, WebhookReceiver
-from wooshpay.webhooks.inbox import Inbox, PostgresInbox, SqliteInbox
+from wooshpay.webhooks.inbox import Inbox, PostgresInbox, SqlAlchemyInbox, SqliteInbox
 
 WORK_SECONDS = 0.002
 
@@ -66,6 +66,10 @@ def handler_of(inbox: Inbox, notes: Notes, rows: bool) -> Any:
         return plain
     if isinstance(inbox, DjangoInbox):
         return with_django
+    if isinstance(inbox, SqlAlchemyInbox):
+        from webhooks.inbox import sqlalchemy_stores
+
+        return sqlalchemy_stores.handler_of(inbox, WORK_SECONDS / 4)
     return with_postgres if isinstance(inbox, PostgresInbox) else with_sqlite
 
 

@@ -4,6 +4,7 @@ inbox = SqliteInbox("webhooks.db")                       # several processes on 
 inbox = RedisInbox("redis://127.0.0.1:6379/0")           # several machines; needs the extra redis
 inbox = PostgresInbox("postgresql://127.0.0.1/shop")     # several machines; needs the extra postgres
 inbox = DjangoInbox()                                    # the databases of a Django project; needs the extra django
+inbox = SqlAlchemyInbox(engine)                           # the application's own database; needs the extra sqlalchemy
 inbox = MemoryInbox()                                    # one process, for tests
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.inbox.memory import MemoryInbox
     from wooshpay.webhooks.inbox.postgres import PostgresInbox
     from wooshpay.webhooks.inbox.redis import RedisInbox
+    from wooshpay.webhooks.inbox.sqlalchemy import SqlAlchemyInbox
     from wooshpay.webhooks.inbox.sqlite import SqliteInbox
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "RedisInbox",
     "PostgresInbox",
     "DjangoInbox",
+    "SqlAlchemyInbox",
     "Claim",
     "Taken",
     "Counts",
@@ -42,6 +45,7 @@ _HOMES: Final = {
     "RedisInbox": "redis",
     "PostgresInbox": "postgres",
     "DjangoInbox": "django.inbox",
+    "SqlAlchemyInbox": "sqlalchemy",
 }
 
 

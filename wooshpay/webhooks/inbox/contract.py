@@ -11,8 +11,8 @@ done       claim                                    done: the caller is told so
            the retention ends                       (new)
 
 What no inbox can promise alone: a worker that dies between the effect of its work and `done` leaves the event to
-another worker, which runs it again when the lease has ended. Where the effect is rows in the inbox's own database,
-write them through the inbox's ``transaction()``: then the rows and "done" come into being together or not at all.
+another worker, which runs it again when the lease has ended. Where the effect is rows in the database of the inbox,
+write them through its ``transaction()``: then the rows and "done" are written together or not at all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,619 @@
+"""What goes wrong in a database behind `SqlAlchemyInbox` is told in one sentence, and nothing is marked as done."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import NullPool
+from support.children import environment
+from webhooks.deliver import SECRET, body_of, headers_for
+from webhooks.inbox.faults import frozen
+from webhooks.inbox.sqlalchemy_stores import SQLALCHEMY, OwnInbox, execute, is_async, make_engine
+from webhooks.inbox.stores import Place, make_place
+
+from wooshpay import ConfigurationError
+from wooshpay.api.events import Event
+from wooshpay.webhooks import WebhookReceiver
+from wooshpay.webhooks.inbox import Claim, Inbox, InboxError, SqlAlchemyInbox, sqlalchemy_engines
+from wooshpay.webhooks.inbox.contract import new_claim
+
+HANGS: Final = 60
+TABLE: Final = "wooshpay_webhook_events"
+ONE_OF_EACH: Final = ("sqlalchemy sqlite", "sqlalchemy psycopg async", "sqlalchemy pymysql")
+
+OPERATIONS: Final[dict[str, Callable[[Inbox], Awaitable[object]]]] = {
+    "claim": lambda inbox: inbox.claim("evt_1"),
+    "renew": lambda inbox: inbox.renew(new_claim("evt_1")),
+    "done": lambda inbox: inbox.done(new_claim("evt_1")),
+    "give_back": lambda inbox: inbox.give_back(new_claim("evt_1")),
+    "counts": lambda inbox: inbox.counts(),
+    "forget_old": lambda inbox: inbox.forget_old(),
+}
+
+
+@pytest.fixture(params=ONE_OF_EACH)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return make_place(request.param, tmp_path, request.getfixturevalue)
+
+
+class Opened:
+    """Opens inboxes, and closes them and their engines when the test is over."""
+
+    def __init__(self) -> None:
+        self._inboxes: list[OwnInbox] = []
+
+    def __call__(self, engine: Any, **settings: Any) -> OwnInbox:
+        self._inboxes.append(OwnInbox(engine, **settings))
+        return self._inboxes[-1]
+
+    async def close(self) -> None:
+        for inbox in self._inboxes:
+            await inbox.close()
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Opened]:
+    opened = Opened()
+    yield opened
+    await opened.close()
+
+
+async def message_of(inbox: Inbox, name: str = "claim") -> str:
+    async with asyncio.timeout(HANGS):
+        with pytest.raises(InboxError) as failed:
+            await OPERATIONS[name](inbox)
+    return str(failed.value)
+
+
+# ---- the table
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+async def test_a_missing_table_is_an_inbox_error_that_says_how_to_create_it(
+    place: Place, opened: Opened, name: str
+) -> None:
+    execute(place.address, f"DROP TABLE {TABLE}")
+    inbox = opened(make_engine(place.store, place.address))
+    message = await message_of(inbox, name)
+    assert f"The table {TABLE} of the SQLAlchemy inbox does not exist" in message
+    assert "create()" in message
+    assert "Alembic" in message
+    assert "\n" not in message
+    created: Any = inbox.create()
+    if created is not None:
+        await created
+    assert isinstance(await inbox.claim("evt_1"), Claim)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "id VARCHAR(255) PRIMARY KEY, token VARCHAR(32) NOT NULL",
+        "id VARCHAR(255) PRIMARY KEY, token VARCHAR(32) NOT NULL, done BOOLEAN NOT NULL, expires BIGINT NOT NULL,"
+        " tenant VARCHAR(10) NOT NULL",
+    ],
+    ids=["a column is missing", "a further column"],
+)
+async def test_a_table_of_another_version_is_an_inbox_error_that_names_the_migration(
+    place: Place, opened: Opened, columns: str
+) -> None:
+    execute(place.address, f"DROP TABLE {TABLE}", f"CREATE TABLE {TABLE} ({columns})")
+    message = await message_of(opened(make_engine(place.store, place.address)))
+    assert "does not have the columns that this version" in message
+    assert "Alembic" in message
+
+
+async def test_create_leaves_an_existing_table_and_its_events_alone_and_several_workers_may_call_it_at_once(
+    place: Place, opened: Opened
+) -> None:
+    execute(place.address, f"DROP TABLE {TABLE}")
+    inboxes = [opened(make_engine(place.store, place.address)) for _ in range(4)]
+
+    async def create(inbox: OwnInbox) -> None:
+        if is_async(place.store):
+            await inbox.create()  # type: ignore[misc]
+        else:
+            await asyncio.to_thread(inbox.create)
+
+    await asyncio.gather(*(create(inbox) for inbox in inboxes))
+    assert isinstance(await inboxes[0].claim("evt_1"), Claim)
+    await create(inboxes[0])
+    assert await inboxes[1].claim("evt_1") == "held"
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy aiomysql", "sqlalchemy sqlite"])
+async def test_the_table_can_have_another_name_and_a_schema(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    schema = None
+    if "psycopg" in store:
+        schema = "shop"
+        execute(place.address, "DROP SCHEMA IF EXISTS shop CASCADE", "CREATE SCHEMA shop")
+    inbox = opened(make_engine(store, place.address), table="events", schema=schema)
+    created: Any = inbox.create()
+    if created is not None:
+        await created
+    claim = await inbox.claim("evt_1")
+    assert isinstance(claim, Claim)
+    assert await inbox.done(claim)
+    assert execute(place.address, f"SELECT id FROM {'shop.' if schema else ''}events") == [("evt_1",)]
+
+
+async def test_ids_that_differ_in_case_or_in_spaces_are_different_events(place: Place, opened: Opened) -> None:
+    """The default collations of MySQL and MariaDB take them for one ID: the second event would never be handled."""
+    inbox = opened(make_engine(place.store, place.address))
+    for event_id in ("evt_a", "evt_A", "evt_a ", "evt_ä", "evt_Ä", "a" * 255, "a" * 256, "a" * 255 + "b"):
+        claim = await inbox.claim(event_id)
+        assert isinstance(claim, Claim), event_id
+        assert await inbox.done(claim)
+    assert (await inbox.counts()).done == 8
+
+
+async def test_what_is_old_is_forgotten_and_nothing_else(
+    place: Place, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done events are forgotten at the end of the retention, and claims a whole retention after their lease."""
+    inbox = opened(make_engine(place.store, place.address))
+    claims = [await inbox.claim(f"evt_{number}") for number in range(6)]
+    for claim in claims[:4]:
+        assert isinstance(claim, Claim)
+        await inbox.done(claim)
+    move = f"UPDATE {TABLE} SET expires = expires"
+    week = 7 * 86_400 * 1_000_000
+    execute(place.address, f"{move} - {week + 1} WHERE id IN ('evt_0', 'evt_1')")
+    execute(place.address, f"{move} - {week // 2} WHERE id IN ('evt_2', 'evt_4')")
+    execute(place.address, f"{move} - {week + 60_000_001} WHERE id = 'evt_5'")
+    monkeypatch.setattr("wooshpay.webhooks.inbox.sqlalchemy_table._FORGET_AT_ONCE", 2)
+    assert await inbox.forget_old() == 3
+    left = execute(place.address, f"SELECT id FROM {TABLE} ORDER BY id")
+    assert left == [("evt_2",), ("evt_3",), ("evt_4",)]
+
+
+async def test_the_clock_of_the_server_decides_and_not_that_of_the_machine(
+    tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines whose clocks differ would take events over from one another."""
+    for store in ("sqlalchemy psycopg", "sqlalchemy pymysql"):
+        place = make_place(store, tmp_path, request.getfixturevalue)
+        inbox = opened(make_engine(store, place.address))
+        assert isinstance(await inbox.claim("evt_1"), Claim)
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", lambda: 4e9)
+            assert await inbox.claim("evt_1") == "held"
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy pymysql"])
+@pytest.mark.parametrize("zone", ["+09:00", "-08:00"])
+async def test_the_time_zone_of_the_session_changes_nothing(
+    store: str, zone: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """One hour of a local time is twice in a year: an event could be taken over, or be held for an hour longer."""
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    here = opened(make_engine(store, place.address))
+    assert isinstance(await here.claim("evt_1"), Claim)
+    elsewhere = make_engine(store, place.address)
+    statement = f"SET TIME ZONE INTERVAL '{zone}' HOUR TO MINUTE" if "psycopg" in store else f"SET time_zone = '{zone}'"
+
+    @sqlalchemy_event.listens_for(elsewhere, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        connection.commit()
+        cursor.close()
+
+    assert await opened(elsewhere).claim("evt_1") == "held"
+    [(ahead,)] = execute(place.address, f"SELECT expires FROM {TABLE}")
+    assert await opened(make_engine(store, place.address), lease=1e-6).claim("evt_2")
+    [(now,)] = execute(place.address, f"SELECT expires FROM {TABLE} WHERE id = 'evt_2'")
+    assert 0 <= (now + 60_000_000) - ahead < HANGS * 1_000_000
+
+
+# ---- the database
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://shop:secret@127.0.0.1:1/shop",
+        "mysql+pymysql://shop:secret@127.0.0.1:1/shop",
+        "sqlite:////no/such/folder/shop.db",
+        "async postgresql+psycopg://shop:secret@127.0.0.1:1/shop",
+        "async mysql+aiomysql://shop:secret@127.0.0.1:1/shop",
+        "async sqlite+aiosqlite:////no/such/folder/shop.db",
+    ],
+)
+async def test_a_database_that_is_down_is_an_inbox_error_without_the_password(
+    address: str, name: str, opened: Opened
+) -> None:
+    kind, _, url = address.rpartition(" ")
+    message = await message_of(opened(create_async_engine(url) if kind else create_engine(url)), name)
+    assert "does not work" in message
+    assert "\n" not in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy sqlite", "sqlalchemy psycopg", "sqlalchemy pymysql"])
+async def test_a_read_only_database_is_an_inbox_error_that_says_so(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    if "sqlite" in store:
+        engine = create_engine(f"sqlite:///file:{tmp_path}/inbox.db?mode=ro&uri=true")
+    elif "psycopg" in store:
+        url = make_url(place.address)
+        options = f"{url.query['options']} -cdefault_transaction_read_only=on"
+        engine = create_engine(url.update_query_dict({"options": options}))
+    else:
+        settings = {"init_command": "SET SESSION TRANSACTION READ ONLY"}
+        engine = create_engine(place.address, connect_args=settings)
+    assert "is read-only" in await message_of(opened(engine))
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy psycopg async"])
+async def test_a_pool_without_a_free_connection_is_an_inbox_error_that_says_so(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    engine: Any = make_engine(store, place.address, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    inbox = opened(engine)
+    if is_async(store):
+        async with engine.connect():
+            message = await message_of(inbox)
+    else:
+        with engine.connect():
+            message = await message_of(inbox)
+    assert "pool_size" in message
+    assert isinstance(await inbox.claim("evt_1"), Claim)
+
+
+@pytest.mark.parametrize("store", [name for name in SQLALCHEMY if "sqlite" not in name])
+async def test_a_server_that_stops_answering_is_given_up_in_time_and_used_again_when_it_answers(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """Without a limit the delivery hangs until the sender hangs up, and so does every later one."""
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    url = make_url(place.address)
+    assert url.host
+    server: Any = f"{url.host}/.s.PGSQL.{url.port or 5432}" if url.host.startswith("/") else (url.host, url.port)
+    with frozen(server) as freezer:
+        inbox = opened(make_engine(store, str(url.set(host="127.0.0.1", port=freezer.port))), timeout=1.0)
+        claim = await inbox.claim("evt_9")
+        assert isinstance(claim, Claim)
+        freezer.freeze()
+        assert "within 1 seconds" in await message_of(inbox)
+        freezer.thaw()
+        async with asyncio.timeout(HANGS):
+            while True:
+                try:
+                    assert await inbox.renew(claim)
+                    break
+                except InboxError:
+                    pass  # it is connecting again
+        assert await inbox.claim("evt_9") == "held"
+        assert await inbox.done(claim)
+
+
+async def test_an_operation_that_nobody_waits_for_any_more_is_rolled_back(
+    tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim that was made after the delivery had got its 503 would keep the event from the next delivery."""
+    place = make_place("sqlalchemy sqlite", tmp_path, request.getfixturevalue)
+    inbox = opened(make_engine(place.store, place.address), timeout=0.2)
+    assert await inbox.counts() == (0, 0)
+    events = inbox._events  # pyright: ignore[reportPrivateUsage]  # the database has to be slow
+    claim, may_end, ended = events.claim, threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> Any:
+        found = claim(*args)
+        assert may_end.wait(HANGS)
+        ended.set()
+        return found
+
+    monkeypatch.setattr(events, "claim", slow)
+    assert "within 0.2 seconds" in await message_of(inbox)
+    may_end.set()
+    assert await asyncio.to_thread(ended.wait, HANGS)
+    monkeypatch.undo()
+    other = opened(make_engine(place.store, place.address))
+    async with asyncio.timeout(HANGS):
+        while (await other.counts()).held:
+            await asyncio.sleep(0.01)
+    assert isinstance(await other.claim("evt_1"), Claim)
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy sqlite", "sqlalchemy aiosqlite"])
+async def test_a_locked_file_is_waited_for(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    # The driver itself does not wait.
+    inbox = opened(make_engine(store, place.address, connect_args={"timeout": 0}), timeout=HANGS)
+    other = create_engine(f"sqlite:///{tmp_path}/inbox.db", poolclass=NullPool)
+    pauses: list[float] = []
+    with other.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        wait, wait_now = sqlalchemy_engines.pause, sqlalchemy_engines.pause_now
+        waited = threading.Event()
+
+        def note(seconds: float) -> None:
+            pauses.append(seconds)
+            waited.set()
+            wait_now(seconds)
+
+        async def note_async(seconds: float) -> None:
+            pauses.append(seconds)
+            waited.set()
+            await wait(seconds)
+
+        monkeypatch.setattr(sqlalchemy_engines, "pause_now", note)
+        monkeypatch.setattr(sqlalchemy_engines, "pause", note_async)
+        claiming = asyncio.ensure_future(inbox.claim("evt_1"))
+        assert await asyncio.to_thread(waited.wait, HANGS)
+        connection.rollback()
+    assert isinstance(await claiming, Claim)
+    assert pauses
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy aiomysql"])
+async def test_many_claims_at_once_are_no_error_in_strict_isolation_levels(
+    store: str, level: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """The database ends some of them with a conflict or a deadlock: each of those would be a delivery with 503."""
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    inboxes = [opened(make_engine(store, place.address, isolation_level=level), timeout=30) for _ in range(3)]
+    for number in range(10):
+        taken = await asyncio.gather(*(inbox.claim(f"evt_{number}") for inbox in inboxes for _ in range(4)))
+        assert sum(isinstance(claim, Claim) for claim in taken) == 1
+        assert taken.count("held") == 11
+
+
+# ---- the receiver
+
+
+@pytest.mark.parametrize("store", ["sqlalchemy sqlite", "sqlalchemy aiosqlite"])
+async def test_a_database_that_goes_away_in_the_handler_answers_503_and_the_event_is_not_done(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    inbox = opened(make_engine(store, place.address))
+    receiver = WebhookReceiver(SECRET, inbox=inbox)
+    away = [True]
+
+    def maybe() -> None:
+        if away[0]:
+            execute(place.address, f"ALTER TABLE {TABLE} RENAME TO elsewhere")
+
+    @receiver.on("payment_intent.succeeded")
+    async def paid(event: Event) -> None:
+        maybe()
+        async with inbox.open() as session:
+            await session.execute(text("SELECT 1"))
+
+    @receiver.on("payment_intent.canceled")
+    def canceled(event: Event) -> None:
+        maybe()
+        with inbox.open() as session:
+            session.execute(text("SELECT 1"))
+
+    body = body_of(type="payment_intent.succeeded" if is_async(store) else "payment_intent.canceled")
+    assert (await receiver.receive(body, headers_for(body))).status == 503
+    execute(place.address, f"ALTER TABLE elsewhere RENAME TO {TABLE}", f"UPDATE {TABLE} SET expires = 0")
+    away[0] = False
+    assert (await receiver.receive(body, headers_for(body))).text == "Done."
+    await receiver.close()
+
+
+async def test_a_handler_of_the_wrong_kind_is_told_what_to_do(
+    tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An Engine in an async handler blocks the event loop, and a plain handler cannot use an AsyncEngine."""
+    for store in ("sqlalchemy sqlite", "sqlalchemy aiosqlite"):
+        place = make_place(store, tmp_path, request.getfixturevalue)
+        inbox = opened(make_engine(store, place.address))
+        receiver = WebhookReceiver(SECRET, inbox=inbox)
+
+        async def awaited(event: Event, inbox: OwnInbox = inbox) -> None:
+            inbox.open()
+
+        def plain(event: Event, inbox: OwnInbox = inbox) -> None:
+            inbox.open()
+
+        receiver.on("payment_intent.succeeded")(plain if is_async(store) else awaited)
+        body = body_of()
+        assert (await receiver.receive(body, headers_for(body))).status == 500
+        expected = "which a plain" if is_async(store) else "would block the event loop"
+        assert expected in caplog.text
+        assert not (await inbox.counts()).done
+        execute(place.address, f"DROP TABLE {TABLE}")
+        await receiver.close()
+
+
+def test_a_transaction_outside_a_handler_is_refused(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/inbox.db")
+    with pytest.raises(RuntimeError, match="inside a handler"):
+        SqlAlchemyInbox(engine).transaction()
+
+
+# ---- settings
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    engine = create_engine("sqlite:///inbox.db")
+    loop_engine = create_async_engine("sqlite+aiosqlite:///inbox.db")
+    make: Any = SqlAlchemyInbox
+    for wrong, match in (
+        (lambda: make("sqlite:///inbox.db"), "create_engine"),
+        (lambda: make(create_engine("sqlite://")), "in memory"),
+        (lambda: make(create_async_engine("sqlite+aiosqlite://")), "in memory"),
+        (lambda: make(engine, session_factory=async_sessionmaker()), "a sessionmaker"),
+        (lambda: make(loop_engine, session_factory=sessionmaker()), "an async_sessionmaker"),
+        (lambda: make(engine, session_factory=lambda: None), "a sessionmaker"),
+        (lambda: make(engine, timeout=0), "timeout"),
+        (lambda: make(engine, lease=0), "lease"),
+        (lambda: make(engine, retention=60), "retention"),
+    ):
+        with pytest.raises(ConfigurationError, match=match):
+            wrong()  # type: ignore[no-untyped-call]
+
+
+def test_a_database_that_nobody_has_tried_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock and its conflicts are not known here: an event could run twice."""
+    engine = create_engine("sqlite:///inbox.db")
+    monkeypatch.setattr(engine.dialect, "name", "oracle")
+    with pytest.raises(ConfigurationError, match="not with oracle"):
+        SqlAlchemyInbox(engine)
+
+
+def test_without_sqlalchemy_the_error_names_the_extra_and_the_class_can_be_imported() -> None:
+    program = """
+import sys
+sys.modules["sqlalchemy"] = None
+from wooshpay import ConfigurationError
+from wooshpay.webhooks import SqlAlchemyInbox
+for use in (lambda: SqlAlchemyInbox("an engine"), lambda: SqlAlchemyInbox.define_table("a metadata")):
+    try:
+        use()
+    except ConfigurationError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=HANGS, env=environment()
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("pip install 'wooshpay[sqlalchemy]'") == 2
+
+
+def test_importing_the_class_imports_no_sqlalchemy() -> None:
+    program = "import sys; from wooshpay.webhooks import SqlAlchemyInbox; print('sqlalchemy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=HANGS, env=environment()
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
+# ---- event loops, threads and processes
+
+
+async def test_an_async_engine_with_a_pool_is_refused_on_a_second_event_loop(
+    tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """Its connections hang or fail there, at random. The sentence says how to create the engine."""
+    place = make_place("sqlalchemy aiosqlite", tmp_path, request.getfixturevalue)
+    inbox = opened(make_engine(place.store, place.address))
+    assert inbox.any_loop is False
+    assert isinstance(await inbox.claim("evt_1"), Claim)
+
+    async def claim() -> str:
+        return await message_of(inbox)
+
+    assert "NullPool" in await asyncio.to_thread(asyncio.run, claim())
+
+
+async def test_a_claim_with_a_pooled_async_engine_is_renewed_on_the_loop_that_made_it(
+    tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """Renewals on the receiver's own loop would fail one after the other, and a second worker would begin."""
+    place = make_place("sqlalchemy psycopg async", tmp_path, request.getfixturevalue)
+    inbox = opened(make_engine(place.store, place.address), lease=0.3)
+    receiver = WebhookReceiver(SECRET, inbox=inbox)
+    loops: set[Any] = set()
+    renew = inbox.renew
+    renewed = asyncio.Event()
+
+    async def noted(claim: Claim) -> bool:
+        loops.add(asyncio.get_running_loop())
+        kept = await renew(claim)
+        if kept:
+            renewed.set()
+        return kept
+
+    inbox.renew = noted  # type: ignore[method-assign]
+
+    @receiver.on("payment_intent.succeeded")
+    async def paid(event: Event) -> None:
+        async with asyncio.timeout(HANGS):
+            await renewed.wait()
+
+    body = body_of()
+    assert (await receiver.receive(body, headers_for(body))).status == 200
+    assert loops == {asyncio.get_running_loop()}
+    await receiver.close()
+
+
+async def test_the_engine_stays_open_and_the_threads_end_when_the_inbox_is_closed(tmp_path: Path) -> None:
+    """The application goes on to use its engine. Its own threads would keep the process alive."""
+    engine = create_engine(f"sqlite:///{tmp_path}/inbox.db")
+    inbox = SqlAlchemyInbox(engine)
+    inbox.create()
+    pool = engine.pool
+    await inbox.claim("evt_1")
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("wooshpay-inbox")]
+    assert threads
+    await inbox.close()
+    inbox.close_now()
+    for thread in threads:
+        thread.join(HANGS)
+        assert not thread.is_alive()
+    assert engine.pool is pool
+    with engine.connect() as connection:
+        assert connection.execute(text(f"SELECT count(*) FROM {TABLE}")).scalar_one() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("disposed", [True, False])
+def test_a_forked_worker_does_not_use_the_connections_of_its_parent(
+    disposed: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Both processes would read each other's responses: a claim could count for both."""
+    place = make_place("sqlalchemy psycopg", tmp_path, request.getfixturevalue)
+    program = f"""
+import asyncio, os, sys
+from sqlalchemy import create_engine
+from wooshpay.webhooks.inbox import Claim, InboxError, SqlAlchemyInbox
+
+engine = create_engine(sys.argv[1])
+inbox = SqlAlchemyInbox(engine)
+assert isinstance(asyncio.run(inbox.claim("evt_parent")), Claim)
+child = os.fork()
+if child == 0:
+    if {disposed}:
+        engine.dispose(close=False)
+        assert asyncio.run(inbox.claim("evt_parent")) == "held"
+        assert isinstance(asyncio.run(inbox.claim("evt_child")), Claim)
+    else:
+        try:
+            asyncio.run(inbox.claim("evt_child"))
+        except InboxError as error:
+            assert "dispose(close=False)" in str(error)
+        else:
+            raise AssertionError("it was used")
+    inbox.close_now()
+    engine.dispose({disposed})
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert (asyncio.run(inbox.claim("evt_child")) == "held") is {disposed}
+inbox.close_now()
+engine.dispose()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, place.address],
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
