@@ -64,7 +64,6 @@ class WooshPay:
     ran: dict[str, float] = attrs.field(factory=dict[str, float])
     killed: dict[int, float] = attrs.field(factory=dict[int, float])
     workers: list[Worker] = attrs.field(factory=list[Worker])
-    events: int = EVENTS
     left: int = 0
 
     async def run(self) -> None:
@@ -143,7 +142,7 @@ class WooshPay:
 
 def amounts_of(store: str) -> tuple[int, int]:
     """Return how many events there are for a store, and how many workers are killed."""
-    return (EVENTS, KILLS) if store in DURABLE else (FEWER_EVENTS, FEWER_KILLS)
+    return (FEWER_EVENTS, FEWER_KILLS) if store in DJANGO or store.startswith("sqlalchemy") else (EVENTS, KILLS)
 
 
 async def deliver_all(place: Place, notes: Path, *, rows: bool) -> WooshPay:
