@@ -15,6 +15,8 @@ from wooshpay.webhooks.inbox import Claim, Inbox, MemoryInbox, PostgresInbox, Re
 from wooshpay.webhooks.inbox.contract import new_claim
 
 SHORT = 0.3
+# Seconds that no test waits for unless it is about to fail.
+PATIENCE = 60.0
 
 
 @pytest.fixture(params=[*STORES, *SQLALCHEMY])
@@ -37,6 +39,19 @@ class Open:
             inbox.lease = lease
             return inbox
         inbox = self.place.open(lease=lease)
+        self.inboxes.append(inbox)
+        return inbox
+
+    def patient(self) -> Inbox:
+        """Open an inbox whose operations may take as long as a busy machine needs for hundreds of them."""
+        inbox: Inbox
+        match self.place.store:
+            case "redis":
+                inbox = RedisInbox(self.place.address, prefix=self.place.prefix, timeout=PATIENCE)
+            case "postgres" | "pgbouncer":
+                inbox = PostgresInbox(self.place.address, timeout=PATIENCE)
+            case _:
+                return self()
         self.inboxes.append(inbox)
         return inbox
 
@@ -145,7 +160,7 @@ async def test_of_many_at_once_one_gets_the_event(open_inbox: Open) -> None:
 
 async def test_hundreds_of_deliveries_at_once_wait_for_their_turn(open_inbox: Open) -> None:
     """A store that ran out of connections would turn them away, and WooshPay would come again hours later."""
-    inbox = open_inbox()
+    inbox = open_inbox.patient()
     taken = await asyncio.gather(*(inbox.claim(f"evt_{number}") for number in range(300)))
     assert all(isinstance(claim, Claim) for claim in taken)
 

@@ -49,12 +49,6 @@ def operations(store: str) -> list[str]:
     return [name for name in OPERATIONS if not (store.startswith("redis") and name == "forget_old")]
 
 
-async def fails(inbox: Inbox, name: str, match: str | None = None) -> None:
-    async with asyncio.timeout(HANGS):
-        with pytest.raises(InboxError, match=match):
-            await OPERATIONS[name](inbox)
-
-
 async def in_time(call: Callable[[], Awaitable[T]]) -> T:
     """Repeat a call until an inbox with a short time limit carries it out: a busy machine connects slowly."""
     async with asyncio.timeout(HANGS):
@@ -63,6 +57,12 @@ async def in_time(call: Callable[[], Awaitable[T]]) -> T:
                 return await call()
             except InboxError:
                 pass
+
+
+async def fails(inbox: Inbox, name: str, match: str | None = None) -> None:
+    async with asyncio.timeout(HANGS):
+        with pytest.raises(InboxError, match=match):
+            await OPERATIONS[name](inbox)
 
 
 @pytest.fixture(params=["sqlite", "redis", "postgres", "pgbouncer", *DJANGO])
