@@ -135,12 +135,12 @@ def _missing(endpoint: WebhookEndpoint, wanted: Sequence[str]) -> tuple[str, ...
 
 
 def _types(endpoint: WebhookEndpoint) -> list[str]:
-    types: object = endpoint.enabled_events
+    types = cast("object", endpoint.enabled_events)
     return [str(type) for type in cast("list[object]", types)] if isinstance(types, list) else []
 
 
 def _created(endpoint: WebhookEndpoint) -> float:
-    created: object = endpoint.created
+    created = cast("object", endpoint.created)
     return created if isinstance(created, (int, float)) else 0.0
 
 

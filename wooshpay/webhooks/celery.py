@@ -48,6 +48,11 @@ _NAME: Final = "wooshpay.webhooks.receive"
 # What Celery logs and sends to monitors in place of the arguments, which hold personal data.
 _SHOWN: Final = "(<delivery>)"
 
+_NO_OUTBOX: Final = (
+    "The broker is Redis, and receiver_task has no outbox: when a worker is killed, Redis may hand it the next message,"
+    " whose event is then lost. Pass an outbox: receiver_task(app, receiver, outbox=RedisJournal(url).outbox())."
+)
+
 _logger = logging.getLogger("wooshpay.webhooks")
 _taken: WeakKeyDictionary[App, set[str]] = WeakKeyDictionary()
 
@@ -129,7 +134,7 @@ def receiver_task(
         app: The Celery app.
         receiver: The receiver. It needs an inbox that all workers share. It may be created when the module is imported.
         outbox: Keeps the deliveries that are not handled yet, for brokers that can lose a message when a worker is
-            killed, as Redis can: ``RedisJournal("redis://...").outbox()``. A second task, named like the first with
+            killed, as Redis does: ``RedisJournal("redis://...").outbox()``. A second task, named like the first with
             ``.resume`` at the end, calls `ReceiverTask.resume`; let Celery beat run it every few minutes.
         name: The name of the task, which no other task of the app has. Two receivers in one app need different names.
         retry_for: Seconds since the delivery arrived during which the task is retried. Default: 72 hours.
@@ -154,7 +159,12 @@ def receiver_task(
     if outbox is not None:
         unfinished = Unfinished(outbox, name, receiver.now, receiver._loops.run)  # pyright: ignore[reportPrivateUsage]  # of the same package
 
+    advised: list[bool] = []
+
     def put(message: Message) -> object:
+        if unfinished is None and not advised and _may_lose_messages(app):
+            advised.append(True)
+            _logger.warning(_NO_OUTBOX)
         is_new = unfinished is not None and unfinished.put(message)
         try:
             found = made.apply_async((message,))
@@ -216,6 +226,10 @@ def receiver_task(
 
         app.task(resume, name=f"{name}.resume", shared=False, ignore_result=True)
     return made
+
+
+def _may_lose_messages(app: Any) -> bool:
+    return not app.conf.task_always_eager and str(app.conf.broker_url).startswith(("redis:", "rediss:", "sentinel:"))
 
 
 def _take_back(unfinished: Unfinished, event_id: str, error: Exception) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from celery import Celery  # type: ignore[import-untyped]  # it has no types
 from webhooks.deliver import SECRET, body_of, headers_for
 
+from wooshpay.bulk.outbox import Outbox
 from wooshpay.webhooks import MemoryInbox, WebhookReceiver
 from wooshpay.webhooks.celery import receiver_task
 
@@ -19,14 +20,14 @@ PAID: Final = "payment_intent.succeeded"
 class View:
     """A task of a real Celery app."""
 
-    def __init__(self, broker: str, **conf: Any) -> None:
+    def __init__(self, broker: str, *, outbox: Outbox | None = None, **conf: Any) -> None:
         self.app: Any = Celery("shop", broker=broker, set_as_current=False)
         self.app.conf.update(conf)
         self.handled: list[str] = []
         self.fails = False
         self.receiver = WebhookReceiver(SECRET, inbox=MemoryInbox())
         self.receiver.on(PAID)(self._handle)
-        self.task = receiver_task(self.app, self.receiver)
+        self.task = receiver_task(self.app, self.receiver, outbox=outbox)
 
     def _handle(self, event: Any) -> None:
         self.handled.append(event.id)

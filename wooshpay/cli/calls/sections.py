@@ -77,12 +77,11 @@ class OperationGroup(LazyGroup):
 
     @cached_property
     def _composed(self) -> Mapping[str, Composed[..., Any]]:
-        found = self._members.items()
-        return {
-            _hyphenated(name): member
-            for name, member in found
-            if isinstance(member, Composed) and member.name in _COMPOSED
-        }
+        composed: dict[str, Composed[..., Any]] = {}
+        for name, member in self._members.items():
+            if isinstance(member, Composed):
+                composed[_hyphenated(name)] = member
+        return {name: member for name, member in composed.items() if member.name in _COMPOSED}
 
     @property
     def purposes(self) -> Mapping[str, Mapping[str, str]]:
