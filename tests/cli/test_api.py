@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 import pytest
+from support.children import HANGS
 
 from wooshpay.api import SECTIONS
 from wooshpay.describe.operations import all_facts
@@ -19,7 +20,11 @@ NAMES: Final = [facts.name for facts in all_facts()]
 def api(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     given = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}
     return subprocess.run(
-        [*RUN, *arguments], env={**given, "PYTHONUTF8": "1", **environment}, capture_output=True, text=True, timeout=60
+        [*RUN, *arguments],
+        env={**given, "PYTHONUTF8": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
     )
 
 

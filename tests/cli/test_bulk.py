@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from bulk.world import payment
+from support.children import HANGS
 
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
@@ -52,7 +53,7 @@ class Shell:
 
     def run(self, *arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
         child = self.start(*arguments, key=key)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=HANGS)
         return subprocess.CompletedProcess(arguments, child.returncode, output, errors)
 
     def results(self, name: str = "refunds.csv.results.csv") -> list[dict[str, str]]:
@@ -168,7 +169,7 @@ def test_ctrl_c_lets_calls_end_and_says_how_to_go_on(shell: Shell) -> None:
             break
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    output, errors = child.communicate(timeout=60)
+    output, errors = child.communicate(timeout=HANGS)
     assert (child.returncode, output) == (130, "")
     assert "waiting for the calls under way" in errors
     assert "rows are left: the same command goes on" in errors
@@ -196,7 +197,7 @@ def test_a_second_ctrl_c_does_not_wait(shell: Shell) -> None:
     assert child.poll() is None
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=HANGS)
     assert time.monotonic() - began < 20
     assert child.returncode == 130
     assert "Traceback" not in errors
@@ -210,7 +211,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(shell: Shell) -> None:
     ours, theirs = pty.openpty()
     child = shell.start("refunds.create", *BY_LINE, file, stderr=theirs)
     os.close(theirs)
-    child.communicate(timeout=60)
+    child.communicate(timeout=HANGS)
     drawn = b""
     while True:
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from bulk.world import payment
 from cli.test_bulk import MAIN, Shell
+from support.children import HANGS
 
 from wooshpay.bulk import Report, RowResult
 from wooshpay.bulk.files import Table
@@ -130,7 +131,7 @@ def test_a_signal_lets_calls_end_and_says_what_was_sent(
             break
         time.sleep(0.01)
     child.send_signal(number)
-    child.communicate(timeout=60)
+    child.communicate(timeout=HANGS)
     assert child.returncode == code
     done = shell.sandbox.store.count("refund")
     assert 6 <= done < 400
@@ -156,7 +157,7 @@ def test_ctrl_c_does_not_reach_a_run_in_the_background(shell: Shell) -> None:
             break
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=60)
+    child.communicate(timeout=HANGS)
     assert child.returncode == 0
     assert shell.sandbox.store.count("refund") == 40
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.children import HANGS
 from support.cli import KEY, MAIN, Run, environment, plain, run
 from support.peer import Received, ThreadedPeer, answering, close, reply
 
@@ -355,7 +356,7 @@ def test_a_reader_that_has_enough_ends_it_without_a_word() -> None:
         assert running.stderr is not None
         assert running.stderr.read() == ""
         running.stderr.close()
-        assert running.wait(timeout=30) == 141
+        assert running.wait(timeout=HANGS) == 141
 
 
 def on_terminal(peer: ThreadedPeer, *words: str, **variables: str) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from support.children import HANGS
 from support.cli import run as cli
 
 from wooshpay import __version__
@@ -15,7 +16,7 @@ MAIN = "from wooshpay.cli import main; main()"
 
 def wooshpay(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", before + MAIN, *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "-c", before + MAIN, *arguments], capture_output=True, text=True, timeout=HANGS
     )
 
 

@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 import pytest
+from support.children import HANGS
 
 RUN: Final = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()", "demo"]
 STEPS: Final = (
@@ -118,5 +119,5 @@ def test_ctrl_c_ends_it_without_a_word() -> None:
             break
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=HANGS)
     assert (process.returncode, errors) == (130, "")

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet  # type: ignore[import-untyped]  # pyarrow has no types
 import pytest
+from support.children import HANGS
 from support.cli import MAIN, Run, environment, run
 
 from wooshpay import AsyncWooshPay
@@ -214,7 +215,7 @@ def test_ctrl_c_says_how_to_resume(sandbox: SyncSandbox, tmp_path: Path) -> None
         while count_of(target) < 100 and time.monotonic() < end:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=HANGS)
     finally:
         sandbox.faults.remove(slow)
     assert process.returncode == 130

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 from cli.endpoint import Endpoint, endpoint
+from support.children import HANGS
 
 from wooshpay import WooshPay, webhooks
 
@@ -60,7 +61,7 @@ def listening(*arguments: str, **environment: str) -> Generator[Listener]:
         yield Listener(process)
     finally:
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=HANGS)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
@@ -140,7 +141,7 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         run = subprocess.run(
-            [*RUN, "--forward-to", "http://127.0.0.1:9", "--port", port], capture_output=True, text=True, timeout=60
+            [*RUN, "--forward-to", "http://127.0.0.1:9", "--port", port], capture_output=True, text=True, timeout=HANGS
         )
     assert run.returncode == 1
     assert run.stderr.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
@@ -158,12 +159,12 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
     ],
 )
 def test_wrong_use_is_a_sentence(arguments: list[str], says: str) -> None:
-    run = subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=HANGS)
     assert (run.returncode, run.stdout) == (2, "")
     assert says in run.stderr
     assert "Traceback" not in run.stderr
 
 
 def test_verification_cannot_be_switched_off() -> None:
-    run = subprocess.run([*RUN, "--help"], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([*RUN, "--help"], capture_output=True, text=True, timeout=HANGS)
     assert "skip" not in run.stdout

@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from support.children import HANGS
+
 from wooshpay.describe.openapi import document
 
 RUN: Final = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()", "openapi"]
 
 
 def openapi(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=HANGS)
 
 
 def test_it_prints_the_document() -> None:

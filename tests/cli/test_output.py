@@ -22,6 +22,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.children import HANGS
 from support.cli import MAIN, environment, run
 from support.peer import ThreadedPeer, hold, reply
 
@@ -62,7 +63,7 @@ def shell(peer: ThreadedPeer, *words: str, after: str = "", **variables: str) ->
     settings = environment(WOOSHPAY_BASE_URL=peer.url)
     if variables:
         del settings["PYTHONUTF8"]
-    return subprocess.run(["bash", "-c", line], env={**settings, **variables}, capture_output=True, timeout=60)
+    return subprocess.run(["bash", "-c", line], env={**settings, **variables}, capture_output=True, timeout=HANGS)
 
 
 # ---- characters -----------------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def on_terminal(peer: ThreadedPeer, *words: str, **variables: str) -> str:
     try:
         settings = {**environment(WOOSHPAY_BASE_URL=peer.url, COLUMNS="80", TERM="dumb"), **variables}
         subprocess.run(
-            [*MAIN, *words], env=settings, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, timeout=60
+            [*MAIN, *words], env=settings, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, timeout=HANGS
         )
         os.close(theirs)
         theirs = -1
@@ -200,7 +201,7 @@ def test_if_the_result_of_a_post_cannot_be_written_the_last_words_say_that_it_wa
 def test_a_limit_on_the_size_of_files_is_like_a_full_disk(peer: ThreadedPeer, tmp_path: Path) -> None:
     line = f"ulimit -f 0; {shlex.join([*MAIN, *CREATE])} > {tmp_path}/limited"
     limited = subprocess.run(
-        ["bash", "-c", line], env=environment(WOOSHPAY_BASE_URL=peer.url), capture_output=True, timeout=60
+        ["bash", "-c", line], env=environment(WOOSHPAY_BASE_URL=peer.url), capture_output=True, timeout=HANGS
     )
     assert limited.returncode == 3
     assert limited.stderr.decode().splitlines()[-1] == DONE
@@ -278,7 +279,7 @@ def test_a_closed_stream_does_not_lend_its_descriptor_to_the_connection() -> Non
             "main()\n"
         )
         line = f"{shlex.join([sys.executable, '-c', program, *CREATE])} >&- 2>&- <&-"
-        done = subprocess.run(["bash", "-c", line], env=environment(WOOSHPAY_BASE_URL=peer.url), timeout=60)
+        done = subprocess.run(["bash", "-c", line], env=environment(WOOSHPAY_BASE_URL=peer.url), timeout=HANGS)
         assert done.returncode == 3
         assert [request.method for request in peer.requests] == ["POST"]
 
@@ -337,7 +338,7 @@ def test_an_interrupted_post_names_its_key(number: signal.Signals, code: int) ->
         while not peer.requests:
             assert running.poll() is None
         running.send_signal(number)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=HANGS)
     assert (running.returncode, out) == (code, "")
     assert err == (
         "Interrupted. refunds.create may have been carried out."

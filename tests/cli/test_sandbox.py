@@ -15,6 +15,7 @@ from typing import Final
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+from support.children import HANGS
 
 from wooshpay import WooshPay
 from wooshpay.cli.sandbox import until_ctrl_c
@@ -47,7 +48,7 @@ def running(*arguments: str) -> Generator[tuple[dict[str, str], str]]:
         yield dict(re.findall(r"^  export (\w+)=(\S+)$", shown, re.MULTILINE)), shown
     finally:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=HANGS)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -129,7 +130,7 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        run = subprocess.run([*RUN, "--port", port], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([*RUN, "--port", port], capture_output=True, text=True, timeout=HANGS)
     assert run.returncode == 1
     assert run.stderr.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
     assert len(run.stderr.splitlines()) == 1
@@ -138,7 +139,7 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
 def test_a_state_file_in_use_is_a_sentence(tmp_path: Path) -> None:
     file = str(tmp_path / "state.db")
     with running("--state", file):
-        run = subprocess.run([*RUN, "--state", file], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([*RUN, "--state", file], capture_output=True, text=True, timeout=HANGS)
     assert run.returncode == 1
     assert run.stderr.startswith("Error: The state file ")
     assert "in use by another sandbox" in run.stderr
@@ -156,7 +157,7 @@ def test_a_state_file_in_use_is_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_option_is_a_sentence(arguments: list[str], code: int, says: str) -> None:
-    run = subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=HANGS)
     assert run.returncode == code
     assert says in run.stderr
     assert "Traceback" not in run.stderr

@@ -17,6 +17,7 @@ from typing import Final
 
 import pytest
 from cli.endpoint import endpoint
+from support.children import HANGS
 from support.cli import MAIN, environment, run
 from support.peer import ThreadedPeer, answering
 
@@ -49,7 +50,7 @@ def shell(url: str, line: str, *, cwd: Path, **variables: str) -> subprocess.Com
     script = f'set -o pipefail; wooshpay() {{ {shlex.join(MAIN)} "$@"; }}; {line}'
     settings = {**environment(WOOSHPAY_BASE_URL=url, WOOSHPAY_WEBHOOK_SECRET=SECRET), **variables}
     return subprocess.run(
-        ["bash", "-c", script], env=settings, cwd=cwd, capture_output=True, text=True, timeout=60, errors="replace"
+        ["bash", "-c", script], env=settings, cwd=cwd, capture_output=True, text=True, timeout=HANGS, errors="replace"
     )
 
 

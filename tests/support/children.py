@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import wooshpay
+
+HANGS: Final = 300
+"""Seconds after which a child process has hung. On a busy machine, even its start may take a minute."""
 
 _TESTS = Path(__file__).parents[1]
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 from click.testing import CliRunner
+from support.children import HANGS
 
 KEY: Final = "sk_test_abcdefghijklmnop"
 MAIN: Final = [sys.executable, "-W", "error", "-c", "from wooshpay.cli import main; main()"]
@@ -55,7 +56,7 @@ def run(*arguments: str, given: str | bytes = "", **variables: str) -> Run:
 def process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a process of its own, piped."""
     return subprocess.run(
-        [*MAIN, *arguments], env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
+        [*MAIN, *arguments], env=environment(**variables), capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 

@@ -140,6 +140,21 @@ def after(seconds: float, then: Step) -> Step:
     return step
 
 
+def when_all_are_here(count: int, then: Step) -> Step:
+    """Wait until so many requests have arrived, then do something else with each of them."""
+    arrived: list[Connection] = []
+    complete = asyncio.Event()
+
+    async def step(connection: Connection) -> None:
+        arrived.append(connection)
+        if len(arrived) == count:
+            complete.set()
+        await complete.wait()
+        await then(connection)
+
+    return step
+
+
 def hold(event: asyncio.Event, then: Step) -> Step:
     """Wait for an event, then do something else."""
 

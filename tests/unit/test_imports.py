@@ -9,6 +9,7 @@ import sys
 import threading
 
 import pytest
+from support.children import HANGS
 
 import wooshpay
 
@@ -19,7 +20,7 @@ SAME_NAME_IN_PYTHON = {"PermissionError", "TimeoutError"}
 def run(program: str) -> str:
     """Run a program in a fresh interpreter in which every warning is an error."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=HANGS, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

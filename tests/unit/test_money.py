@@ -14,6 +14,7 @@ from babel.core import get_global
 from babel.numbers import get_currency_precision
 from hypothesis import given
 from hypothesis import strategies as st
+from support.children import HANGS
 
 from wooshpay import money
 from wooshpay.currencies import DECIMALS, WITHOUT_MINOR_UNIT
@@ -332,11 +333,11 @@ def test_an_unknown_locale_is_refused(locale: str) -> None:
 def test_without_babel_amounts_are_written_plainly() -> None:
     program = "import sys; sys.modules['babel'] = None; from wooshpay import money"
     program += "; print(money.format(199900, 'EUR', locale='de_DE'))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HANGS)
     assert done.stdout == "1,999.00 EUR\n"
 
 
 def test_money_needs_nothing_but_the_standard_library() -> None:
     program = "import sys; from wooshpay import money; money.format(1, 'USD'); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HANGS)
     assert not set(done.stdout.split()) & {"attr", "attrs", "aiohttp", "babel", "asyncio", "wooshpay.config"}

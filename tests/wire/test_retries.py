@@ -6,10 +6,11 @@ import asyncio
 import time
 
 import pytest
-from support.peer import Peer, Step, close, cut, reply, reset, stall
+from support.pace import StillClock
+from support.peer import Connection, Peer, Step, close, cut, reply, reset, stall
 
 import wooshpay
-from wooshpay import AsyncWooshPay, RequestOptions, RetryEvent, RetryPolicy
+from wooshpay import AsyncWooshPay, Effects, RequestOptions, RetryEvent, RetryPolicy
 
 KEY = "sk_test_x"
 NO_WAIT = RetryPolicy(base=0.0)
@@ -84,18 +85,31 @@ async def test_a_retry_after_beyond_the_deadline_raises_at_once_and_says_so() ->
     assert caught.value.attempts == 1
 
 
-async def test_no_call_outlives_its_deadline() -> None:
+async def test_no_call_outlives_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two attempts of 0.5 s fit into 1.2 s; the 0.2 s that are left are too short for a third one."""
+    clock = StillClock()
+    began = clock.seconds
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+
+    async def stall_until_the_limit(connection: Connection) -> None:
+        clock.seconds += 0.5
+        await stall()(connection)
+
     async with (
-        Peer(stall()) as peer,
+        Peer(stall_until_the_limit) as peer,
         AsyncWooshPay(
-            KEY, base_url=peer.url, timeout=1.2, attempt_timeout=0.5, max_retries=10, retry_policy=NO_WAIT
+            *(KEY,),
+            base_url=peer.url,
+            timeout=1.2,
+            attempt_timeout=0.5,
+            max_retries=10,
+            retry_policy=NO_WAIT,
+            effects=Effects(monotonic=clock),
         ) as client,
     ):
-        started = time.monotonic()
         with pytest.raises(wooshpay.TimeoutError) as caught:
             await client.refunds.create(payment_intent="pi_1")
-        taken = time.monotonic() - started
-    assert taken < 1.45
+    assert clock.seconds - began == 1.0
     assert caught.value.outcome == "unknown"
     assert caught.value.attempts == 2
 

@@ -8,6 +8,7 @@ import sys
 from functools import cache
 
 import pytest
+from support.children import HANGS
 
 from wooshpay.api import SECTIONS
 
@@ -67,7 +68,7 @@ print(json.dumps(report))
 
 def run(program: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=HANGS, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
