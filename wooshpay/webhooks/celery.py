@@ -27,6 +27,7 @@ from weakref import WeakKeyDictionary
 from wooshpay.config import check_seconds
 from wooshpay.core.celery import DURABLE, gap, retry
 from wooshpay.core.celery import App as App  # it is part of the signature
+from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import ConfigurationError, JournalError, PayloadError, WebhookError
 from wooshpay.webhooks.contract import AnyReceiver
 from wooshpay.webhooks.queued import Message, QueuedReceiver
@@ -164,7 +165,7 @@ def receiver_task(
     def put(message: Message) -> object:
         if unfinished is None and not advised and _may_lose_messages(app):
             advised.append(True)
-            _logger.warning(_NO_OUTBOX)
+            _logger.warning(_NO_OUTBOX, extra=log_fields(wooshpay_event_id=message["event_id"]))
         is_new = unfinished is not None and unfinished.put(message)
         try:
             found = made.apply_async((message,))
@@ -202,7 +203,10 @@ def receiver_task(
             raise retry(task, gap(task.request.retries, first_gap, longest_gap), error) from error
         event_id = reply.event_id or message.get("event_id")
         reason = f"Event {event_id} was not handled within {retry_for:g} seconds, and is not retried any more"
-        _logger.error("%s. The last attempt gave %s", reason, result)
+        fields = log_fields(
+            wooshpay_event_id=reply.event_id, wooshpay_status=reply.status, wooshpay_outcome=reply.outcome
+        )
+        _logger.error("%s. The last attempt gave %s", reason, result, extra=fields)
         raise WebhookError(f"{reason}. The last attempt gave {result}") from error
 
     made: ReceiverTask = app.task(

@@ -183,7 +183,8 @@ def in_transaction() -> Reply:
     _logger.error(
         "A delivery was refused because django_view was called inside a transaction. If that transaction were not"
         " committed, the event would count as done and the work of its handler would be lost. Remove transaction.atomic"
-        " around the view, and use functools.wraps in decorators around it, so that ATOMIC_REQUESTS does not apply."
+        " around the view, and use functools.wraps in decorators around it, so that ATOMIC_REQUESTS does not apply.",
+        extra=log_fields(wooshpay_status=500, wooshpay_outcome="failed"),
     )
     return Reply(500, "The endpoint is inside a database transaction; deliver this event again.")
 

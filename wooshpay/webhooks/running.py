@@ -96,7 +96,9 @@ async def _tidy(result: asyncio.Future[Any], tidy: Callable[[], Coroutine[Any, A
     try:
         await tidy()
     except Exception as error:
-        _logger.warning("What a handler left open could not be closed (%s: %s).", type(error).__name__, error)
+        name = type(error).__name__
+        message = "What a handler left open could not be closed (%s: %s)."
+        _logger.warning(message, name, error, extra=log_fields(wooshpay_error=name))
 
 
 async def to_the_end(step: Callable[[], Coroutine[Any, Any, T]]) -> T:
