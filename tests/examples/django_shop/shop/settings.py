@@ -20,7 +20,9 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": Path(os.environ.get("SHOP_DATABASE", "shop.db")),
-        "OPTIONS": {"timeout": 30},
+        # SQLite does not wait for another writer in a transaction that began by reading. In this mode, which Django has
+        # since 5.1, a transaction waits at its beginning.
+        "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
         # Every view is a transaction, other than that of the webhooks: see `payments.receiver`.
         "ATOMIC_REQUESTS": True,
     }
