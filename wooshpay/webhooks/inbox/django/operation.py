@@ -51,7 +51,7 @@ class Operation(Generic[T]):
         try:
             return self._run(connection)
         except Error as error:
-            if self._given_up:
+            if self._is_given_up():
                 # It is not asked whether it works: some drivers connect again for that, and would wait again.
                 connection.close()
                 raise not_in_time(connection.alias, self._timeout) from error
@@ -70,6 +70,10 @@ class Operation(Generic[T]):
             self._given_up = True
             if self._connection is not None:
                 shut_down(self._connection)
+
+    def _is_given_up(self) -> bool:
+        """Return whether another thread gave it up meanwhile."""
+        return self._given_up
 
     def _run(self, connection: BaseDatabaseWrapper) -> T:
         idle = connection.connection is not None
