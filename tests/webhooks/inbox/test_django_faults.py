@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -202,6 +203,9 @@ async def test_a_server_that_stops_answering_is_given_up_in_time_and_used_again_
                 async with asyncio.timeout(HANGS):
                     with pytest.raises(InboxError, match="within 1 seconds"):
                         await call(inbox)
+                    if where is in_a_request:
+                        # The thread of the request is free for the response, although the server is silent.
+                        await sync_to_async(threading.get_ident)()
                 freezer.thaw()
                 async with asyncio.timeout(HANGS):
                     while not await renewed(inbox, claim):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import Error, transaction
 
-from wooshpay.webhooks.inbox.django.failures import failures, is_of_the_connection, not_in_time
+from wooshpay.webhooks.inbox.django.failures import inbox_error, is_of_the_connection, not_in_time
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -49,8 +49,13 @@ class Operation(Generic[T]):
             self.begun = True
             self._connection = connection
         try:
-            with failures(connection):
-                return self._run(connection)
+            return self._run(connection)
+        except Error as error:
+            if self._is_given_up():
+                # It is not asked whether it works: some drivers connect again for that, and would wait again.
+                connection.close()
+                raise not_in_time(connection.alias, self._timeout) from error
+            raise inbox_error(connection, error) from error
         finally:
             with self._lock:
                 self._connection = None
@@ -65,6 +70,10 @@ class Operation(Generic[T]):
             self._given_up = True
             if self._connection is not None:
                 shut_down(self._connection)
+
+    def _is_given_up(self) -> bool:
+        """Return whether another thread gave it up meanwhile."""
+        return self._given_up
 
     def _run(self, connection: BaseDatabaseWrapper) -> T:
         idle = connection.connection is not None
