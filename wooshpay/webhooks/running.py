@@ -103,9 +103,7 @@ async def to_the_end(step: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await step()
 
 
-async def run(
-    handler: Handler, event: Event, held: Held | None = None, thread: RequestThread | None = None
-) -> None:
+async def run(handler: Handler, event: Event, held: Held | None = None, thread: RequestThread | None = None) -> None:
     """Run a handler of either kind. A plain ``def`` handler runs in a thread, so that the event loop goes on.
 
     Args:

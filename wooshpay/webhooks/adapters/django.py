@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wooshpay.webhooks import replies
@@ -41,7 +41,7 @@ def django_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], HttpRespon
     return _marked(webhooks)
 
 
-def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+def django_async_view(receiver: WebhookReceiver) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]:
     """Make an asynchronous view: ``path("webhooks", django_async_view(receiver))``.
 
     Plain handlers run in the thread that Django has for the request, as plain views do. The view is not atomic, even
