@@ -23,6 +23,11 @@ from webhooks.adapters.django_serving import (
     sqlite_database,
     until,
 )
+from webhooks.deliver import SECRET
+
+from wooshpay.errors import ConfigurationError
+from wooshpay.webhooks import WebhookReceiver
+from wooshpay.webhooks.adapters import django_async_view, django_view
 
 VIEWS: Final = ("view", "async-view")
 INBOXES: Final = ("none", "memory", "sqlite", "postgres", "orm")
@@ -257,6 +262,17 @@ receiver.close_now()
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "interrupted 409\nThis event was done before. ['evt_1']\n", done.stderr
+
+
+@pytest.mark.parametrize("make", [django_view, django_async_view])
+@pytest.mark.parametrize("version", ["3.6.0", "3.7.2", "3.8.0"])
+def test_an_old_asgiref_is_refused_when_the_view_is_made(
+    make: Callable[[WebhookReceiver], object], version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django 4.2 accepts these versions, with which an async handler that uses the ORM never ends."""
+    monkeypatch.setattr("asgiref.__version__", version)
+    with pytest.raises(ConfigurationError, match=rf"asgiref {version} is installed\. Update it: pip install"):
+        make(WebhookReceiver(SECRET))
 
 
 # ---- Django's TestCase
