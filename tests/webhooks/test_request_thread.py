@@ -1,4 +1,4 @@
-"""A web framework that has a thread for each request passes it to the receiver, with the guarantees of every handler."""
+"""A web framework that has a thread for each request passes it to the receiver, and all guarantees still hold."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import attrs
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.children import environment
 from webhooks.deliver import body_of, headers_for
 from webhooks.servers import free_port
 
-PATIENCE: Final = 12.0
+PATIENCE: Final = 60.0
 SITE: Final = "webhooks.adapters.django_site"
 
 SERVERS: Final[dict[str, Callable[[int], list[str]]]] = {
@@ -57,8 +57,8 @@ class Database:
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement, as somebody beside the site, and return its rows."""
         if self.url is None:
-            with closing(sqlite3.connect(self.settings["NAME"], timeout=30)) as connection, connection:
-                return connection.execute(statement.replace("%s", "?"), values).fetchall()
+            with closing(sqlite3.connect(self.settings["NAME"], timeout=30)) as file, file:
+                return file.execute(statement.replace("%s", "?"), values).fetchall()
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
@@ -90,7 +90,7 @@ def postgres_database(server: str, **settings: Any) -> Database:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     parts = {**conninfo_to_dict(server), "dbname": name}
-    url = psycopg.conninfo.make_conninfo("", **parts)
+    url = make_conninfo("", **parts)
     django = {key.upper(): str(parts.get(key) or "") for key in ("user", "password", "host", "port")}
     return Database({"ENGINE": "django.db.backends.postgresql", "NAME": name, **django, **settings}, url)
 
@@ -175,7 +175,7 @@ def serving(server: str, database: Database, folder: Path, **settings: str) -> G
         until(lambda: _answers(site, process, output))
         yield site
     except BaseException:
-        print("OUTPUT", output.read_text())
+        print(output.read_text())
         raise
     finally:
         process.terminate()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import pytest
+from support.children import environment
 from webhooks.adapters.django_serving import (
+    PATIENCE,
     SERVERS,
     Database,
     Site,
@@ -19,6 +23,11 @@ from webhooks.adapters.django_serving import (
     sqlite_database,
     until,
 )
+from webhooks.deliver import SECRET
+
+from wooshpay.errors import ConfigurationError
+from wooshpay.webhooks import WebhookReceiver
+from wooshpay.webhooks.adapters import django_async_view, django_view
 
 VIEWS: Final = ("view", "async-view")
 INBOXES: Final = ("none", "memory", "sqlite", "postgres", "orm")
@@ -204,6 +213,66 @@ def test_a_plain_handler_uses_the_connection_of_its_request(open_site: OpenSite)
         found.add((site.folder / f"{event}.where").read_text())
     assert len(found) == 1, "one thread and one connection"
     assert site.database.connections() == 1
+
+
+def test_an_interrupted_thread_leaves_its_async_handler_running_and_holds_its_event() -> None:
+    """A server may interrupt its threads with a signal. What the handler did must not be done again."""
+    program = """
+import asyncio, signal, threading
+import django
+from django.conf import settings
+from django.test import RequestFactory
+from webhooks.deliver import SECRET, body_of, headers_for
+from wooshpay.webhooks import MemoryInbox, WebhookReceiver
+from wooshpay.webhooks.adapters import django_view
+
+settings.configure(ALLOWED_HOSTS=["testserver"])
+django.setup()
+receiver = WebhookReceiver(SECRET, inbox=MemoryInbox())
+view, interrupted, ends = django_view(receiver), threading.Event(), []
+
+class Interruption(BaseException):
+    pass
+
+def interrupt(*_):
+    raise Interruption
+
+@receiver.on("payment_intent.succeeded")
+async def paid(event):
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+    await asyncio.to_thread(interrupted.wait, 20)
+    ends.append(event.id)
+
+def deliver():
+    headers = headers_for(body_of())
+    type = headers.pop("Content-Type")
+    return view(RequestFactory().post("/", body_of(), content_type=type, headers=headers))
+
+signal.signal(signal.SIGUSR1, interrupt)
+try:
+    deliver()
+except Interruption:
+    print("interrupted", deliver().status_code)
+interrupted.set()
+while (response := deliver()).status_code == 409:
+    pass
+print(response.content.decode(), ends)
+receiver.close_now()
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout == "interrupted 409\nThis event was done before. ['evt_1']\n", done.stderr
+
+
+@pytest.mark.parametrize("make", [django_view, django_async_view])
+@pytest.mark.parametrize("version", ["3.6.0", "3.7.2", "3.8.0"])
+def test_an_old_asgiref_is_refused_when_the_view_is_made(
+    make: Callable[[WebhookReceiver], object], version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django 4.2 accepts these versions, with which an async handler that uses the ORM never ends."""
+    monkeypatch.setattr("asgiref.__version__", version)
+    with pytest.raises(ConfigurationError, match=rf"asgiref {version} is installed\. Update it: pip install"):
+        make(WebhookReceiver(SECRET))
 
 
 # ---- Django's TestCase

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from wooshpay.errors import ConfigurationError
 from wooshpay.webhooks import replies
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
 
 V = TypeVar("V", bound=Callable[..., Any])
+
+_ASGIREF: Final = (3, 8, 1)
 
 
 def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:
@@ -26,7 +30,11 @@ def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:
 
     Args:
         receiver: Gets every POST.
+
+    Raises:
+        ConfigurationError: The installed version of asgiref is too old.
     """
+    _check_asgiref()
 
     def webhooks(request: HttpRequest) -> HttpResponse:
         from wooshpay.webhooks.adapters.django_thread import DjangoThread
@@ -41,7 +49,7 @@ def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:
     return _marked(webhooks)
 
 
-def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]:
     """Make an asynchronous view: ``path("webhooks", django_async_view(receiver))``.
 
     Plain handlers run in the thread that Django has for the request, as plain views do. The view is not atomic, even
@@ -50,7 +58,11 @@ def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Awaitabl
 
     Args:
         receiver: Gets every POST.
+
+    Raises:
+        ConfigurationError: The installed version of asgiref is too old.
     """
+    _check_asgiref()
 
     async def webhooks(request: HttpRequest) -> HttpResponse:
         from wooshpay.webhooks.adapters.django_thread import DjangoThread
@@ -62,6 +74,19 @@ def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Awaitabl
         return _response(await _to_its_end(delivery))
 
     return _marked(webhooks)
+
+
+def _check_asgiref() -> None:
+    """Refuse versions that lose the thread of the request in tasks, where an async handler could wait forever."""
+    import asgiref
+
+    numbers = re.findall(r"\d+", asgiref.__version__)[:3]
+    if tuple(map(int, numbers)) < _ASGIREF:
+        needed = ".".join(map(str, _ASGIREF))
+        raise ConfigurationError(
+            f"The Django views need asgiref {needed} or later, and asgiref {asgiref.__version__} is installed. Update"
+            f" it: pip install 'asgiref>={needed}'."
+        )
 
 
 async def _to_its_end(delivery: asyncio.Future[Reply]) -> Reply:

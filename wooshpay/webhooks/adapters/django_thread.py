@@ -49,15 +49,16 @@ class _Call(Executor, Generic[T]):
 
     def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self._work = work
-        self._call: Callable[[], T] | None = None
         self._over: Future[Any] = Future()
-        self._sending: asyncio.Task[T] | None = None
+        self._over.set_running_or_notify_cancel()  # from now on, nobody but the waiting thread can end it
+        self._call: asyncio.Future[Callable[[], T]] | None = None
+        self._sending: asyncio.Future[T] | None = None
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None] | None = None
 
     def wait(self, loop: Runner) -> T:
         """Run the coroutine function on the loop, and return its result."""
-        call = loop.run(self._send)
         try:
+            call = loop.run(self._send)
             with _same_event_loop_afterwards():
                 return call()
         except BaseException:
@@ -68,17 +69,23 @@ class _Call(Executor, Generic[T]):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Keep a call for the waiting thread."""
-        self._call = partial(fn, *args, **kwargs)
-        self._over.set_running_or_notify_cancel()
+        if self._call is not None and not self._call.done():
+            self._call.set_result(partial(fn, *args, **kwargs))
         return self._over
 
     async def _send(self) -> Callable[[], T]:
+        self._call = asyncio.get_running_loop().create_future()
         executor: Any = self
         send = sync_to_async(self._wait, thread_sensitive=False, executor=executor)
-        sending = self._sending = asyncio.ensure_future(send())
-        while self._call is None and not sending.done():
-            await asyncio.sleep(0)
-        return self._call or sending.result  # without a call, it has failed
+        self._sending = asyncio.ensure_future(send())
+        self._sending.add_done_callback(self._sent)
+        return await self._call
+
+    def _sent(self, sending: asyncio.Future[T]) -> None:
+        """Raise what went wrong, if no call came."""
+        if self._call is not None and not self._call.done():
+            error = None if sending.cancelled() else sending.exception()
+            self._call.set_exception(error or asyncio.CancelledError())
 
     def _wait(self) -> T:
         return async_to_sync(self._run)()

@@ -7,7 +7,6 @@ from typing import Final
 
 from asgiref.sync import sync_to_async
 from django.test import TestCase
-
 from webhooks.adapters.django_site.models import Customer, Order, Received
 from webhooks.deliver import body_of, headers_for
 
@@ -28,11 +27,11 @@ class Handlers(TestCase):
     def setUp(self) -> None:
         """Look at what earlier tests have left."""
         counts = [Customer.objects.count(), Order.objects.count(), Received.objects.count()]
-        self.assertEqual(counts, [0, 0, 0])
+        assert counts == [0, 0, 0]
 
     def check(self, event_id: str, kind: str) -> None:
         """Look at what the handler has written, from within the test's transaction."""
-        self.assertEqual(Order.objects.filter(customer_id=event_id).count(), 2 if "atomic" in kind else 1)
+        assert Order.objects.filter(customer_id=event_id).count() == (2 if "atomic" in kind else 1)
 
     def test_client(self) -> None:
         """Deliver with Django's client."""
@@ -43,7 +42,7 @@ class Handlers(TestCase):
                     Customer.objects.create(name=event_id)
                     for _ in range(2 if "none" not in path else 1):
                         response = self.client.post(path, body, content_type="application/json", headers=headers)
-                        self.assertEqual(response.status_code, 200, response.content)
+                        assert response.status_code == 200, response.content
                         self.check(event_id, kind)
 
     async def test_async_client(self) -> None:
@@ -57,7 +56,7 @@ class Handlers(TestCase):
                         response = await self.async_client.post(
                             path, body, content_type="application/json", headers=headers
                         )
-                        self.assertEqual(response.status_code, 200, response.content)
+                        assert response.status_code == 200, response.content
                         await sync_to_async(self.check)(event_id, kind)
 
     def test_tables_are_empty_after_the_others(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, transaction
-
+from django.db.models import QuerySet
 from webhooks.adapters.django_site.models import Received
+
 from wooshpay.webhooks.inbox import Claim, Counts, Taken
 
 
@@ -50,7 +51,7 @@ class OrmInbox:
         return Claim(event_id, event_id)
 
     def _done(self, claim: Claim) -> bool:
-        return self._held(claim).update(done=True) == 1
+        return bool(self._held(claim).update(done=True))
 
-    def _held(self, claim: Claim):  # type: ignore[no-untyped-def]
+    def _held(self, claim: Claim) -> QuerySet[Received]:
         return Received.objects.filter(event=claim.event_id, token=claim.token)

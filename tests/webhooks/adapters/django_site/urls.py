@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
-
 from webhooks.adapters.django_site.inbox import OrmInbox
 from webhooks.adapters.django_site.models import Customer, Order
 from webhooks.deliver import SECRET
+
 from wooshpay.types import Event
 from wooshpay.webhooks import MemoryInbox, PostgresInbox, SqliteInbox, WebhookReceiver
 from wooshpay.webhooks.adapters import django_async_view, django_view
