@@ -127,7 +127,7 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
     script.write_text(
         dedent(
             """
-            import multiprocessing, os, sys, warnings
+            import multiprocessing, os, sys, time, warnings
             warnings.filterwarnings("ignore", "This process", DeprecationWarning)  # of Python 3.12 on, about fork
             from wooshpay import RequestOptions, WooshPay
             url, method = sys.argv[1:]
@@ -139,6 +139,7 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
 
             if __name__ == "__main__":
                 context = multiprocessing.get_context(method)
+                began = time.monotonic()
                 own = make("first")
                 names = [f"order-{number}" for number in range(40)]
                 with context.Pool(2) as pool:
@@ -151,10 +152,12 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
                 single.join()
                 assert single.exitcode == 0
                 again = make("last")
-                assert own[1:] == again[1:], "the parent has the connection that it had"
+                # On a busy machine, starting the others may take so long that aiohttp closes the idle connection.
+                kept = time.monotonic() - began < 15
+                assert own[1:] == again[1:] or not kept, "the parent has the connection that it had"
                 users = {connection: process for _, process, connection in made}
                 assert len(users) == len({process for _, process, _ in made}), "one connection for each process"
-                assert own[2] not in users
+                assert {own[2], again[2]}.isdisjoint(users)
                 client.close()
             """
         )
