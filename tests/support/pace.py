@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 _SAMPLE: Final = 0.02
@@ -18,6 +19,19 @@ def slowdown() -> float:
     while time.thread_time() - used < _SAMPLE:
         pass
     return max(1.0, (time.monotonic() - began) / _SAMPLE)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
+    """Wait until a condition holds.
+
+    Args:
+        condition: Is asked every hundredth of a second.
+        seconds: How long that may take on a quiet machine.
+    """
+    end = time.monotonic() + seconds * slowdown()
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
 
 
 class StillClock:

@@ -8,9 +8,9 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
+from support.pace import slowdown, wait_for
 from support.peer import ThreadedPeer, after, reply
 
 import wooshpay
@@ -162,7 +162,7 @@ def test_worker_threads_finish_their_calls_before_the_program_ends(program: Prog
             """,
             peer.url,
         )
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
     assert output == "re_1 re_1\n" * 2
     assert errors.count("Traceback") == 1
     assert "ZeroDivisionError" in errors
@@ -187,13 +187,6 @@ def test_a_call_when_the_interpreter_is_already_ending_is_refused(program: Progr
             """,
             peer.url,
         )
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
     assert "closed" in output
     assert (child.returncode, errors) == (0, "")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from textwrap import dedent
 
 import pytest
+from support.pace import slowdown, wait_for
 from support.peer import ThreadedPeer, stall
 from support.stuck import PHASES, Stuck, StuckReading
 
@@ -24,13 +25,6 @@ ORDER = "order-1"
 REFUND = {"id": "re_1", "object": "refund", "amount": 5, "created": 1, "currency": "USD", "status": "succeeded"}
 ARRIVES = {"reading", "reading the body", "backing off"}
 """The phases in which the server has the whole request already."""
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def said(child: subprocess.Popen[str], word: str) -> None:
@@ -91,7 +85,7 @@ def test_ctrl_c_ends_the_call_in_every_phase_and_the_client_goes_on(program: Pro
         child.stdin.write("go on\n")
         child.stdin.flush()
         wait_for(lambda: stuck.answered() > 0)
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
         assert stuck.carried_out() == ([ORDER] if phase in ARRIVES else [])
     assert (child.returncode, output) == (0, "")
     assert errors.splitlines() == [
@@ -112,7 +106,7 @@ def test_ctrl_c_that_nobody_catches_ends_the_program_and_shows_the_key(program: 
             phase,
         )
         interrupt(child, stuck, phase)
-        _, errors = child.communicate(timeout=10)
+        _, errors = child.communicate(timeout=10 * slowdown())
         assert stuck.carried_out() == ([ORDER] if phase in ARRIVES else [])
     assert child.returncode == -signal.SIGINT
     assert errors.count(ORDER) == 2, "once on the exception, once in the log"
@@ -135,7 +129,7 @@ def test_ctrl_c_ends_an_awaited_call_and_shows_the_key(program: Program, phase: 
             phase,
         )
         interrupt(child, stuck, phase)
-        _, errors = child.communicate(timeout=10)
+        _, errors = child.communicate(timeout=10 * slowdown())
         assert stuck.carried_out() == ([ORDER] if phase in ARRIVES else [])
     assert child.returncode == -signal.SIGINT
     assert errors.count(ORDER) == 2, "once on the exception that ended the call, once in the log"
@@ -177,7 +171,7 @@ def test_ctrl_c_while_waiting_for_a_free_connection_sends_nothing_later(program:
         stuck.callers[0].answer(200, {"id": "re_other", "object": "refund"})
         stuck.relent()
         wait_for(lambda: stuck.answered() == 1)
-        _, errors = child.communicate(timeout=20)
+        _, errors = child.communicate(timeout=20 * slowdown())
         assert stuck.carried_out() == []
     assert child.returncode == 0, errors
     assert errors.count(ORDER) == 1
@@ -209,7 +203,7 @@ def test_a_second_ctrl_c_while_the_call_is_being_cancelled_still_shows_the_key(p
         child.send_signal(signal.SIGINT)
         said(child, "cancelling")
         child.send_signal(signal.SIGINT)
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
     assert output.endswith(f"call it again with idempotency key {ORDER}\n"), errors
 
 
@@ -302,5 +296,5 @@ def test_a_greenlet_that_is_killed_or_times_out_ends_its_call(program: Program) 
         wait_for(lambda: stuck.open == 1)
         [caller] = [caller for caller in stuck.callers if not caller.gone]
         caller.answer(200, {"id": "re_other", "object": "refund"})
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
     assert (child.returncode, output) == (0, "re_other\n"), errors

@@ -8,14 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from support.pace import slowdown, wait_for
 from support.peer import Connection, ThreadedPeer, reply, when_all_are_here
 
 import wooshpay
@@ -54,7 +54,7 @@ def gunicorn(peer: ThreadedPeer, log: Path, *options: str) -> Generator[int]:
         assert found, log.read_text()
         yield int(found.group(1))
         master.send_signal(signal.SIGTERM)
-        assert master.wait(15) == 0
+        assert master.wait(15 * slowdown()) == 0
     finally:
         with suppress(ProcessLookupError):  # its workers too, should it not have ended
             os.killpg(master.pid, signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
     script.write_text(
         dedent(
             """
-            import multiprocessing, os, sys, warnings
+            import multiprocessing, os, sys, time, warnings
             warnings.filterwarnings("ignore", "This process", DeprecationWarning)  # of Python 3.12 on, about fork
             from wooshpay import RequestOptions, WooshPay
             url, method = sys.argv[1:]
@@ -139,6 +139,7 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
 
             if __name__ == "__main__":
                 context = multiprocessing.get_context(method)
+                began = time.monotonic()
                 own = make("first")
                 names = [f"order-{number}" for number in range(40)]
                 with context.Pool(2) as pool:
@@ -151,24 +152,19 @@ def test_multiprocessing_with_a_client_of_the_module(method: str, program: Progr
                 single.join()
                 assert single.exitcode == 0
                 again = make("last")
-                assert own[1:] == again[1:], "the parent has the connection that it had"
+                # On a busy machine, starting the others may take so long that aiohttp closes the idle connection.
+                kept = time.monotonic() - began < 15
+                assert own[1:] == again[1:] or not kept, "the parent has the connection that it had"
                 users = {connection: process for _, process, connection in made}
                 assert len(users) == len({process for _, process, _ in made}), "one connection for each process"
-                assert own[2] not in users
+                assert {own[2], again[2]}.isdisjoint(users)
                 client.close()
             """
         )
     )
     with ThreadedPeer(echo) as peer:
         child = program(script, peer.url, method)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=60 * slowdown())
         keys = [key for key in peer.keys if key]
     assert (child.returncode, output, errors) == (0, "", "")
     assert sorted(keys) == sorted(["first", "single", "last", *(f"order-{number}" for number in range(40))])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)

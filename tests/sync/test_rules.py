@@ -15,6 +15,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.pace import slowdown, wait_for
 from support.peer import ThreadedPeer, after, close, reply, stall, when_all_are_here
 
 import wooshpay
@@ -122,8 +123,8 @@ def test_ctrl_c_without_a_handler_ends_the_program_and_shows_the_key(program: Pr
         wait_for(lambda: len(peer.requests) == 1)
         started = time.monotonic()
         child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=10)
-    assert time.monotonic() - started < 5
+        _, errors = child.communicate(timeout=10 * slowdown())
+    assert time.monotonic() - started < 5 * slowdown()
     assert child.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in errors
     assert str(peer.keys[0]) in errors
@@ -239,7 +240,7 @@ def test_a_child_that_ends_like_a_program_says_nothing(program: Program) -> None
             """,
             peer.url,
         )
-        output, errors = child.communicate(timeout=20)
+        output, errors = child.communicate(timeout=20 * slowdown())
     assert (child.returncode, output, errors) == (0, "", "")
     assert [request.connection for request in peer.requests] == [1, 2, 1]
 
@@ -276,8 +277,8 @@ def test_exit_without_close_is_quick_and_silent(program: Program, ending: str) -
             peer.url,
         )
         started = time.monotonic()
-        output, errors = child.communicate(timeout=20)
-    assert time.monotonic() - started < 10
+        output, errors = child.communicate(timeout=20 * slowdown())
+    assert time.monotonic() - started < 10 * slowdown()
     assert output == "re_1\n"
     assert child.returncode == {"": 0, "raise SystemExit(3)": 3, "1 / 0": 1}[ending]
     if ending == "1 / 0":
@@ -307,8 +308,8 @@ def test_exit_while_another_thread_waits_for_an_answer(program: Program) -> None
         )
         wait_for(lambda: len(peer.requests) == 1)
         started = time.monotonic()
-        output, errors = child.communicate(timeout=20)
-    assert time.monotonic() - started < 8
+        output, errors = child.communicate(timeout=20 * slowdown())
+    assert time.monotonic() - started < 8 * slowdown()
     assert child.returncode == 0
     # Idle clients end silently; a charge under way leaves one line with the key to ask again with.
     assert errors.count("\n") == 1
@@ -351,7 +352,7 @@ def test_close_ends_calls_under_way_with_an_honest_error() -> None:
             ]
             wait_for(lambda: len(peer.requests) == 3)
             client.close()
-            problems = [call.exception(timeout=5) for call in calls]
+            problems = [call.exception(timeout=5 * slowdown()) for call in calls]
     for problem in problems:
         assert isinstance(problem, wooshpay.TransportError)
         assert problem.outcome == "unknown"
@@ -420,7 +421,7 @@ def test_it_works_in_a_process_patched_by_gevent(program: Program) -> None:
             """,
             peer.url,
         )
-        output, errors = child.communicate(timeout=30)
+        output, errors = child.communicate(timeout=30 * slowdown())
     assert output == "fine\n", errors
     assert child.returncode == 0
 
@@ -461,14 +462,6 @@ def test_pages_are_fetched_one_by_one_when_they_are_needed() -> None:
 
 
 # ---- helpers ----
-
-
-def wait_for(condition: object, seconds: float = 10.0) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def run_in_fork(check: object) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from support.pace import slowdown
 from support.peer import Connection, Peer, Received, answering, stall
 from support.stuck import PHASES, Stuck, StuckReading, StuckWriting
 
@@ -21,7 +22,7 @@ large_bodies = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceW
 
 
 async def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(seconds * slowdown()):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -6,12 +6,12 @@ import asyncio
 import gc
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import uvloop
+from support.pace import wait_for
 from support.peer import Connection, ThreadedPeer, reply
 from support.stuck import Stuck, StuckWriting
 
@@ -28,13 +28,6 @@ async def echo(connection: Connection) -> None:
     """Answer with the refund that was asked for, and with the number of the connection."""
     name = connection.received[-1].target.rpartition("/")[2]
     await reply(200, {"id": name, "object": "refund", "connection": connection.number})(connection)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 async def retrieve(client: AsyncWooshPay, names: list[str]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from webhooks.inbox.stores import Place, make_place
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks import WebhookReceiver
-from wooshpay.webhooks.inbox import PostgresInbox, postgres_kept
+from wooshpay.webhooks.inbox import PostgresInbox
 from wooshpay.webhooks.inbox.postgres_kept import KeptConnections
 
 Handle = Callable[[psycopg.Connection[Any]], None]
@@ -147,9 +148,8 @@ def test_a_forked_child_neither_uses_nor_closes_the_connections_of_its_parent(
     """Two processes on one socket read each other's responses, and closing it ends the session of the other one."""
     kept = KeptConnections(1)
     kept.keep(connection)
-    own = postgres_kept.getpid()
     with monkeypatch.context() as patch:
-        patch.setattr(postgres_kept, "getpid", lambda: own + 1)
+        patch.setattr("wooshpay.webhooks.inbox.postgres_kept.getpid", lambda: os.getpid() + 1)
         assert kept.take() is None
         kept.close()
         del kept
