@@ -72,9 +72,17 @@ def create_app() -> FastAPI:
         async with sessions.begin() as session:
             new = Order(id=secrets.token_urlsafe(16), amount=amount, currency="USD")
             session.add(new)
-        price = {"currency": new.currency, "unit_amount": new.amount, "product_data": {"name": "Teapot"}}
         page = await client.checkout.sessions.create(
-            line_items=[{"quantity": 1, "price_data": price}],
+            line_items=[
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": new.currency,
+                        "unit_amount": new.amount,
+                        "product_data": {"name": "Teapot"},
+                    },
+                }
+            ],
             client_reference_id=new.id,
             payment_intent_data={"merchant_order_id": new.id},
             success_url=str(request.url_for("state", order_id=new.id)),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -367,6 +369,27 @@ async def test_a_locked_file_is_waited_for(
     assert pauses
 
 
+@pytest.mark.parametrize("store", ["sqlalchemy sqlite", "sqlalchemy aiosqlite"])
+async def test_an_operation_whose_commit_failed_is_not_committed_by_the_next_one(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
+) -> None:
+    """SQLite keeps the transaction open, and SQLAlchemy gives the connection back like that. The delivery got its 503,
+    but the event was claimed by nobody until the lease ended.
+    """
+    place = make_place(store, tmp_path, request.getfixturevalue)
+    settings: Any = {"connect_args": {"timeout": 0}, "pool_size": 1}
+    inbox = opened(make_engine(store, place.address, **settings), timeout=0.3)
+    assert isinstance(await inbox.claim("evt_1"), Claim)
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as reader:
+        reading = reader.execute(f"SELECT 1 FROM {TABLE} UNION ALL SELECT 2")
+        assert reading.fetchone() == (1,)
+        with pytest.raises(InboxError, match=r"locked|within"):
+            await inbox.claim("evt_2")
+        reading.close()
+    assert await inbox.counts() == (1, 0)
+    assert isinstance(await inbox.claim("evt_2"), Claim)
+
+
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
 @pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy aiomysql"])
 async def test_many_claims_at_once_are_no_error_in_strict_isolation_levels(
@@ -552,6 +575,25 @@ async def test_a_claim_with_a_pooled_async_engine_is_renewed_on_the_loop_that_ma
     assert (await receiver.receive(body, headers_for(body))).status == 200
     assert loops == {asyncio.get_running_loop()}
     await receiver.close()
+
+
+def test_async_handlers_work_with_receive_now(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Celery and Flask have no event loop: the receiver's own one is then the one of the engine."""
+    place = make_place("sqlalchemy aiosqlite", tmp_path, request.getfixturevalue)
+    inbox = OwnInbox(make_engine(place.store, place.address), lease=0.3)
+    receiver = WebhookReceiver(SECRET, inbox=inbox)
+    execute(place.address, "CREATE TABLE effects (event VARCHAR(50) PRIMARY KEY)")
+
+    @receiver.on("payment_intent.succeeded")
+    async def paid(event: Event) -> None:
+        async with inbox.open() as session:
+            await session.execute(text("INSERT INTO effects VALUES ('evt_1')"))
+
+    body = body_of()
+    assert receiver.receive_now(body, headers_for(body)).text == "Done."
+    assert receiver.receive_now(body, headers_for(body)).text == "This event was done before."
+    assert execute(place.address, "SELECT event FROM effects") == [("evt_1",)]
+    receiver.close_now()
 
 
 async def test_the_engine_stays_open_and_the_threads_end_when_the_inbox_is_closed(tmp_path: Path) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import sqlalchemy.exc
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from webhooks.deliver import SECRET, body_of, headers_for
 from webhooks.inbox.sqlalchemy_stores import (
@@ -61,11 +63,15 @@ class Shop:
         self.engine_settings: dict[str, Any] = {}
         self.inbox_settings: dict[str, Any] = {}
         self.in_handler: Callable[[OwnInbox], None] = lambda inbox: None
-        self.after: Callable[[OwnInbox], Any] | None = None
+        self.afterwards: Callable[[], object] = lambda: None
+        # Whether the engine begins transactions itself, as SQLAlchemy's guide on SQLite says.
+        self.begins = False
 
     def deliver(self, do: Do) -> Reply:
         """Deliver the event once. `do` gets the session, also that inside an `AsyncSession`."""
         engine = make_engine(self.place.store, self.place.address, **self.engine_settings)
+        if self.begins:
+            begin_by_itself(engine)
         inbox = OwnInbox(engine, **self.inbox_settings)
         receiver = WebhookReceiver(SECRET, inbox=inbox)
 
@@ -95,7 +101,12 @@ class Shop:
         async def receive() -> Reply:
             try:
                 async with asyncio.timeout(BUSY_SECONDS):
-                    return await receiver.receive(body, headers_for(body))
+                    reply = await receiver.receive(body, headers_for(body))
+                self.afterwards()
+                # What a connection in the pool still holds is committed by the next one that uses it.
+                for _ in range(3):
+                    await inbox.counts()
+                return reply
             finally:
                 await receiver.close()
 
@@ -119,10 +130,24 @@ class Shop:
         """Check that the next delivery does the whole."""
         assert self.rows() == 0
         assert self.state() == []
-        self.engine_settings, self.inbox_settings = {}, {}
+        self.engine_settings, self.inbox_settings, self.begins = {}, {}, False
         self.in_handler = lambda inbox: None
         assert self.deliver(write).text == "Done."
         assert (self.rows(), self.state()) == (1, [1])
+
+
+def begin_by_itself(engine: Engine | AsyncEngine) -> None:
+    """Let an engine of SQLite begin each transaction itself."""
+    plain = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
+
+    def connected(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    sqlalchemy_event.listen(plain, "connect", connected)
+    sqlalchemy_event.listen(plain, "begin", begun)
 
 
 def write(session: Session) -> None:
@@ -217,14 +242,24 @@ def test_a_savepoint_of_the_handler_s_own_can_fail_and_the_rest_is_written(shop:
     assert (shop.rows(), shop.state()) == (2, [1])
 
 
-def test_a_commit_inside_the_block_is_refused_before_anything_is_written(shop: Shop) -> None:
-    """What comes after the commit would not be written together with "done"."""
+def commit_the_connection(session: Session) -> None:
+    session.connection().commit()
 
-    def commit(session: Session) -> None:
-        write(session)
+
+def commit_in_a_savepoint(session: Session) -> None:
+    with session.begin_nested():
         session.commit()
 
-    assert shop.deliver(commit).status == 500
+
+@pytest.mark.parametrize("commit", [Session.commit, commit_the_connection, commit_in_a_savepoint])
+def test_a_commit_inside_the_block_is_refused_before_anything_is_written(shop: Shop, commit: Do) -> None:
+    """What comes after the commit would not be written together with "done"."""
+
+    def do(session: Session) -> None:
+        write(session)
+        commit(session)
+
+    assert shop.deliver(do).status == 500
     assert isinstance(shop.error, RuntimeError)
     shop.nothing_was_written()
 
@@ -320,6 +355,36 @@ def test_a_connection_that_broke_in_the_pool_costs_no_delivery(shop: Shop) -> No
 
     shop.in_handler = break_idle_connections
     assert shop.deliver(write) == (200, "Done.", "evt_1")
+    assert (shop.rows(), shop.state()) == (1, [1])
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["begun by the engine", "begun by the inbox"])
+def test_a_commit_that_fails_leaves_no_open_transaction_in_the_pool(shop: Shop, begins: bool) -> None:
+    """SQLite keeps a transaction open whose COMMIT failed, and SQLAlchemy gives the connection back to the pool like
+    that: whoever uses it next commits "done", without the rows of this handler or with them.
+    """
+    if "sqlite" not in shop.place.store:
+        return  # other databases roll back
+    shop.engine_settings = {"connect_args": {"timeout": 0}, "pool_size": 1, "max_overflow": 0}
+    shop.begins = begins
+    path = make_url(shop.place.address).database
+    assert path
+    with closing(sqlite3.connect(path, check_same_thread=False)) as reader:
+        readings: list[sqlite3.Cursor] = []
+
+        def read(session: Session) -> None:
+            write_now(session)
+            readings.append(reader.execute("SELECT 1 FROM wooshpay_webhook_events UNION ALL SELECT 2"))
+            assert readings[0].fetchone() == (1,)
+
+        shop.inbox_settings = {"timeout": 0.2}
+        shop.afterwards = lambda: readings[0].close()
+        assert shop.deliver(read).status == 503
+    shop.afterwards = lambda: None
+    shop.begins = False
+    assert shop.rows() == 0
+    execute(shop.place.address, "UPDATE wooshpay_webhook_events SET expires = 0")
+    assert shop.deliver(write).text == "Done."
     assert (shop.rows(), shop.state()) == (1, [1])
 
 

@@ -106,11 +106,11 @@ class AnyEngine:
                     " use the same connections. Call engine.dispose(close=False) in each worker after the fork."
                 )
             self._process, self._pool = getpid(), self._sync.pool
-            self.forget_threads()
+            self.forget_parent()
         self._used = True
 
-    def forget_threads(self) -> None:
-        """Drop the threads of the parent, which do not exist in a forked process."""
+    def forget_parent(self) -> None:
+        """Drop what belongs to the process that this one was forked from."""
 
 
 class PlainEngine(AnyEngine):
@@ -163,8 +163,8 @@ class PlainEngine(AnyEngine):
             if threads is not None and self._process == getpid():
                 threads.shutdown(wait=False)
 
-    def forget_threads(self) -> None:
-        """Drop the threads of the parent, which do not exist in a forked process."""
+    def forget_parent(self) -> None:
+        """Drop the threads of the parent, which do not exist here."""
         self._threads = None
 
     def _work(self, work: Callable[[Connection], T], limit: Limit) -> T:
@@ -177,7 +177,7 @@ class PlainEngine(AnyEngine):
                         result = work(connection)
                         if limit.over:
                             raise OutOfTime
-                        connection.commit()
+                        commit(connection)
                         return result
                 except DBAPIError as error:
                     seconds = attempts.next(error)
@@ -220,7 +220,7 @@ class LoopEngine(AnyEngine):
                     try:
                         async with self.connect() as connection:
                             result = await connection.run_sync(work)
-                            await connection.commit()
+                            await connection.run_sync(commit)
                             return result
                     except DBAPIError as error:
                         seconds = attempts.next(error)
@@ -254,6 +254,10 @@ class LoopEngine(AnyEngine):
     def close(self) -> None:
         """Do nothing: connections are opened by the engine alone."""
 
+    def forget_parent(self) -> None:
+        """Drop the event loop of the parent, which does not run here."""
+        self._home = None
+
     @asynccontextmanager
     async def _alone_if_first(self) -> AsyncGenerator[None]:
         """Let no other event loop connect before the first connection is made.
@@ -281,6 +285,19 @@ def _create(metadata: MetaData, connection: Connection) -> None:
         # Another process may have created them at the same time.
         connection.rollback()
         metadata.create_all(connection)
+
+
+def commit(connection: Connection) -> None:
+    """Commit, or close the connection.
+
+    SQLite keeps a transaction open whose COMMIT failed. SQLAlchemy would give it back to the pool like that, and the
+    next one that uses the connection would commit it.
+    """
+    try:
+        connection.commit()
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def limit_on_server(connection: Connection, limit: Limit) -> None:

@@ -66,6 +66,8 @@ class Writing:
         self._transaction: SessionTransaction | None = None
         self._begun_by_hand = False
         self._committing = False
+        # Whether a COMMIT has begun and not succeeded.
+        self._unsure = False
 
     def begin(self, session: Session, limit: Limit) -> None:
         """Begin, and mark the event as done.
@@ -88,7 +90,7 @@ class Writing:
             session.rollback()
             raise
         self._transaction = session.get_transaction()
-        event.listen(session, "before_commit", self._before_commit)
+        event.listen(connection, "commit", self._before_commit)
         event.listen(session, "after_begin", self._after_begin)
 
     def explain(self, error: BaseException) -> None:
@@ -135,6 +137,7 @@ class Writing:
             session.commit()
         except IntegrityError as error:
             return error
+        self._unsure = False
         if self._begun_by_hand and _in_sqlite_transaction(connection):
             raise InboxError(
                 "The SQLite connection of the engine did not commit, so nothing was written. Create the engine without"
@@ -143,8 +146,14 @@ class Writing:
         return None
 
     def release(self, connection: Connection) -> None:
-        """Leave no transaction open on the connection when it goes back to the pool."""
-        if self._begun_by_hand and not connection.invalidated and _in_sqlite_transaction(connection):
+        """Leave no transaction open on the connection when it goes back to the pool.
+
+        SQLAlchemy takes every transaction that it began to commit for ended, whatever came of it. The next one that
+        uses the connection would commit it.
+        """
+        if connection.invalidated:
+            return
+        if self._unsure or (self._begun_by_hand and _in_sqlite_transaction(connection)):
             connection.invalidate()
 
     def _begin_for_writing(self, connection: Connection) -> None:
@@ -167,9 +176,9 @@ class Writing:
             return InboxError(_BROKEN)
         return RuntimeError(otherwise)
 
-    def _before_commit(self, session: Session) -> None:
-        # A savepoint of the handler's own may be committed.
-        if not self._committing and not session.in_nested_transaction():
+    def _before_commit(self, connection: Connection) -> None:
+        self._unsure = True
+        if not self._committing:
             raise RuntimeError(_ENDED)
 
     def _after_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
