@@ -14,7 +14,7 @@ import psycopg
 import pymysql
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks.inbox import SqlAlchemyInbox
@@ -59,6 +59,21 @@ class OwnInbox(SqlAlchemyInbox[Any]):
             self.engine.dispose()
 
 
+class Opened:
+    """Opens inboxes, and closes them and their engines when the test is over."""
+
+    def __init__(self) -> None:
+        self._inboxes: list[OwnInbox] = []
+
+    def __call__(self, engine: Any, **settings: Any) -> OwnInbox:
+        self._inboxes.append(OwnInbox(engine, **settings))
+        return self._inboxes[-1]
+
+    async def close(self) -> None:
+        for inbox in self._inboxes:
+            await inbox.close()
+
+
 def is_async(store: str) -> bool:
     """Return whether a store has an `AsyncEngine`."""
     return "aio" in store or "async" in store
@@ -68,6 +83,8 @@ def make_engine(store: str, address: str, **settings: Any) -> Engine | AsyncEngi
     """Make an engine for a store."""
     if store.endswith(WITHOUT_POOL):
         settings["poolclass"] = NullPool
+    elif "aiosqlite" in store:
+        settings.setdefault("poolclass", AsyncAdaptedQueuePool)  # SQLAlchemy 2.0.0 has another default
     return create_async_engine(address, **settings) if is_async(store) else create_engine(address, **settings)
 
 
@@ -76,23 +93,21 @@ def open_inbox(store: str, address: str, **settings: Any) -> OwnInbox:
     return OwnInbox(make_engine(store, address), **settings)
 
 
-def handler_of(inbox: SqlAlchemyInbox[Any], seconds: float) -> Callable[[Event], Any]:
+def handler_of(inbox: OwnInbox, seconds: float) -> Callable[[Event], Any]:
     """Return the handler of a worker that writes a row for each event, in the inbox's transaction."""
     row = text("INSERT INTO effects (event) VALUES (:event)")
 
     async def awaited(event: Event) -> None:
-        transaction: Any = inbox.transaction()
-        async with transaction as session:
+        async with inbox.open() as session:
             await session.execute(row, {"event": event.id})
             await asyncio.sleep(seconds)
 
     def plain(event: Event) -> None:
-        transaction: Any = inbox.transaction()
-        with transaction as session:
+        with inbox.open() as session:
             session.execute(row, {"event": event.id})
             time.sleep(seconds)
 
-    return awaited if isinstance(inbox, OwnInbox) and isinstance(inbox.engine, AsyncEngine) else plain
+    return awaited if isinstance(inbox.engine, AsyncEngine) else plain
 
 
 def make_address(store: str, folder: Path, url: Callable[[str], str]) -> str:

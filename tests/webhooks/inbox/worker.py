@@ -69,6 +69,7 @@ def handler_of(inbox: Inbox, notes: Notes, rows: bool) -> Any:
     if isinstance(inbox, SqlAlchemyInbox):
         from webhooks.inbox import sqlalchemy_stores
 
+        assert isinstance(inbox, sqlalchemy_stores.OwnInbox)
         return sqlalchemy_stores.handler_of(inbox, WORK_SECONDS / 4)
     return with_postgres if isinstance(inbox, PostgresInbox) else with_sqlite
 

@@ -29,7 +29,7 @@ LoopS = TypeVar("LoopS", bound="AsyncSession")
 
 # So often a claim also forgets what is old, in a bounded step.
 _TIDY_EVERY: Final = 500
-_TABLE: Final = "wooshpay_webhook_events"
+TABLE: Final = "wooshpay_webhook_events"
 
 
 class SqlAlchemyInbox(Generic[S]):
@@ -120,7 +120,7 @@ class SqlAlchemyInbox(Generic[S]):
         engine: Engine | AsyncEngine,
         *,
         session_factory: sessionmaker[Any] | async_sessionmaker[Any] | None = None,
-        table: str = _TABLE,
+        table: str = TABLE,
         schema: str | None = None,
         lease: float = LEASE,
         retention: float = RETENTION,
@@ -151,7 +151,7 @@ class SqlAlchemyInbox(Generic[S]):
     # ---- the table
 
     @staticmethod
-    def define_table(metadata: MetaData, *, name: str = _TABLE, schema: str | None = None) -> Table:
+    def define_table(metadata: MetaData, *, name: str = TABLE, schema: str | None = None) -> Table:
         """Add the table to a metadata of yours, such as ``Base.metadata``, so that Alembic makes a migration for it.
 
         Args:

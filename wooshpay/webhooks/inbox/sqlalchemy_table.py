@@ -38,7 +38,6 @@ from sqlalchemy.exc import IntegrityError
 from wooshpay.core.clock import wall_time
 from wooshpay.webhooks.inbox.contract import Claim, Counts, Taken, stored_id
 
-TABLE: Final = "wooshpay_webhook_events"
 DATABASES: Final = ("sqlite", "postgresql", "mysql", "mariadb")
 
 _MICROSECONDS: Final = 1_000_000
@@ -55,7 +54,7 @@ _SERVER_CLOCKS: Final = {
 }
 
 
-def define_table(metadata: MetaData, *, name: str = TABLE, schema: str | None = None) -> Table:
+def define_table(metadata: MetaData, *, name: str, schema: str | None) -> Table:
     """Add the inbox's table to a metadata, and return it. A table that is there already is returned as it is."""
     schema = metadata.schema if schema is None else schema
     found = metadata.tables.get(name if schema is None else f"{schema}.{name}")
