@@ -103,7 +103,7 @@ def test_on_uvicorn_endpoints_of_apps_and_routers_share_one_client_that_is_close
     app.include_router(router)
     app.mount("/inner", inner)
     assert made == []
-    with on_uvicorn(app, lifespan="on") as url:
+    with on_uvicorn(app, lifespan=True) as url:
         for path in ("/buy", "/router/buy", "/inner/buy"):
             status, id = ask(url, path, body=b"")
             assert (status, id[:3]) == (200, "pi_")
@@ -132,7 +132,7 @@ def test_several_clients_and_the_users_own_lifespan_with_state() -> None:
     async def both(request: Request, client: Client, second: Second) -> str:
         return f"{request.state.greeting} {client is get_client.client} {second is get_second.client}"
 
-    with on_uvicorn(app, lifespan="on") as url:
+    with on_uvicorn(app, lifespan=True) as url:
         assert ask(url, "/") == (200, "hello True True")
     assert steps == ["start shop True", "stop True"]
     for dependency in (get_client, get_second):

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from support import served
 
 PATH: Final = "/webhooks"
 
 
 @contextmanager
-def on_uvicorn(app: Any, *, lifespan: Literal["on", "off"] = "off") -> Generator[str]:
+def on_uvicorn(app: Any, *, lifespan: bool = False) -> Generator[str]:
     """Serve an ASGI app with uvicorn. Yields the URL of its webhooks."""
-    import uvicorn
-
-    config = uvicorn.Config(app, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # What comes before the server listens waits in the queue.
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with served.on_uvicorn(app, lifespan=lifespan) as url:
+        yield f"{url}{PATH}"
 
 
 @contextmanager
