@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
 
 
-class Receiver(Protocol):
+class ObservedReceiver(Protocol):
     """What receives deliveries."""
 
     telemetry: Telemetry | None
@@ -34,14 +34,14 @@ class Receiver(Protocol):
 
 
 P = ParamSpec("P")
-S = TypeVar("S", bound=Receiver)
+S = TypeVar("S", bound=ObservedReceiver)
 T = TypeVar("T")
 
 _logger = logging.getLogger("wooshpay.webhooks")
-_current: Final[ContextVar[Delivery | None]] = ContextVar("wooshpay_webhook_delivery", default=None)
+_current: Final[ContextVar[ObservedDelivery | None]] = ContextVar("wooshpay_webhook_delivery", default=None)
 
 
-class Delivery:
+class ObservedDelivery:
     """A delivery that is observed.
 
     Args:
@@ -60,7 +60,7 @@ class Delivery:
         self._open = [True]
         self._followed = False
         self._answered = True
-        self._token: Token[Delivery | None] | None = None
+        self._token: Token[ObservedDelivery | None] | None = None
 
     def __enter__(self) -> Self:
         """Make this the delivery, and its span the span, of the current context."""
@@ -195,11 +195,11 @@ def observed_now(receive: Callable[Concatenate[S, P], Reply]) -> Callable[Concat
     return observing
 
 
-def _begin(receiver: Receiver) -> Delivery | None:
+def _begin(receiver: ObservedReceiver) -> ObservedDelivery | None:
     telemetry = receiver.telemetry
     if telemetry is None and not _logger.isEnabledFor(logging.INFO):
         return None
-    return Delivery(None if telemetry is None else telemetry.delivery())
+    return ObservedDelivery(None if telemetry is None else telemetry.delivery())
 
 
 def followed(work: Callable[[T], Coroutine[Any, Any, Reply]]) -> Callable[[T], Coroutine[Any, Any, Reply]]:

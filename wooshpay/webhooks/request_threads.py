@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Runner(Protocol):
+class LoopRunner(Protocol):
     """Runs coroutine functions on an event loop of the receiver, while the calling thread waits."""
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -28,7 +28,7 @@ class RequestThread(Protocol):
         """Run a plain handler in the request's thread, and wait until it has ended. Used by `receive`."""
         ...
 
-    def wait(self, loop: Runner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def wait(self, loop: LoopRunner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the receiver's event loop while this thread waits. Used by `receive_now`.
 
         The coroutine may need the waiting thread, so the thread has to run what the coroutine sends to it.

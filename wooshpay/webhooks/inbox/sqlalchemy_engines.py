@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool, StaticPool
 
 from wooshpay.errors import ConfigurationError, InboxError
-from wooshpay.webhooks.inbox.sqlalchemy_errors import Limit, OutOfTime, failures, passes
+from wooshpay.webhooks.inbox.sqlalchemy_errors import OutOfTime, TimeLimit, failures, passes
 from wooshpay.webhooks.inbox.sqlalchemy_table import DATABASES
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Attempts:
         limit: The time that the operation may take.
     """
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: TimeLimit) -> None:
         self._limit = limit
         self._longest = 0.005
 
@@ -83,12 +83,12 @@ class AnyEngine:
         self._pool: Pool = engine.pool
         self._used = False
 
-    def limit(self) -> Limit:
+    def limit(self) -> TimeLimit:
         """Begin the time of an operation."""
-        return Limit(self.timeout)
+        return TimeLimit(self.timeout)
 
     @contextmanager
-    def errors(self, limit: Limit) -> Generator[None]:
+    def errors(self, limit: TimeLimit) -> Generator[None]:
         """Raise `InboxError` for every error of the database."""
         with failures(limit, self._table, self._sync.url):
             yield
@@ -167,7 +167,7 @@ class PlainEngine(AnyEngine):
         """Drop the threads of the parent, which do not exist here."""
         self._threads = None
 
-    def _work(self, work: Callable[[Connection], T], limit: Limit) -> T:
+    def _work(self, work: Callable[[Connection], T], limit: TimeLimit) -> T:
         attempts = Attempts(limit)
         with self.errors(limit):
             while True:
@@ -300,7 +300,7 @@ def commit(connection: Connection) -> None:
         raise
 
 
-def limit_on_server(connection: Connection, limit: Limit) -> None:
+def limit_on_server(connection: Connection, limit: TimeLimit) -> None:
     """Let PostgreSQL end a statement in time, since a thread cannot be stopped while it waits for the response."""
     if connection.dialect.name == "postgresql":
         milliseconds = max(1, round(limit.left * 900))

@@ -54,7 +54,7 @@ _MESSAGES: Final[Mapping[str, Kind]] = {
 }
 
 
-class Limit:
+class TimeLimit:
     """The time that one operation may take. It begins when this object is created.
 
     Args:
@@ -108,7 +108,7 @@ def passes(error: DBAPIError) -> bool:
 
 
 @contextmanager
-def failures(limit: Limit, table: str, url: URL) -> Generator[None]:
+def failures(limit: TimeLimit, table: str, url: URL) -> Generator[None]:
     """Raise `InboxError` in place of every error of SQLAlchemy, of the network, and of the time limit."""
     try:
         yield
@@ -116,7 +116,7 @@ def failures(limit: Limit, table: str, url: URL) -> Generator[None]:
         raise InboxError(_sentence(error, limit, table, url)) from error
 
 
-def _sentence(error: Exception, limit: Limit, table: str, url: URL) -> str:
+def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
     if isinstance(error, PoolTimeout):
         return (
             "The SQLAlchemy inbox got no connection: all those of the engine's pool are in use. Give the engine a"

@@ -29,7 +29,7 @@ from wooshpay.webhooks.inbox.sqlalchemy_engines import (
     pause,
     pause_now,
 )
-from wooshpay.webhooks.inbox.sqlalchemy_errors import Limit
+from wooshpay.webhooks.inbox.sqlalchemy_errors import TimeLimit
 
 PlainS = TypeVar("PlainS", bound=Session)
 LoopS = TypeVar("LoopS", bound=AsyncSession)
@@ -69,7 +69,7 @@ class Writing:
         # Whether a COMMIT has begun and not succeeded.
         self._unsure = False
 
-    def begin(self, session: Session, limit: Limit) -> None:
+    def begin(self, session: Session, limit: TimeLimit) -> None:
         """Begin, and mark the event as done.
 
         Raises:

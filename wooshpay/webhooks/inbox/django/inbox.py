@@ -65,14 +65,14 @@ class DjangoInbox:
     ) -> None:
         check_times(lease, retention, timeout)
         vendor = check_setup(using)
-        from wooshpay.webhooks.inbox.django.runner import Runner
+        from wooshpay.webhooks.inbox.django.runner import OperationRunner
         from wooshpay.webhooks.inbox.django.table import InboxTable
 
         self.lease = lease
         self.retention, self.any_loop = retention, True
         self.using = using
         self._table = InboxTable(vendor, lease=lease, retention=retention)
-        self._runner = Runner(using, timeout)
+        self._runner = OperationRunner(using, timeout)
         self._claims = 0
         # The tokens of claims whose row is locked by a transaction of this process that is not committed yet.
         self._locked: set[str] = set()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Operation(Generic[T]):
+class InboxOperation(Generic[T]):
     """Work on a connection that can be given up from another thread.
 
     Args:
