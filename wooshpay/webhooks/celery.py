@@ -153,7 +153,7 @@ def receiver_task(
     names = _taken.setdefault(app, set())
     if name in names:
         raise ConfigurationError(
-            f"The app has a task named {name} for another receiver already. Pass a different name to receiver_task."
+            f"The app already has a task named {name}. Pass a different name: receiver_task(app, receiver, name=...)."
         )
 
     unfinished = None
@@ -206,8 +206,8 @@ def receiver_task(
         fields = log_fields(
             wooshpay_event_id=reply.event_id, wooshpay_status=reply.status, wooshpay_outcome=reply.outcome
         )
-        _logger.error("%s. The last attempt gave %s", reason, result, extra=fields)
-        raise WebhookError(f"{reason}. The last attempt gave {result}") from error
+        _logger.error("%s. The last attempt ended with %s", reason, result, extra=fields)
+        raise WebhookError(f"{reason}. The last attempt ended with {result}") from error
 
     made: ReceiverTask = app.task(
         receive,
