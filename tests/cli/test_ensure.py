@@ -1,4 +1,4 @@
-"""``wooshpay webhook-endpoints ensure``: the method of the clients as a command for deployment scripts, with ``--dry-run``."""
+"""``wooshpay webhook-endpoints ensure``: the method of the clients as a command, for deployment scripts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def test_a_type_that_does_not_exist_is_refused(sandbox: SyncSandbox, arguments: 
     assert list(sandbox.requests) == []
 
 
-def test_if_the_secret_cannot_be_shown_the_error_says_that_the_endpoint_was_created(sandbox: SyncSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_secret_cannot_be_shown_the_error_says_that_the_endpoint_was_created(
+    sandbox: SyncSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The endpoint was created. Exit code 4 would say that nothing was changed."""
     from wooshpay.cli import ensure as module
     from wooshpay.cli.streams import OutputError

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECTIONS: Final = 32
-# How often the loop runs before a connection counts as open. Under TLS, one turn is not enough to see the end.
+# Number of turns of the event loop before a connection counts as open. Under TLS, one turn does not show that it ended.
 _TURNS: Final = 3
 
 

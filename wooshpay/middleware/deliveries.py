@@ -107,7 +107,7 @@ class DeliverySpan:
         """Note how the delivery ended.
 
         Args:
-            outcome: What became of it.
+            outcome: The outcome of the delivery.
             status: The HTTP status of the response; ``None`` if there was none.
             error: The class of the exception, if there was one.
             seconds: How long it took.

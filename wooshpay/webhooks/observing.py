@@ -1,4 +1,4 @@
-"""One delivery as logs and traces see it: a record at level INFO, and a span if the receiver has ``telemetry``.
+"""Logs and traces of deliveries: one record at level INFO for each, and one span if the receiver has ``telemetry``.
 
 A delivery is observed from its receipt to the end of its handler, also when the sender hangs up in between.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ObservedReceiver(Protocol):
-    """What receives deliveries."""
+    """A receiver whose deliveries can be observed."""
 
     telemetry: Telemetry | None
     """Reports the deliveries to OpenTelemetry."""
@@ -56,7 +56,7 @@ class ObservedDelivery:
         self._event: Event | None = None
         self._age: float | None = None
         self._error: str | None = None
-        # Taken by whoever ends the delivery first: its request, or the task that goes on after the sender hung up.
+        # Emptied by whatever ends the delivery first: its request, or the task that goes on after the sender hung up.
         self._open = [True]
         self._followed = False
         self._answered = True
@@ -159,7 +159,7 @@ class ObservedDelivery:
 def observed(
     receive: Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]],
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]]:
-    """Observe each call of an async method that receives deliveries, if anybody looks at them."""
+    """Observe each call of an async method that receives deliveries, if a log or a trace needs it."""
 
     @wraps(receive)
     async def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
@@ -177,7 +177,7 @@ def observed(
 
 
 def observed_now(receive: Callable[Concatenate[S, P], Reply]) -> Callable[Concatenate[S, P], Reply]:
-    """Observe each call of a plain method that receives deliveries, if anybody looks at them."""
+    """Observe each call of a plain method that receives deliveries, if a log or a trace needs it."""
 
     @wraps(receive)
     def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:

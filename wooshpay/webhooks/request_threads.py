@@ -2,7 +2,7 @@
 
 Django's connections to the database belong to threads. Django looks after those of the thread in which it handles a
 request: it replaces the ones that broke, closes them when the request ends, and opens a test's transaction on them. So
-whatever uses Django's ORM must run there. The receiver does not know Django: the adapter passes it a `RequestThread`.
+code that uses Django's ORM must run there. The receiver does not know Django: the adapter passes it a `RequestThread`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class LoopRunner(Protocol):
 
 
 class RequestThread(Protocol):
-    """How a web framework runs code in the thread of the request that brought the event."""
+    """Runs code in the thread of the request that delivered the event."""
 
     async def run(self, call: Callable[[], None]) -> None:
         """Run a plain handler in the request's thread, and wait until it has ended. Used by `receive`."""

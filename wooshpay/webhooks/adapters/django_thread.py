@@ -1,4 +1,4 @@
-"""Django's thread for a request: the place for handlers and inboxes that use Django's ORM."""
+"""Django's thread for a request, in which handlers and inboxes that use Django's ORM have to run."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class PostgresConnections:
 
     Args:
         url: The connection string.
-        most: The most connections that one event loop opens, and that are kept for code without an event loop.
+        most: Maximum number of connections of each event loop, and of those kept for code without an event loop.
         timeout: Seconds that one operation may take.
         prepare: Is called with the first connection of each event loop.
 

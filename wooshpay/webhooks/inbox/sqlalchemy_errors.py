@@ -43,7 +43,7 @@ _CODES: Final[Mapping[str | int, Kind]] = {
     "55P03": "slow",  # lock timeout
     "25P01": "autocommit",  # no transaction has begun
 }
-# SQLite has one code for most errors, so its messages are the only way to tell them apart.
+# SQLite has one code for most errors, so only its messages distinguish them.
 _MESSAGES: Final[Mapping[str, Kind]] = {
     "is locked": "busy",
     "no such table": "missing",
@@ -119,7 +119,7 @@ def failures(limit: TimeLimit, table: str, url: URL) -> Generator[None]:
 def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
     if isinstance(error, PoolTimeout):
         return (
-            "The SQLAlchemy inbox got no connection: all those of the engine's pool are in use. Give the engine a"
+            "The SQLAlchemy inbox got no connection: all connections of the engine's pool are in use. Use a"
             " larger pool_size, or shorten the transactions of the application."
         )
     kind = kind_of(error)
@@ -137,13 +137,13 @@ def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
             )
         case "read-only":
             return (
-                f"The database of the SQLAlchemy inbox is read-only ({said}). Give the inbox an engine that may write,"
-                " such as that of the primary server."
+                f"The database of the SQLAlchemy inbox is read-only ({said}). Create the inbox with an engine that may"
+                " write, such as that of the primary server."
             )
         case "autocommit":
             return (
-                "The engine of the SQLAlchemy inbox is in AUTOCOMMIT mode, where nothing can be written together. Give"
-                ' the inbox engine.execution_options(isolation_level="READ COMMITTED").'
+                "The engine of the SQLAlchemy inbox is in AUTOCOMMIT mode, which has no transactions. Pass"
+                ' engine.execution_options(isolation_level="READ COMMITTED") to the inbox.'
             )
         case "slow":
             pass

@@ -46,7 +46,7 @@ class OwnConnections:
 
     Args:
         alias: The database.
-        most: The most connections.
+        most: Maximum number of connections.
         timeout: Seconds that the drivers may take to connect.
     """
 

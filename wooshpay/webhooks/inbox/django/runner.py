@@ -91,7 +91,7 @@ def has_request_thread() -> bool:
     executor = _executor()
     caller = waiting_caller()
     if caller is not None and executor is caller.run(_executor):
-        return False  # that thread waits for this operation, and nothing makes it run what is sent to it
+        return False  # that thread waits for this operation, and cannot run it
     if executor is not None:
         return True
     context = SyncToAsync.thread_sensitive_context.get(None)
