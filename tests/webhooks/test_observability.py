@@ -1,4 +1,4 @@
-"""What logs and traces say about a delivery: which event it was, what became of it, and what its handler did."""
+"""What logs and traces say about a delivery: the event, the outcome, and the calls of its handler."""
 
 from __future__ import annotations
 

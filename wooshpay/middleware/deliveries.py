@@ -1,4 +1,4 @@
-"""Deliveries of webhooks as OpenTelemetry sees them: one CONSUMER span for each, and two metrics.
+"""Reports deliveries of webhooks to OpenTelemetry: one CONSUMER span for each, and two metrics.
 
 OpenTelemetry's conventions for messaging (``messaging.*``) are not stable yet, so only the stable ones for HTTP, errors
 and exceptions are used here. All other names begin with ``wooshpay.``.

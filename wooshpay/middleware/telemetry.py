@@ -1,4 +1,4 @@
-"""What OpenTelemetry is told: of calls here, of deliveries and bulk runs in the modules beside.
+"""What is reported to OpenTelemetry: calls in this module, deliveries and bulk runs in the modules beside it.
 
 A call is one CLIENT span, with its attempts as events, and three metrics.
 """
