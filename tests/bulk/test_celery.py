@@ -605,7 +605,7 @@ def shop(sandbox: SyncSandbox, tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_a_row_whose_message_the_broker_lost_is_listed_and_resumed(shop: Shop) -> None:
-    """Kombu takes a message out of the queue before it notes it as unacknowledged. A worker that dies in between takes
+    """Kombu takes a message out of the queue before it stores it as unacknowledged. A worker that dies in between takes
     the message with it, and no visibility timeout brings it back. Here the worker is stopped while it waits for a
     message, so that Redis hands it one that it never processes."""
     lost = 0

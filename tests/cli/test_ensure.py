@@ -1,4 +1,4 @@
-"""``wooshpay webhook-endpoints ensure``: as the method of the clients, with a rehearsal, for scripts that deploy."""
+"""``wooshpay webhook-endpoints ensure``: the method of the clients as a command, for deployment scripts."""
 
 from __future__ import annotations
 
@@ -43,10 +43,13 @@ def test_the_secret_is_printed_once_and_there_is_one_endpoint(sandbox: SyncSandb
     assert (ended.code, third["action"], "payout.failed" in third["added"], PAID in third["added"]) == (
         0, "updated", True, False
     )  # fmt: skip
+    assert f"was updated (added {', '.join(third['added'])})." in ended.err, "a log shows what a deployment changed"
+    ended, fourth = ensure(sandbox, "--event", PAID, url=f"{URL}/")
+    assert (fourth["action"], "was updated (another spelling of the URL)." in ended.err) == ("updated", True)
     assert sandbox.store.count("webhook_endpoint") == 1
 
 
-def test_a_rehearsal_says_what_would_be_done_and_changes_nothing(sandbox: SyncSandbox) -> None:
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(sandbox: SyncSandbox) -> None:
     ended, planned = ensure(sandbox, "--event", PAID, "--dry-run")
     assert (ended.code, planned["action"], planned["endpoint"], planned["dry_run"]) == (0, "created", None, True)
     assert ended.err == f"An endpoint for {URL} would be created. Nothing was changed.\n"
@@ -54,7 +57,7 @@ def test_a_rehearsal_says_what_would_be_done_and_changes_nothing(sandbox: SyncSa
     ensure(sandbox, "--event", PAID)
     ended, planned = ensure(sandbox, "--event", "*", "--dry-run")
     assert (planned["action"], planned["added"], planned["endpoint"]["enabled_events"]) == ("updated", ["*"], [PAID])
-    assert "would be updated. Nothing was changed." in ended.err
+    assert "would be updated (added *). Nothing was changed." in ended.err
     ended, planned = ensure(sandbox, "--event", PAID, "--dry-run")
     assert (planned["action"], "is as it should be. Nothing was changed." in ended.err) == ("unchanged", True)
     assert {request.operation for request in sandbox.requests if request.method != "GET"} == {
@@ -86,7 +89,9 @@ def test_a_type_that_does_not_exist_is_refused(sandbox: SyncSandbox, arguments: 
     assert list(sandbox.requests) == []
 
 
-def test_a_secret_that_cannot_be_shown_is_said_to_exist(sandbox: SyncSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_secret_cannot_be_shown_the_error_says_that_the_endpoint_was_created(
+    sandbox: SyncSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The endpoint was created. Exit code 4 would say that nothing was changed."""
     from wooshpay.cli import ensure as module
     from wooshpay.cli.streams import OutputError

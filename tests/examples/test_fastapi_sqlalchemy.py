@@ -1,4 +1,4 @@
-"""The shop in FastAPI with SQLAlchemy, through uvicorn, against a sandbox that tells it by webhook."""
+"""The shop in FastAPI with SQLAlchemy, through uvicorn, with a sandbox that delivers webhooks to it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_failed_handler_leaves_nothing_behind_and_the_redelivery_ships(shop: S
     assert execute(shop.database, "SELECT order_id FROM shipments") == [(order["id"],)]
 
 
-def test_a_payment_is_a_response_model_and_tells_no_secret(shop: Shop) -> None:
+def test_a_payment_is_a_response_model_without_secrets(shop: Shop) -> None:
     """FastAPI refused the class when the app was imported. A response must not hold what can confirm the payment."""
     order = shop.ask("/orders", "POST")
     with pytest.raises(HTTPError, match="404"):

@@ -1,4 +1,4 @@
-"""The webhook apps of the guides: deployed as they stand, and told of a payment by the sandbox."""
+"""The webhook apps of the guides, run without changes. The sandbox delivers the events of a payment to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations look like what they are: what is awaited is a coroutine function for mocks, FastAPI and asgiref."""
+"""Operations that are awaited are coroutine functions for mocks, FastAPI and asgiref."""
 
 # Annotations are evaluated here: those of the routes name local variables, which FastAPI cannot find by their text.
 

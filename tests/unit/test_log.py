@@ -101,7 +101,7 @@ async def test_a_key_given_as_an_idempotency_key_does_not_reach_the_log(caplog: 
 
 @pytest.fixture
 def written() -> Iterator[list[dict[str, Any]]]:
-    """The records of the logger `wooshpay` as JSON, with level DEBUG."""
+    """Return the records of the logger `wooshpay` as JSON, from level DEBUG on."""
     with json_lines() as lines:
         yield lines
 

@@ -112,7 +112,7 @@ def test_the_empty_extra_that_all_objects_share_refuses_to_be_changed() -> None:
 
 
 def test_an_object_shares_nothing_with_the_json_that_it_is_made_of() -> None:
-    """Who changes the dict afterwards, or the object, must not change the other behind its back."""
+    """If the dict or the object is changed afterwards, the other one must stay as it is."""
     source = copy.deepcopy(RECEIVED)
     made = PaymentIntent.from_dict(source)
     source["metadata"]["order"] = "2"
@@ -168,7 +168,7 @@ def test_vars_shows_the_values_and_leaves_secrets_out() -> None:
     assert vars(unknown) == {"id": "x_1", "object": "new", "extra": {}}
 
 
-def test_attrs_gives_all_values_and_they_can_be_written_as_json() -> None:
+def test_attrs_returns_all_values_and_they_can_be_written_as_json() -> None:
     made = attrs.asdict(payment())
     assert made["client_secret"] == SECRET
     assert json.loads(json.dumps(made)) == made

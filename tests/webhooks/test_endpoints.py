@@ -113,7 +113,7 @@ def test_a_disabled_endpoint_is_enabled_again(account: Account) -> None:
         "https://shop.example/webhooks#here",
     ],
 )
-def test_another_spelling_of_the_url_is_no_other_endpoint(account: Account, url: str) -> None:
+def test_another_spelling_of_the_url_is_the_same_endpoint(account: Account, url: str) -> None:
     """The endpoint gets the new spelling: a web framework may answer a slash too many with a redirect."""
     first = account.ensure(PAID)
     again = account.ensure(PAID, url=url)
@@ -299,7 +299,7 @@ def test_options_hold_for_every_call_and_a_key_for_the_creation(account: Account
     assert updated.idempotency_key not in {None, "mine"}
 
 
-def test_an_endpoint_of_an_odd_shape_hinders_nobody() -> None:
+def test_an_endpoint_of_an_odd_shape_does_not_stop_ensure() -> None:
     """A response may have null or another type where the reference documents a text, a list or a number."""
     fields = {"object": "webhook_endpoint", "livemode": False, "status": "enabled"}
     odd: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""What logs and traces say about a delivery: which event it was, what became of it, and what its handler did."""
+"""What logs and traces say about a delivery: the event, the outcome, and the calls of its handler."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.sandbox import Sandbox
 from wooshpay.webhooks import EventOf, MemoryInbox, QueuedReceiver, Reply, WebhookReceiver
 from wooshpay.webhooks.inbox import Claim, InboxError, Taken
-from wooshpay.webhooks.observing import Delivery
+from wooshpay.webhooks.observing import ObservedDelivery
 from wooshpay.webhooks.replies import DeliveryOutcome
 
 # Ten seconds after the event of `body_of` happened.
@@ -442,7 +442,7 @@ async def test_nothing_is_observed_when_nobody_looks(monkeypatch: pytest.MonkeyP
     def observe(*args: object) -> None:
         pytest.fail("it was observed")
 
-    monkeypatch.setattr(Delivery, "__init__", observe)
+    monkeypatch.setattr(ObservedDelivery, "__init__", observe)
     async with opened(MemoryInbox()) as receiver:
         receiver.on(PAID)(lambda event: None)
         with json_lines(logging.WARNING) as lines:

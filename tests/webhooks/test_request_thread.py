@@ -15,7 +15,7 @@ from webhooks.handling import PAID, PATIENCE, Slow, opened, until, until_settled
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks import MemoryInbox, Reply, WebhookReceiver
-from wooshpay.webhooks.request_threads import Runner
+from wooshpay.webhooks.request_threads import LoopRunner
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Thread:
     async def run(self, call: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
-    def wait(self, loop: Runner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def wait(self, loop: LoopRunner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         self.waits += 1
         return loop.run(work)
 

@@ -1,4 +1,4 @@
-"""What has to be done so that one webhook endpoint is sent some types of events: decided here, and nothing is sent."""
+"""Decides how to create or update a webhook endpoint so that it is sent some types of events. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ EndpointAction: TypeAlias = Literal["created", "updated", "unchanged"]
 
 @attrs.frozen(kw_only=True)
 class EndpointPlan:
-    """What has to be done so that an endpoint for a URL is sent some types of events.
+    """The request that is needed so that an endpoint for a URL is sent some types of events.
 
     Attributes:
         action: ``created``, ``updated`` or ``unchanged``.
         url: The URL that the endpoint will have.
         enabled_events: The types of events that it will be sent.
-        endpoint: The endpoint that is there; ``None`` if there is none.
+        endpoint: The existing endpoint; ``None`` if there is none.
         added: The types of events that are missing.
         enable: Whether the endpoint is disabled and has to be enabled.
         others: Further enabled endpoints for the same URL. Each of them gets its own delivery of every event.
@@ -43,7 +43,7 @@ class EndpointPlan:
 
 @attrs.frozen(kw_only=True)
 class EnsuredEndpoint:
-    """What `WebhookEndpoints.ensure` has done.
+    """The result of `WebhookEndpoints.ensure`.
 
     Attributes:
         endpoint: The endpoint as it is now.
@@ -121,7 +121,7 @@ def checked_types(url: str, enabled_events: Iterable[EventType | str]) -> tuple[
     if not wanted:
         raise ConfigurationError(
             "enabled_events is empty, so the endpoint would be sent nothing. Pass types such as"
-            " payment_intent.succeeded. If you pass receiver.types, register the handlers before."
+            " payment_intent.succeeded. If you pass receiver.types, register the handlers first."
         )
     return ("*",) if "*" in wanted else wanted
 
@@ -154,7 +154,7 @@ def _place(url: object) -> str:
         parts = urlsplit(str(url))
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        return str(url)  # it is not a URL, and equals itself only
+        return str(url)  # it is not a valid URL, so it has no other spelling
     scheme = parts.scheme.lower()
     shown = "" if port is None or (scheme, port) in {("https", 443), ("http", 80)} else f":{port}"
     user, at, _ = parts.netloc.rpartition("@")
@@ -163,6 +163,6 @@ def _place(url: object) -> str:
 
 
 def creation_key(url: str, reasons: Sequence[str]) -> str:
-    """Return the idempotency key for creating an endpoint: every process that wants one for this URL makes the same."""
+    """Return the idempotency key for creating an endpoint: all processes make the same key for the same URL."""
     digest = hashlib.sha256("\n".join([_place(url), *reasons]).encode(errors="surrogatepass")).hexdigest()
     return f"wooshpay-endpoint-{digest[:32]}"

@@ -63,7 +63,7 @@ class DeletedWebhookEndpoint(Object):
     deleted: bool
 
 
-# Seconds to wait for what another process, or another machine of WooshPay's, is about to show.
+# Seconds to wait for an endpoint that another process has created and that WooshPay does not list yet.
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 _LARGEST_PAGE: Final = 100
 _MOST_KEYS: Final = 5

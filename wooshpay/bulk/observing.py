@@ -1,4 +1,4 @@
-"""Runs and rows as logs and traces see them: a record and a span for each run, a counter of rows by state."""
+"""Logs and traces of bulk runs: a record and a span for each run, and a counter of rows by state."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def note_row(operation: str, result: RowResult, telemetry: Telemetry | None) -> 
 
 
 def log_row(operation: str, run: str, result: RowResult, attempt: int) -> None:
-    """Write the record of a row of a queue.
+    """Write the log record of a row that is processed in a queue.
 
     Args:
         operation: The SDK name of the operation.
         run: The name of the run.
-        result: What became of the row.
+        result: The result of the row.
         attempt: The number of this attempt; the first is 1.
     """
     if not _logger.isEnabledFor(logging.INFO):

@@ -1,4 +1,4 @@
-"""``wooshpay webhook-endpoints ensure``: one endpoint for a URL, however often the command is run."""
+"""``wooshpay webhook-endpoints ensure``: there is one endpoint for a URL, however often the command runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(connection: Connection, url: str, patterns: Sequence[str], dry_run: 
     with connection.client() as client:
         endpoints = client.webhook_endpoints
         if dry_run:
-            _rehearse(plan_endpoint(endpoints.list(limit=_LARGEST_PAGE), url, types))
+            _show_plan(plan_endpoint(endpoints.list(limit=_LARGEST_PAGE), url, types))
             return
         done = endpoints.ensure(url=url, enabled_events=types)
     try:
@@ -63,9 +63,10 @@ def command(connection: Connection, url: str, patterns: Sequence[str], dry_run: 
     _warn(done.others)
 
 
-def _rehearse(plan: EndpointPlan) -> None:
+def _show_plan(plan: EndpointPlan) -> None:
     print_json({**_facts(plan, plan.endpoint, enabled=plan.enable), "dry_run": True})
-    complain(f"{_named(plan.endpoint, plan.url)} {_PLANNED[plan.action]}. Nothing was changed.")
+    changes = _changes(plan, enabled=plan.enable)
+    complain(f"{_named(plan.endpoint, plan.url)} {_PLANNED[plan.action]}{changes}. Nothing was changed.")
     _warn(plan.others)
 
 
@@ -84,7 +85,18 @@ def _facts(found: EndpointPlan | EnsuredEndpoint, endpoint: WebhookEndpoint | No
 
 def _done(done: EnsuredEndpoint) -> str:
     name = _named(done.endpoint, done.endpoint.url)
-    return f"{name} is as it should be." if done.action == "unchanged" else f"{name} was {done.action}."
+    if done.action == "unchanged":
+        return f"{name} is as it should be."
+    return f"{name} was {done.action}{_changes(done, enabled=done.enabled)}."
+
+
+def _changes(found: EndpointPlan | EnsuredEndpoint, *, enabled: bool) -> str:
+    """Return what an update changes, in parentheses; an empty text if it is not an update."""
+    if found.action != "updated":
+        return ""
+    changes = [f"added {', '.join(found.added)}"] if found.added else []
+    changes += ["enabled"] if enabled else []
+    return visible(f" ({'; '.join(changes) or 'another spelling of the URL'})")
 
 
 def _named(endpoint: WebhookEndpoint | None, url: str) -> str:

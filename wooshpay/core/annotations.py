@@ -1,8 +1,8 @@
 """The types of an object's fields, resolved when somebody reads them.
 
 An object may hold objects of any other section: a payment intent has a customer, a charge and a payment method.
-Importing all these sections with each one would cost a program that makes one call half a second, so their classes
-are imported for type checkers only. `Annotations` makes up for that: `typing.get_type_hints`, `attrs.resolve_types`
+If each section imported all of these, a program that makes one call would start half a second later. So their classes
+are imported for type checkers only. `Annotations` compensates for that: `typing.get_type_hints`, `attrs.resolve_types`
 and `inspect.get_annotations` see the classes themselves, and import them at that moment.
 """
 
@@ -38,7 +38,7 @@ class Annotations(dict[str, Any]):
         return super().__getitem__(name)
 
     def __iter__(self) -> Iterator[str]:
-        # Copying a dict comes here first.
+        # Copying a dict calls this first.
         self._resolve()
         return super().__iter__()
 

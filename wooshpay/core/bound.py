@@ -1,8 +1,8 @@
 """Operations on one client: what `client.refunds.create` is at run time.
 
-Each looks like what it is. An operation that is awaited is a coroutine function in the eyes of
-`inspect.iscoroutinefunction`, and so of `unittest.mock`, FastAPI, tenacity and asgiref. A list operation, which returns
-a pager, and everything of the sync client are plain functions. This costs nothing in a call: the class says it.
+An operation that is awaited is a coroutine function for `inspect.iscoroutinefunction`, and therefore for
+`unittest.mock`, FastAPI, tenacity and asgiref. A list operation, which returns a pager, and all operations of the sync
+client are plain functions. This takes no time in a call, because it is a property of the class.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ D = TypeVar("D", bound="Declaration | Waiting[..., Any]")
 
 
 class Bound(Confined, Generic[D]):
-    """A declaration on one resource, in the eyes of `help` and of frameworks a method with the declared signature."""
+    """A declaration on one resource. `help` and frameworks see a method with the declared signature."""
 
     __doc__ = _DOC
 
@@ -46,7 +46,7 @@ class Bound(Confined, Generic[D]):
         self._caller = caller
 
     def __get__(self, instance: object, owner: object = None) -> Self:
-        # Being a descriptor makes this a routine in the eyes of help(), which then shows the signature.
+        # Because this is a descriptor, help() regards it as a routine and shows the signature.
         return self
 
     @property
@@ -80,14 +80,14 @@ class Bound(Confined, Generic[D]):
 
 
 async def _awaited(*args: object, **kwargs: object) -> None:
-    """Lend its code to operations that are awaited; never run."""
+    """Provide the code object of awaited operations. This is never called."""
 
 
 class CoroutineFunction:
-    """Makes `inspect.iscoroutinefunction` say yes, in Python 3.11, too, where nothing can be marked as one.
+    """Makes `inspect.iscoroutinefunction` return true, also in Python 3.11, which has no way to mark an object as one.
 
-    It takes an object with these attributes for a function, and looks at the flags of the code. A coroutine function of
-    our own would not do: it reports wrong arguments when it is awaited, far from the mistake.
+    An object with these attributes counts as a function, and the flags of its code are checked. A real coroutine
+    function would report wrong arguments only when it is awaited, far from the mistake.
     """
 
     __slots__ = ()
@@ -110,7 +110,7 @@ class BoundOperation(Bound["Declaration"]):
             forget_locals(error)
             raise
         finally:
-            # Reports of errors keep the variables of all frames: what is sent is in none of ours from here on.
+            # Error reports keep the variables of all frames, so remove the parameters of the call from this one.
             del args, kwargs
         if declaration.is_list:
             return self._caller.page(call, declaration.returns)
@@ -123,7 +123,7 @@ class BoundOperation(Bound["Declaration"]):
 
 
 class WithResponse(Bound["Declaration"]):
-    """An operation of the sync client whose result comes with the facts of the response."""
+    """An operation of the sync client that returns its result together with the response."""
 
     __doc__ = _DOC_WITH_RESPONSE
 
@@ -144,7 +144,7 @@ class WithResponse(Bound["Declaration"]):
 
 
 class AsyncWithResponse(CoroutineFunction, WithResponse):
-    """The same of the async client."""
+    """An operation of the async client that returns its result together with the response."""
 
     __doc__ = _DOC_WITH_RESPONSE
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _Nothing(dict[str, Any]):
-    """The one empty mapping of all objects without unknown fields. Copying and pickling keep it the one.
+    """The empty mapping that all objects without unknown fields share. Copying and pickling do not duplicate it.
 
     It is a dict, so that every JSON writer takes the result of `attrs.asdict`. It cannot be changed, because a field
     added to it would appear in all objects.
@@ -92,7 +92,7 @@ def model(cls: type[C]) -> type[C]:
 
 
 class _Noted:
-    """What an object has besides its fields. It is not a field for attrs, so that `attrs.asdict` does not show it."""
+    """Holds what was received besides the fields. It is not an attrs field, so `attrs.asdict` does not show it."""
 
     # What `to_dict` must return although the attribute says something else: nulls and converted values.
     __slots__ = ("_received",)
@@ -220,7 +220,7 @@ def wire_names(cls: type) -> tuple[tuple[str, str], ...]:
 
 
 def is_secret(cls: type[Object], name: str) -> bool:
-    """Return whether a field holds a secret, which only the attribute itself and `Object.to_dict` give.
+    """Return whether a field holds a secret, which only the attribute itself and `Object.to_dict` return.
 
     Args:
         cls: The class of the object.

@@ -6,10 +6,11 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
-from wooshpay.errors import WooshPayError
+from wooshpay.errors import ConfigurationError, WooshPayError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECTIONS: Final = 32
-# How often the loop runs before a connection counts as open. Under TLS, one turn is not enough to see the end.
+# Number of turns of the event loop before a connection counts as open. Under TLS, one turn does not show that it ended.
 _TURNS: Final = 3
 
 
@@ -30,9 +31,15 @@ class RedisStore:
             connection attempt and of each response.
         name: What the store is called where something goes wrong, such as ``journal``.
         error: What is raised then.
+
+    Raises:
+        ConfigurationError: redis-py is not installed.
     """
 
     def __init__(self, redis: str | Redis, *, timeout: float, name: str, error: type[WooshPayError]) -> None:
+        # At the first delivery it would be too late: each one would be answered with 503.
+        if isinstance(redis, str) and find_spec("redis") is None:
+            raise ConfigurationError(_not_installed(name))
         self._redis = redis
         self._timeout = timeout
         self._name = name
@@ -115,9 +122,7 @@ class RedisStore:
         try:
             from redis.asyncio import BlockingConnectionPool, Redis
         except ImportError:
-            raise ModuleNotFoundError(
-                f"A Redis {self._name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
-            ) from None
+            raise self._error(_not_installed(self._name)) from None
 
         class Pool(BlockingConnectionPool):
             """Opens a connection again that Redis has closed since it was last used. redis-py alone may not notice."""
@@ -159,6 +164,10 @@ class RedisStore:
     async def _disconnect(self, client: Redis) -> None:
         if isinstance(self._redis, str):
             await client.aclose()
+
+
+def _not_installed(name: str) -> str:
+    return f"A Redis {name} needs the package redis, which is not installed: pip install 'wooshpay[redis]'."
 
 
 async def _has_ended(connection: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Objects on their way out of the program, as JSON that everyone may see.
+"""The JSON of objects without their secrets, for responses, logs and caches.
 
 `Object.to_dict` returns everything. What writes objects without being asked for each field, such as the response of a
 web framework or a log, must not publish a ``client_secret`` by accident, so it gets the JSON without secrets.
@@ -16,7 +16,7 @@ from wooshpay.core.redaction import SENSITIVE_FIELDS
 from wooshpay.core.unset import UNSET
 from wooshpay.core.writing import plain
 
-# The merchant chose the names in it, and stored there what is to come back.
+# The merchant chose the keys in it, and wants the values back.
 _MERCHANTS_OWN: Final = frozenset({"metadata"})
 
 
@@ -52,7 +52,7 @@ def _public_field(wire: str, value: Any, *, nulls: bool) -> Json:
 
 
 def public_json(value: Json) -> Json:
-    """Copy parsed JSON without what has the name of a secret."""
+    """Copy parsed JSON without the fields that have the name of a secret."""
     if is_object(value):
         return {
             name: copy_json(item) if name in _MERCHANTS_OWN else public_json(item)
@@ -72,7 +72,7 @@ def json_default(value: Any) -> Any:
     become their values.
 
     Args:
-        value: What the JSON writer does not know.
+        value: The value that the JSON writer cannot write.
 
     Raises:
         TypeError: The value has no form in JSON.

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Specification:
-    """Stands where a client has its caller, and makes functions of the operations.
+    """Takes the place of the caller on the class of a client, and makes functions of the operations.
 
     Args:
         client: The name of the client's class.

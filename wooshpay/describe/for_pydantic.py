@@ -1,4 +1,4 @@
-"""Objects in pydantic, and so in FastAPI: how they are validated, serialized and described.
+"""Objects in pydantic, and therefore in FastAPI: how they are validated, serialized and described.
 
 pydantic is not a dependency. It calls the two hooks of `Object`, which come here.
 
@@ -73,7 +73,7 @@ def _validated(value: Any, cls: type[Object], source: Any) -> Object:
     if cls is Object:
         found = class_for_tag(tag) or UnknownObject
         return structure(copy_json(value), found)
-    # A tag that the SDK does not know says nothing: old responses have mistakes there.
+    # Ignore a tag that the SDK does not know: old responses have mistakes there.
     if cls.TAG and tag != cls.TAG and class_for_tag(tag) is not None:
         raise PydanticCustomError(
             "wooshpay_object_tag",
@@ -86,12 +86,12 @@ def _validated(value: Any, cls: type[Object], source: Any) -> Object:
 
 # ---- JSON Schema ----------------------------------------------------------------------------------------------
 
-# The references of the classes whose schemas are being made: a class may come to itself again.
+# The references of the classes whose schemas are being made: a class may refer to itself.
 _in_progress: Final[ContextVar[frozenset[str]]] = ContextVar("_in_progress", default=frozenset())
 
 
 class _Referring(Schemas):
-    """Schemas in which object classes stand as references that pydantic makes."""
+    """Schemas that refer to object classes with the references of pydantic."""
 
     def __init__(self, handler: GetJsonSchemaHandler) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""For FastAPI, and Starlette: clients and receivers that live as long as the app, and a dependency that gives a client.
+"""For FastAPI and Starlette: clients and receivers that live as long as the app, and a dependency for the client.
 
     get_client = ClientDependency()
     app = FastAPI(lifespan=wooshpay_lifespan(get_client, receiver))
@@ -25,7 +25,7 @@ State = TypeVar("State")
 
 
 class ClientDependency:
-    """Gives the endpoints of an app their client: ``client: Annotated[AsyncWooshPay, Depends(get_client)]``.
+    """Passes a client to the endpoints of an app: ``client: Annotated[AsyncWooshPay, Depends(get_client)]``.
 
     The client is made when the app starts and closed when it stops; pass this object to `wooshpay_lifespan`. An app
     that needs several clients has one dependency for each. In tests, set

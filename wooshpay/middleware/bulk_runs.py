@@ -1,4 +1,4 @@
-"""Bulk runs as OpenTelemetry sees them: one INTERNAL span for each run, and a counter of rows by state."""
+"""Reports bulk runs to OpenTelemetry: one INTERNAL span for each run, and a counter of rows by state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries of webhooks as OpenTelemetry sees them: one CONSUMER span for each, and two metrics.
+"""Reports deliveries of webhooks to OpenTelemetry: one CONSUMER span for each, and two metrics.
 
 OpenTelemetry's conventions for messaging (``messaging.*``) are not stable yet, so only the stable ones for HTTP, errors
 and exceptions are used here. All other names begin with ``wooshpay.``.
@@ -107,7 +107,7 @@ class DeliverySpan:
         """Note how the delivery ended.
 
         Args:
-            outcome: What became of it.
+            outcome: The outcome of the delivery.
             status: The HTTP status of the response; ``None`` if there was none.
             error: The class of the exception, if there was one.
             seconds: How long it took.

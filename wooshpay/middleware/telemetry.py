@@ -1,4 +1,4 @@
-"""What OpenTelemetry is told: of calls here, of deliveries and bulk runs in the modules beside.
+"""What is reported to OpenTelemetry: calls in this module, deliveries and bulk runs in the modules beside it.
 
 A call is one CLIENT span, with its attempts as events, and three metrics.
 """
@@ -58,8 +58,8 @@ class Telemetry:
         """Set the reporting up.
 
         Args:
-            tracer_provider: Where spans go; the global provider when left out.
-            meter_provider: Where metrics go; the global provider when left out.
+            tracer_provider: Receives the spans. Default: the global provider.
+            meter_provider: Receives the metrics. Default: the global provider.
             effects: The clock, for tests.
         """
         self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)

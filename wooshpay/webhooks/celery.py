@@ -43,14 +43,14 @@ RETRY_FOR: Final = 72 * 3600.0
 """Seconds for which a delivery is retried, by default: as long as WooshPay itself delivers an event."""
 
 RESUME_AFTER: Final = 3600.0
-"""Seconds that `ReceiverTask.resume` leaves an event to its message, by default."""
+"""Seconds for which `ReceiverTask.resume` waits for the message of an event before it queues the event again."""
 
 _NAME: Final = "wooshpay.webhooks.receive"
 # What Celery logs and sends to monitors in place of the arguments, which hold personal data.
 _SHOWN: Final = "(<delivery>)"
 
 _NO_OUTBOX: Final = (
-    "The broker is Redis, and receiver_task has no outbox: when a worker is killed, Redis may hand it the next message,"
+    "The broker is Redis, and receiver_task has no outbox: when a worker is killed, Redis may send it the next message,"
     " whose event is then lost. Pass an outbox: receiver_task(app, receiver, outbox=RedisJournal(url).outbox())."
 )
 
@@ -137,7 +137,7 @@ def receiver_task(
         outbox: Keeps the deliveries that are not handled yet, for brokers that can lose a message when a worker is
             killed, as Redis does: ``RedisJournal("redis://...").outbox()``. A second task, named like the first with
             ``.resume`` at the end, calls `ReceiverTask.resume`; let Celery beat run it every few minutes.
-        name: The name of the task, which no other task of the app has. Two receivers in one app need different names.
+        name: The name of the task. No other task of the app may have it, so two receivers in one app need two names.
         retry_for: Seconds since the delivery arrived during which the task is retried. Default: 72 hours.
         first_gap: Seconds before the first retry. Each further gap is twice as long; up to half of it is random.
         longest_gap: The longest gap, in seconds. With Redis as the broker it must be shorter than the visibility
@@ -153,7 +153,7 @@ def receiver_task(
     names = _taken.setdefault(app, set())
     if name in names:
         raise ConfigurationError(
-            f"The app has a task named {name} for another receiver already. Pass a different name to receiver_task."
+            f"The app already has a task named {name}. Pass a different name: receiver_task(app, receiver, name=...)."
         )
 
     unfinished = None
@@ -170,7 +170,7 @@ def receiver_task(
         try:
             found = made.apply_async((message,))
         except Exception as error:
-            # WooshPay delivers the event again. But one that was queued before stays.
+            # WooshPay delivers the event again, so the outbox need not keep it, unless it was there before.
             if unfinished is not None and is_new:
                 _take_back(unfinished, message["event_id"], error)
             raise
@@ -206,8 +206,8 @@ def receiver_task(
         fields = log_fields(
             wooshpay_event_id=reply.event_id, wooshpay_status=reply.status, wooshpay_outcome=reply.outcome
         )
-        _logger.error("%s. The last attempt gave %s", reason, result, extra=fields)
-        raise WebhookError(f"{reason}. The last attempt gave {result}") from error
+        _logger.error("%s. The last attempt ended with %s", reason, result, extra=fields)
+        raise WebhookError(f"{reason}. The last attempt ended with {result}") from error
 
     made: ReceiverTask = app.task(
         receive,
@@ -272,7 +272,7 @@ else:
 
 
 class _DeliveryTask(_CeleryTask):
-    """What a task for deliveries adds to the tasks of an app."""
+    """The methods that a task for deliveries has in addition to those of the app's tasks."""
 
     abstract = True
     _queued: QueuedReceiver
@@ -286,7 +286,7 @@ class _DeliveryTask(_CeleryTask):
         return self._queued.receive_now(body, headers)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, task_id: Any = None, **options: Any) -> Any:
-        # Retries come here too.
+        # Celery calls this for retries too.
         shown = {"argsrepr": _SHOWN, "kwargsrepr": "{}"}
         return super().apply_async(args, kwargs, task_id, **{**options, **shown})
 
@@ -297,7 +297,7 @@ class _DeliveryTask(_CeleryTask):
         kept = self._kept()
         events = [event for event in kept.find(older_than) if not event.given_up]
         for event in events:
-            # Noted first, so that the next call of this method leaves the event alone.
+            # Written first, so that the next call of this method does not queue the event again.
             kept.note(event.message, event.error or "It was queued again.", given_up=False)
             self.apply_async((dict(event.message),))
         return len(events)

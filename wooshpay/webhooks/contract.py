@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AnyReceiver(Protocol):
-    """Something that adapters hand deliveries to.
+    """Something to which adapters pass deliveries.
 
     It is a `WebhookReceiver`, which runs handlers at once, or a `QueuedReceiver` or the task of `receiver_task`, which
     put the delivery into a queue.

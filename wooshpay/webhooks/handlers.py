@@ -102,7 +102,8 @@ class Handlers:
 
         For a known type, ``event.data.object`` is sure to be of its class; for any other type, it is sure to be an
         object. An event that holds something else goes to the handler of `other`. If there is none, the log has a line
-        at level ERROR, and the response is 500, or 400 if the event holds no object at all: nothing is lost in silence.
+        at level ERROR, and the response is 500, or 400 if the event holds no object at all. So no event is lost
+        silently.
 
         Args:
             type: Such as ``payment_intent.succeeded``; see `wooshpay.api.events` for the known ones.

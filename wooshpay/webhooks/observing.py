@@ -1,4 +1,4 @@
-"""One delivery as logs and traces see it: a record at level INFO, and a span if the receiver has ``telemetry``.
+"""Logs and traces of deliveries: one record at level INFO for each, and one span if the receiver has ``telemetry``.
 
 A delivery is observed from its receipt to the end of its handler, also when the sender hangs up in between.
 """
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
 
 
-class Receiver(Protocol):
-    """What receives deliveries."""
+class ObservedReceiver(Protocol):
+    """A receiver whose deliveries can be observed."""
 
     telemetry: Telemetry | None
     """Reports the deliveries to OpenTelemetry."""
 
 
 P = ParamSpec("P")
-S = TypeVar("S", bound=Receiver)
+S = TypeVar("S", bound=ObservedReceiver)
 T = TypeVar("T")
 
 _logger = logging.getLogger("wooshpay.webhooks")
-_current: Final[ContextVar[Delivery | None]] = ContextVar("wooshpay_webhook_delivery", default=None)
+_current: Final[ContextVar[ObservedDelivery | None]] = ContextVar("wooshpay_webhook_delivery", default=None)
 
 
-class Delivery:
+class ObservedDelivery:
     """A delivery that is observed.
 
     Args:
@@ -56,11 +56,11 @@ class Delivery:
         self._event: Event | None = None
         self._age: float | None = None
         self._error: str | None = None
-        # Taken by whoever ends the delivery first: its request, or the task that goes on after the sender hung up.
+        # Emptied by whatever ends the delivery first: its request, or the task that goes on after the sender hung up.
         self._open = [True]
         self._followed = False
         self._answered = True
-        self._token: Token[Delivery | None] | None = None
+        self._token: Token[ObservedDelivery | None] | None = None
 
     def __enter__(self) -> Self:
         """Make this the delivery, and its span the span, of the current context."""
@@ -159,7 +159,7 @@ class Delivery:
 def observed(
     receive: Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]],
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, Reply]]:
-    """Observe each call of an async method that receives deliveries, if anybody looks at them."""
+    """Observe each call of an async method that receives deliveries, if a log or a trace needs it."""
 
     @wraps(receive)
     async def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
@@ -177,7 +177,7 @@ def observed(
 
 
 def observed_now(receive: Callable[Concatenate[S, P], Reply]) -> Callable[Concatenate[S, P], Reply]:
-    """Observe each call of a plain method that receives deliveries, if anybody looks at them."""
+    """Observe each call of a plain method that receives deliveries, if a log or a trace needs it."""
 
     @wraps(receive)
     def observing(receiver: S, /, *args: P.args, **kwargs: P.kwargs) -> Reply:
@@ -195,11 +195,11 @@ def observed_now(receive: Callable[Concatenate[S, P], Reply]) -> Callable[Concat
     return observing
 
 
-def _begin(receiver: Receiver) -> Delivery | None:
+def _begin(receiver: ObservedReceiver) -> ObservedDelivery | None:
     telemetry = receiver.telemetry
     if telemetry is None and not _logger.isEnabledFor(logging.INFO):
         return None
-    return Delivery(None if telemetry is None else telemetry.delivery())
+    return ObservedDelivery(None if telemetry is None else telemetry.delivery())
 
 
 def followed(work: Callable[[T], Coroutine[Any, Any, Reply]]) -> Callable[[T], Coroutine[Any, Any, Reply]]:

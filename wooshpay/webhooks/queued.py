@@ -1,7 +1,7 @@
 """Deliveries through a queue: the web server verifies and enqueues them, and a worker handles their events.
 
     web server  receives a delivery
-                  not valid, or without a handler  -> the response that the receiver gives
+                  not valid, or without a handler  -> the response of the receiver
                   put into the queue               -> 200
                   the queue cannot be reached      -> 503, so that WooshPay delivers the event again
     worker      handles a message
@@ -39,7 +39,7 @@ _ASYNC: Final = (
 
 
 class Message(TypedDict):
-    """A delivery on its way through a queue. Every serializer can carry it, JSON included.
+    """A delivery in a queue. Every serializer can write it, JSON included.
 
     Attributes:
         body: The raw body in base64, so that it arrives byte for byte.
@@ -159,7 +159,7 @@ class QueuedReceiver(Confined):
         """Handle the event in a message, as `WebhookReceiver.receive` does. The signature is verified again.
 
         Args:
-            message: The message, as the queue gave it.
+            message: The message, as it came out of the queue.
 
         Returns:
             The result. The work is done if its status is 200. Otherwise, handle the message again later.
@@ -174,7 +174,7 @@ class QueuedReceiver(Confined):
         """Handle the event in a message, as `WebhookReceiver.receive_now` does. The signature is verified again.
 
         Args:
-            message: The message, as the queue gave it.
+            message: The message, as it came out of the queue.
 
         Returns:
             The result. The work is done if its status is 200. Otherwise, handle the message again later.

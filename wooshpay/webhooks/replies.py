@@ -31,7 +31,7 @@ DeliveryOutcome: TypeAlias = Literal[
     "refused",
     "interrupted",
 ]
-"""What became of a delivery, for logs, traces and metrics.
+"""The outcome of a delivery, for logs, traces and metrics.
 
 ``handled``: the handler finished.
 ``done_before``: an earlier delivery of the event was handled.
@@ -48,7 +48,7 @@ DeliveryOutcome: TypeAlias = Literal[
 ``interrupted``: the process or the request ended before the handler did.
 """
 
-# What a status means, unless the response says more.
+# The outcome that a status means, unless another one is passed.
 _USUAL: Final[dict[int, DeliveryOutcome]] = {200: "handled", 409: "held", 500: "failed", 503: "inbox_failed"}
 
 
@@ -78,7 +78,7 @@ class Reply(_Response):
             status: The HTTP status.
             text: A short sentence for the response body.
             event_id: The event's ID.
-            outcome: What became of the delivery. Default: what the status usually means.
+            outcome: The outcome of the delivery. Default: the usual one for the status.
         """
         reply = super().__new__(cls, status, text, event_id)
         if outcome is not None:
@@ -87,7 +87,7 @@ class Reply(_Response):
 
     @property
     def outcome(self) -> DeliveryOutcome:
-        """What became of the delivery. It is not part of the tuple."""
+        """The outcome of the delivery. It is not part of the tuple."""
         return self._outcome or _USUAL.get(self.status, "refused")
 
 

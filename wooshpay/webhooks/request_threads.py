@@ -2,7 +2,7 @@
 
 Django's connections to the database belong to threads. Django looks after those of the thread in which it handles a
 request: it replaces the ones that broke, closes them when the request ends, and opens a test's transaction on them. So
-whatever uses Django's ORM must run there. The receiver does not know Django: the adapter passes it a `RequestThread`.
+code that uses Django's ORM must run there. The receiver does not know Django: the adapter passes it a `RequestThread`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Runner(Protocol):
+class LoopRunner(Protocol):
     """Runs coroutine functions on an event loop of the receiver, while the calling thread waits."""
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -22,13 +22,13 @@ class Runner(Protocol):
 
 
 class RequestThread(Protocol):
-    """How a web framework runs code in the thread of the request that brought the event."""
+    """Runs code in the thread of the request that delivered the event."""
 
     async def run(self, call: Callable[[], None]) -> None:
         """Run a plain handler in the request's thread, and wait until it has ended. Used by `receive`."""
         ...
 
-    def wait(self, loop: Runner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def wait(self, loop: LoopRunner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the receiver's event loop while this thread waits. Used by `receive_now`.
 
         The coroutine may need the waiting thread, so the thread has to run what the coroutine sends to it.

@@ -97,7 +97,7 @@ async def _tidy(result: asyncio.Future[Any], tidy: Callable[[], Coroutine[Any, A
         await tidy()
     except Exception as error:
         name = type(error).__name__
-        message = "What a handler left open could not be closed (%s: %s)."
+        message = "A connection that a handler left open could not be closed (%s: %s)."
         _logger.warning(message, name, error, extra=log_fields(wooshpay_error=name))
 
 
@@ -191,7 +191,7 @@ class _Threaded:
         return self._answer
 
     async def _send(self) -> None:
-        """Have the handler run in its thread."""
+        """Start the handler in its thread."""
         if self._thread is None:
             context = contextvars.copy_context()
             await self._loop.run_in_executor(None, context.run, self._work)

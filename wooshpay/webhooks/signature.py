@@ -189,8 +189,8 @@ def raw_body(body: Body) -> bytes:
     if isinstance(body, (bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         return bytes(body)
     raise PayloadError(
-        f"The body must be the raw bytes of the request, not {type(body).__name__}: text or parsed JSON, written"
-        f" anew, is not what was signed. {_RAW_BODY}"
+        f"The body must be the raw bytes of the request, not {type(body).__name__}: text, or JSON that was parsed and"
+        f" serialized again, is not what was signed. {_RAW_BODY}"
     )
 
 

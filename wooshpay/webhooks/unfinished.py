@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Run(Protocol):
+class RunCoroutine(Protocol):
     """Runs a coroutine function in code without an event loop."""
 
     def __call__(self, work: Callable[[], Coroutine[Any, Any, T]], /) -> T: ...
@@ -58,7 +58,7 @@ class Unfinished:
         run: Runs the calls of the outbox, from code without an event loop.
     """
 
-    def __init__(self, outbox: Outbox, task: str, now: Callable[[], float], run: Run) -> None:
+    def __init__(self, outbox: Outbox, task: str, now: Callable[[], float], run: RunCoroutine) -> None:
         self._outbox = outbox
         self._task = task
         self._now = now

@@ -1,4 +1,4 @@
-"""The shop's API: order, pay, and see what became of the payment."""
+"""The shop's API: order, pay, and see the status of the payment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Placed(BaseModel):
 
 
 class State(BaseModel):
-    """What became of an order."""
+    """The status of an order."""
 
     id: str
     status: str
@@ -92,7 +92,7 @@ def create_app() -> FastAPI:
 
     @app.get("/orders/{order_id}")
     async def state(order_id: str) -> State:
-        """Return what became of an order."""
+        """Return the status of an order."""
         found = await find(order_id)
         return State(id=found.id, status=found.status)
 

@@ -24,7 +24,7 @@ receiver = WebhookReceiver(os.environ["WOOSHPAY_WEBHOOK_SECRET"], inbox=inbox, h
 
 
 def checkout(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Place an order, and lead the customer to the payment page."""
+    """Place an order, and redirect the customer to the payment page."""
     amount = int(json.loads(event["body"])["amount"])
     order = uuid.uuid4().hex
     with psycopg.connect(DATABASE) as connection:

@@ -95,7 +95,7 @@ def test_json_and_dicts_become_objects_with_unknown_fields_and_share_nothing() -
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "pi_1", [], [RECEIVED]])
-def test_what_is_no_object_is_refused_with_the_name_of_the_class(wrong: Any) -> None:
+def test_what_is_not_an_object_is_refused_with_the_name_of_the_class(wrong: Any) -> None:
     with pytest.raises(ValidationError, match="a JSON object or an instance of PaymentIntent"):
         TypeAdapter(PaymentIntent).validate_python(wrong)
 
@@ -137,7 +137,7 @@ def test_events_and_what_remains_of_deleted_objects_work_as_all_others() -> None
 # ---- serialization --------------------------------------------------------------------------------------------
 
 
-def test_a_model_gives_the_json_of_its_objects_without_secrets() -> None:
+def test_a_model_returns_the_json_of_its_objects_without_secrets() -> None:
     """A route that returns the model would publish the client secret of every payment otherwise."""
     shown = {
         "number": "1",
@@ -152,14 +152,14 @@ def test_a_model_gives_the_json_of_its_objects_without_secrets() -> None:
     assert json.loads(TypeAdapter(list[PaymentIntent]).dump_json([payment()])) == [PUBLIC]
 
 
-def test_secrets_are_in_it_for_who_asks_for_them() -> None:
+def test_secrets_are_included_if_the_caller_asks_for_them() -> None:
     assert order().model_dump(context={"wooshpay_secrets": True})["payment"] == RECEIVED
     assert json.loads(order().model_dump_json(context={"wooshpay_secrets": True}))["payment"] == RECEIVED
     assert order().model_dump(context={"wooshpay_secrets": False, "other": 1})["payment"] == PUBLIC
 
 
 @each_class
-def test_no_class_gives_a_secret(name: str) -> None:
+def test_no_class_publishes_a_secret(name: str) -> None:
     """Each secret field holds the same text, which must be nowhere."""
     cls = class_of(name)
     fields = {wire: SECRET if is_secret(cls, wire) else None for _, wire in wire_names(cls)}
@@ -168,7 +168,7 @@ def test_no_class_gives_a_secret(name: str) -> None:
     assert SECRET not in json.dumps(TypeAdapter(cls).dump_python(made))
 
 
-def test_secrets_are_more_than_client_secrets_and_the_number_of_an_invoice_is_none() -> None:
+def test_secrets_are_more_than_client_secrets_and_the_number_of_an_invoice_is_not_one() -> None:
     card = IssuingCard.from_dict({"id": "ic_1", "number": "4242424242424242", "cvc": "123", "last4": "4242"})
     assert TypeAdapter(IssuingCard).dump_python(card) == {"id": "ic_1", "last4": "4242"}
     endpoint = WebhookEndpoint.from_dict({"id": "we_1", "secret": "whsec_1"})
@@ -191,7 +191,7 @@ def test_the_options_of_pydantic_for_leaving_fields_out_work() -> None:
 
 
 @each_example
-def test_what_a_model_gives_can_be_validated_again(file: str, name: str) -> None:
+def test_what_a_model_returns_can_be_validated_again(file: str, name: str) -> None:
     """A model that is kept in a cache as JSON must come back. Secrets are not kept."""
     cls = class_of(name)
     adapter: TypeAdapter[Any] = TypeAdapter(cls)

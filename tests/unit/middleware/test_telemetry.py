@@ -1,4 +1,4 @@
-"""What OpenTelemetry is told, read from its in-memory exporter."""
+"""What is reported to OpenTelemetry, read from its in-memory exporter."""
 
 from __future__ import annotations
 

@@ -398,7 +398,7 @@ def test_a_missing_extra_is_named() -> None:
     assert "pip install 'wooshpay[django]'" in run("sys.modules['django'] = None")
 
 
-def test_missing_settings_are_said_to_be_missing() -> None:
+def test_missing_settings_are_named() -> None:
     assert "DJANGO_SETTINGS_MODULE" in run("")
 
 

@@ -1,4 +1,4 @@
-"""In which thread and on which connection a `DjangoInbox` works, and that no handler is in its way there."""
+"""In which thread and on which connection a `DjangoInbox` works, and that no handler blocks it there."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_the_orm_writes_within_the_transaction(shop: Shop) -> None:
     assert shop.deliver(lambda execute: execute(INSERT)).text == "Done."
 
 
-def test_an_error_of_the_handler_s_own_statement_is_a_failed_handler_and_no_failed_inbox(shop: Shop) -> None:
+def test_an_error_of_the_handler_s_own_statement_is_a_failed_handler_and_not_a_failed_inbox(shop: Shop) -> None:
     """As an `InboxError` it would be answered 503, and nobody would look for the mistake in the handler."""
     from django.db import IntegrityError
 
@@ -216,7 +216,7 @@ def test_a_failed_statement_whose_error_was_caught_does_not_lose_the_event(shop:
 
 
 def test_a_transaction_that_django_will_roll_back_does_not_lose_the_event(shop: Shop) -> None:
-    """Django rolls back in silence after an error in an inner block without a savepoint, even if it was caught."""
+    """Django rolls back silently after an error in an inner block without a savepoint, even if it was caught."""
     from django.db import transaction
 
     def catch(execute: Execute) -> None:
@@ -245,7 +245,7 @@ def test_a_savepoint_of_the_handler_may_fail(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
-def test_a_block_that_ends_the_transaction_itself_is_told_so(shop: Shop, end: str) -> None:
+def test_a_block_that_ends_the_transaction_itself_gets_an_error(shop: Shop, end: str) -> None:
     """With ROLLBACK the rows would be missing although the response is 200; with COMMIT, part of them might be."""
 
     def finish(execute: Execute) -> None:
@@ -376,7 +376,7 @@ async def request(shop: Shop) -> AsyncGenerator[None]:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["with", "async with"])
-async def test_an_async_handler_is_told_to_use_run_in_transaction(shop: Shop, asynchronous: bool) -> None:
+async def test_an_async_handler_gets_an_error_that_names_run_in_transaction(shop: Shop, asynchronous: bool) -> None:
     """Django has no async transactions, and says about the plain one only that it cannot be called here."""
 
     async def handler(event: Event) -> None:

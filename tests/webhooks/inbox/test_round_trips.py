@@ -1,4 +1,4 @@
-"""How often an inbox in PostgreSQL waits for the server. A connection that broke costs no delivery all the same."""
+"""How often an inbox in PostgreSQL waits for the server, and that a broken connection makes no delivery fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a database behind `SqlAlchemyInbox` is told in one sentence, and nothing is marked as done."""
+"""What goes wrong in a database behind `SqlAlchemyInbox` is reported in one sentence, and nothing is marked as done."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ async def test_an_operation_whose_commit_failed_is_not_committed_by_the_next_one
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
 @pytest.mark.parametrize("store", ["sqlalchemy psycopg", "sqlalchemy aiomysql"])
-async def test_many_claims_at_once_are_no_error_in_strict_isolation_levels(
+async def test_many_claims_at_once_cause_no_error_in_strict_isolation_levels(
     store: str, level: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened
 ) -> None:
     """The database ends some of them with a conflict or a deadlock: each of those would be a delivery with 503."""
@@ -412,7 +412,7 @@ async def test_a_database_that_goes_away_in_the_handler_answers_503_and_the_even
     await receiver.close()
 
 
-async def test_a_handler_of_the_wrong_kind_is_told_what_to_do(
+async def test_a_handler_of_the_wrong_kind_gets_an_error_that_says_what_to_do(
     tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An Engine in an async handler blocks the event loop, and a plain handler cannot use an AsyncEngine."""

@@ -290,7 +290,7 @@ def test_a_rollback_inside_the_block_does_not_count_as_done(shop: Shop, do: Do) 
 
 
 def test_a_raw_commit_inside_the_block_is_reported(shop: Shop) -> None:
-    """It cannot be taken back, but what comes after it must not be lost in silence."""
+    """It cannot be taken back, but what comes after it must not be lost silently."""
 
     def commit(session: Session) -> None:
         write_now(session)
@@ -484,7 +484,7 @@ def test_while_a_handler_s_transaction_is_open_its_claim_needs_no_renewal(shop: 
     assert answers == [True]
 
 
-def test_a_redelivery_during_a_long_transaction_is_told_at_once_that_the_event_is_held(shop: Shop) -> None:
+def test_a_redelivery_during_a_long_transaction_gets_the_answer_held_at_once(shop: Shop) -> None:
     """A look that waited for the locked row would take a thread or a connection until the handler ends."""
     answers: list[Any] = []
 

@@ -120,7 +120,7 @@ def test_the_handler_s_statements_have_the_time_limit_of_the_database_and_not_th
     assert seen
 
 
-def test_an_error_of_the_handler_s_own_statement_is_a_failed_handler_and_no_failed_inbox(shop: Shop) -> None:
+def test_an_error_of_the_handler_s_own_statement_is_a_failed_handler_and_not_a_failed_inbox(shop: Shop) -> None:
     """As an `InboxError` it would be answered 503, and nobody would look for the mistake in the handler."""
 
     def twice(_: PostgresInbox, execute: Execute) -> None:
@@ -158,7 +158,7 @@ def test_a_failed_statement_whose_error_was_caught_does_not_lose_the_event(shop:
 
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
-def test_a_block_that_ends_the_transaction_itself_is_told_so(shop: Shop, end: str) -> None:
+def test_a_block_that_ends_the_transaction_itself_gets_an_error(shop: Shop, end: str) -> None:
     def finish(_: PostgresInbox, execute: Execute) -> None:
         execute(INSERT)
         execute(end)

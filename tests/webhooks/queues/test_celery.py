@@ -178,7 +178,7 @@ def test_after_the_limit_the_task_fails_and_names_the_event(shop: Shop, caplog: 
     with pytest.raises(Retry):
         shop.run(Bound(), message)
     shop.now += 1
-    with pytest.raises(WebhookError, match=r"evt_17 was not handled within 3600 seconds.*gave 500"):
+    with pytest.raises(WebhookError, match=r"evt_17 was not handled within 3600 seconds.*ended with 500"):
         shop.run(Bound(), message)
     assert "evt_17 was not handled within 3600 seconds" in caplog.text
 
@@ -200,7 +200,7 @@ def test_the_time_in_the_queue_counts_for_the_retention(caplog: pytest.LogCaptur
     shop = Shop()
     message = shop.message()
     shop.now += 8 * 86_400
-    with pytest.raises(WebhookError, match="gave 400"):
+    with pytest.raises(WebhookError, match="ended with 400"):
         shop.run(Bound(), message)
     assert shop.handled == []
     shop.receiver.close_now()
@@ -222,7 +222,7 @@ def test_a_message_that_somebody_forged_is_not_handled(shop: Shop) -> None:
 def test_what_cannot_work_is_refused_when_the_task_is_made(shop: Shop) -> None:
     with pytest.raises(ConfigurationError, match="has no inbox"):
         receiver_task(App(), WebhookReceiver(SECRET))
-    with pytest.raises(ConfigurationError, match=r"has a task named wooshpay.webhooks.receive for another receiver"):
+    with pytest.raises(ConfigurationError, match=r"already has a task named wooshpay.webhooks.receive\."):
         receiver_task(shop.app, shop.receiver)
     receiver_task(shop.app, shop.receiver, name="second")
     with pytest.raises(ConfigurationError, match="retry_for must be"):

@@ -1,4 +1,4 @@
-"""Deliveries through any queue: what the web server answers, in every framework, and what the worker makes of it."""
+"""Deliveries through any queue: what the web server answers, in every framework, and what the worker does with it."""
 
 from __future__ import annotations
 

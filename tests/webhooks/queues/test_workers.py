@@ -152,7 +152,7 @@ def test_a_process_of_a_pool_that_is_killed_in_a_handler_loses_nothing(workers: 
 
 
 def test_an_event_whose_message_the_broker_lost_is_listed_and_resumed(workers: Workers) -> None:
-    """Kombu takes a message out of the queue before it notes it as unacknowledged. A worker that dies in between takes
+    """Kombu takes a message out of the queue before it stores it as unacknowledged. A worker that dies in between takes
     the message with it. Here the worker is stopped while it waits for a message, so that Redis hands it one that it
     never processes."""
     task = workers.view.task

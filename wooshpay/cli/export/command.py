@@ -196,7 +196,7 @@ def _different(error: DifferentPlan, part: Part) -> str:
         what = f"{'SECTION' if error.name == 'section' else f'--{error.name}'} {before}"
     return (
         f"{part.path} is of an export that was stopped, with {what}."
-        " Ask for the same to go on with it, or begin anew with --overwrite."
+        " Ask for the same to resume it, or start again with --overwrite."
     )
 
 

@@ -112,7 +112,7 @@ class Journal:
                 problem = "is in use by another sandbox: stop that one, or give this one another file"
             elif "not a database" in str(error) or "malformed" in str(error):
                 problem = (
-                    "is not a state file of a sandbox, or is damaged: give another path, or delete it to start anew"
+                    "is not a state file of a sandbox, or is damaged: pass another path, or delete it to start again"
                 )
             else:
                 problem = f"cannot be opened: {error}"

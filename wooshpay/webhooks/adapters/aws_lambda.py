@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def lambda_handler(receiver: AnyReceiver) -> Callable[[JsonObject, object], dict[str, Any]]:
-    """Make the handler of a Lambda function: ``handler = lambda_handler(receiver)``.
+    """Create the handler of a Lambda function: ``handler = lambda_handler(receiver)``.
 
-    It takes the events of API Gateway (payload formats 1.0 and 2.0), of function URLs and of Application Load
+    It accepts the events of API Gateway (payload formats 1.0 and 2.0), of function URLs and of Application Load
     Balancers, and returns the response in the form that they expect. Handlers of the receiver may be plain or async;
     the async ones run on an event loop that lives as long as the process, so what they keep open stays usable.
 
-    Make the receiver, its inbox and clients in the module, outside the handler, so that later invocations use them
+    Create the receiver, its inbox and clients in the module, outside the handler, so that later invocations use them
     again.
 
     Args:
-        receiver: Gets every POST. Other methods are answered with 405.
+        receiver: Handles every POST. Other methods are answered with 405.
 
     Returns:
         The handler. It raises `ConfigurationError` for an event that is not an HTTP request, such as a message of SQS.
@@ -43,7 +43,7 @@ def lambda_handler(receiver: AnyReceiver) -> Callable[[JsonObject, object], dict
 
 
 def _method(event: object) -> str:
-    """Return the HTTP method: it has a place of its own in each format."""
+    """Return the HTTP method. Its position in the event depends on the format."""
     request = _within(event, "requestContext")
     for place, name in ((event, "httpMethod"), (request, "httpMethod"), (_within(request, "http"), "method")):
         method: object = place.get(name) if is_object(place) else None

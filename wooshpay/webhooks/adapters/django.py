@@ -77,7 +77,7 @@ def django_async_view(receiver: AnyReceiver) -> Callable[[HttpRequest], Coroutin
 
 
 def _check_asgiref() -> None:
-    """Refuse versions that lose the thread of the request in tasks, where an async handler could wait forever."""
+    """Refuse versions in which tasks lose the thread of the request: an async handler could wait forever there."""
     import asgiref
 
     numbers = re.findall(r"\d+", asgiref.__version__)[:3]
@@ -122,7 +122,7 @@ def _is_in_transaction() -> bool:
     for connection in connections.all(initialized_only=True):
         if connection.in_atomic_block:
             try:
-                # It does nothing but raise, except inside the transaction of a test.
+                # This raises an exception, except inside the transaction of a test, where it does nothing.
                 with transaction.atomic(using=connection.alias, savepoint=False, durable=True):
                     pass
             except RuntimeError:

@@ -1,4 +1,4 @@
-"""Django's thread for a request: the place for handlers and inboxes that use Django's ORM."""
+"""Django's thread for a request, in which handlers and inboxes that use Django's ORM have to run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 
 from wooshpay.webhooks.loops import threads_are_greenlets
-from wooshpay.webhooks.request_threads import Runner
+from wooshpay.webhooks.request_threads import LoopRunner
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class DjangoThread:
         """Run a plain handler in the request's thread, and wait until it has ended."""
         await sync_to_async(call, thread_sensitive=True)()
 
-    def wait(self, loop: Runner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def wait(self, loop: LoopRunner, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the receiver's event loop, and meanwhile run its thread-sensitive code here."""
         if threads_are_greenlets() or _runs_an_event_loop():
             # Under gevent, the receiver's event loop runs in this very thread. `async_to_sync` refuses to work in the
@@ -55,7 +55,7 @@ class _Call(Executor, Generic[T]):
         self._sending: asyncio.Future[T] | None = None
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None] | None = None
 
-    def wait(self, loop: Runner) -> T:
+    def wait(self, loop: LoopRunner) -> T:
         """Run the coroutine function on the loop, and return its result."""
         try:
             call = loop.run(self._send)

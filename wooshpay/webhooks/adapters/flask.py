@@ -20,10 +20,10 @@ def flask_view(receiver: AnyReceiver) -> Callable[..., Response]:
     Every view has a name of its own, ``wooshpay_webhooks``, ``wooshpay_webhooks_2`` and so on, so that an app can have
     several. If you build the URL with ``url_for``, pass Flask a name: ``app.post("/webhooks", endpoint="hooks")``.
 
-    The view ignores arguments, so it can be a method of a ``MethodView``, or stand at a path with a variable part.
+    The view ignores arguments, so it can be a method of a ``MethodView``, or be used for a path with a variable part.
 
     Args:
-        receiver: Gets every POST. Other methods are answered with 405.
+        receiver: Handles every POST. Other methods are answered with 405.
     """
     from flask import Response, request
     from werkzeug.wsgi import LimitedStream

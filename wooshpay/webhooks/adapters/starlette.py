@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def starlette_endpoint(receiver: AnyReceiver) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint: ``app.post("/webhooks")(starlette_endpoint(receiver))``.
 
-    It takes every way to register a route: FastAPI's decorators and ``add_api_route``, of an app or an ``APIRouter``,
+    It can be registered in every way: with FastAPI's decorators and ``add_api_route``, of an app or an ``APIRouter``,
     ``app.add_route("/webhooks", ..., methods=["POST"])``, and Starlette's ``Route``.
 
     Args:
-        receiver: Gets every POST. Other methods are answered with 405.
+        receiver: Handles every POST. Other methods are answered with 405.
     """
     from starlette.requests import ClientDisconnect, Request
     from starlette.responses import PlainTextResponse, Response
@@ -36,11 +36,11 @@ def starlette_endpoint(receiver: AnyReceiver) -> Callable[[Request], Awaitable[R
         except ClientDisconnect:
             return PlainTextResponse("", 400)  # nobody reads it
         raw = bytes(body)
-        # Where `Request.body` keeps it, so that whoever logs requests after this can read it.
+        # Keep the body where `Request.body` looks for it, so that code which runs after this can still read it.
         vars(request)["_body"] = raw
         reply = await receiver.receive(raw, request.headers)
         return PlainTextResponse(reply.text, reply.status)
 
-    # FastAPI resolves annotations among the globals of this module, where the names of Starlette are not.
+    # FastAPI looks annotations up in the globals of this module, which do not have the names of Starlette.
     wooshpay_webhooks.__annotations__ = {"request": Request, "return": Response}
     return wooshpay_webhooks

@@ -70,13 +70,13 @@ def settle(inbox: Inbox) -> None:
 
 
 def mark_own_loop() -> None:
-    """Note that the running task works for a thread that waits for it. It lasts until that task ends."""
+    """Note that a thread waits for the running task. This holds until the task ends."""
     _caller.set(copy_context())
 
 
 def waiting_caller() -> Context | None:
     """Return the context of the thread that waits for the running task, if there is one.
 
-    That thread can do nothing else meanwhile, so nothing must be sent to it that it would do in that context.
+    That thread can do nothing else meanwhile, so no code that has to run in that context may be sent to it.
     """
     return _caller.get()

@@ -75,7 +75,7 @@ class PostgresInbox:
         url: The connection string, such as ``postgresql://user@127.0.0.1/shop``.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
-        connections: The most connections that one event loop opens. So many are also kept open for plain handlers.
+        connections: Maximum number of connections of each event loop. As many are kept open for plain handlers.
         timeout: Seconds that one operation may take: connecting, waiting for a free connection or for a locked row, and
             the response. Then it fails with `InboxError`. Your own statements in a transaction have no limit from here.
             `forget_old` works in steps, each of which may take so long, and `transaction_now` takes at least 2 seconds

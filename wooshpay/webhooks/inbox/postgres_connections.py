@@ -16,10 +16,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapp
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wooshpay.core.loops import PerLoop
-from wooshpay.errors import InboxError
+from wooshpay.errors import ConfigurationError, InboxError
 from wooshpay.webhooks.inbox.postgres_kept import KeptConnections
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PACKAGES: Final = ("psycopg", "psycopg_pool")
+_NOT_INSTALLED: Final = (
+    "PostgresInbox needs psycopg and psycopg_pool, which are not installed: pip install 'wooshpay[postgres]'."
+)
 # PostgreSQL's own limit comes a little before the one that shuts the connection down: then the connection is kept.
 _SERVER_SHARE: Final = 0.9
 _LIMIT: Final = "SET LOCAL statement_timeout = %(limit)s; "
@@ -103,12 +108,18 @@ class PostgresConnections:
 
     Args:
         url: The connection string.
-        most: The most connections that one event loop opens, and that are kept for code without an event loop.
+        most: Maximum number of connections of each event loop, and of those kept for code without an event loop.
         timeout: Seconds that one operation may take.
         prepare: Is called with the first connection of each event loop.
+
+    Raises:
+        ConfigurationError: psycopg is not installed.
     """
 
     def __init__(self, url: str, *, most: int, timeout: float, prepare: Callable[[AsyncConnection], Any]) -> None:
+        # At the first delivery it would be too late: each one would be answered with 503.
+        if any(find_spec(package) is None for package in _PACKAGES):
+            raise ConfigurationError(_NOT_INSTALLED)
         self._url = url
         self._most = most
         self._timeout = timeout
@@ -343,12 +354,10 @@ def _sentence(error: Exception, limit: OperationLimit) -> str:
 
 def _check_installed() -> None:
     try:
-        for package in ("psycopg", "psycopg_pool"):
+        for package in _PACKAGES:
             import_module(package)
-    except ImportError:
-        raise ModuleNotFoundError(
-            "PostgresInbox needs psycopg and psycopg_pool, which are not installed: pip install 'wooshpay[postgres]'."
-        ) from None
+    except ImportError as error:  # psycopg without its extra "binary" also needs the library libpq
+        raise InboxError(f"{_NOT_INSTALLED} ({error})") from None
 
 
 async def execute(

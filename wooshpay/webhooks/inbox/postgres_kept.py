@@ -1,7 +1,7 @@
 """Connections to PostgreSQL for code without an event loop. They are kept, as opening one takes several milliseconds.
 
-A connection that is kept has to be as good as new: the next handler must not find the settings, temporary tables or
-locks of the one before. So its session is reset first, as poolers do it, with DISCARD ALL.
+The next handler must not find the settings, temporary tables or locks of the one before. So the session of a connection
+is reset with DISCARD ALL before the connection is kept, as connection poolers do.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# Not even closed in a forked process: that would end the session of the parent.
+# Connections of the parent process. A forked process must not close them: that would end the session of the parent.
 _of_parents: Final[list[Connection]] = []
 
 
 class KeptConnections:
-    """Connections that nobody uses now. Several threads may use this object at once.
+    """Keeps connections that are not in use. Several threads may use this object at the same time.
 
     Args:
-        most: How many are kept.
+        most: Maximum number of connections that are kept.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,7 +40,7 @@ class KeptConnections:
             return None
 
     def keep(self, connection: Connection) -> None:
-        """Reset a connection and keep it, or close it if that is not possible or there are enough."""
+        """Reset a connection and keep it. Close it if it cannot be reset, or if enough connections are kept."""
         from psycopg import Error
 
         try:
@@ -48,7 +48,7 @@ class KeptConnections:
                 self._idle.append(connection)
                 return
         except Error:
-            pass  # the transaction is committed, so this is no error of the delivery
+            pass  # the transaction is committed, so the delivery has not failed
         connection.close()
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class KeptConnections:
 
 
 def _reset(connection: Connection) -> bool:
-    """Make a connection as good as new. Return false if it is still busy."""
+    """Reset the session of a connection. Return false if the connection is still busy."""
     from psycopg import Cursor, ServerCursor
     from psycopg.pq import PipelineStatus, TransactionStatus
     from psycopg.rows import tuple_row

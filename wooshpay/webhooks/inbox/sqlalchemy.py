@@ -27,7 +27,7 @@ S = TypeVar("S", bound="Session | AsyncSession")
 PlainS = TypeVar("PlainS", bound="Session")
 LoopS = TypeVar("LoopS", bound="AsyncSession")
 
-# So often a claim also forgets what is old, in a bounded step.
+# After this many claims, a claim also deletes old events, up to a limit.
 _TIDY_EVERY: Final = 500
 TABLE: Final = "wooshpay_webhook_events"
 
@@ -51,15 +51,15 @@ class SqlAlchemyInbox(Generic[S]):
 
     Args:
         engine: The engine of the database that your handlers write to.
-        session_factory: Makes the sessions of `transaction`; a ``sessionmaker`` for an `Engine`, an
+        session_factory: Creates the sessions of `transaction`; a ``sessionmaker`` for an `Engine`, an
             ``async_sessionmaker`` for an `AsyncEngine`. Default: plain sessions.
         table: The name of the table.
-        schema: The schema of the table. Default: the one that the database looks into first.
+        schema: The schema of the table. Default: the database's default schema.
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
         timeout: Seconds that one operation may take, including the wait for a connection of the pool. Then it fails
-            with `InboxError`. Your own statements in a transaction have no limit from here. `forget_old` works in
-            steps, each of which may take so long. With an `Engine`, a thread that waits for a silent server cannot be
+            with `InboxError`. The inbox sets no limit for your own statements in a transaction. `forget_old` works in
+            steps, each of which may take that long. With an `Engine`, a thread that waits for a silent server cannot be
             stopped; only the time limits of the driver end it. An async psycopg takes up to 5 seconds more to cancel
             what a silent server does not answer. Default: 30 for SQLite, otherwise 5.
 
@@ -152,7 +152,7 @@ class SqlAlchemyInbox(Generic[S]):
 
     @staticmethod
     def define_table(metadata: MetaData, *, name: str = TABLE, schema: str | None = None) -> Table:
-        """Add the table to a metadata of yours, such as ``Base.metadata``, so that Alembic makes a migration for it.
+        """Add the table to a metadata of yours, such as ``Base.metadata``, so that Alembic writes a migration for it.
 
         Args:
             metadata: The metadata that is the ``target_metadata`` in Alembic's ``env.py``.
@@ -160,7 +160,7 @@ class SqlAlchemyInbox(Generic[S]):
             schema: The schema of the table. Default: that of the metadata.
 
         Returns:
-            The table. If the metadata has it already, that one.
+            The table. If the metadata already has it, the existing one.
 
         Raises:
             ConfigurationError: SQLAlchemy is not installed.
@@ -177,7 +177,7 @@ class SqlAlchemyInbox(Generic[S]):
     def create(self: SqlAlchemyInbox[Any]) -> Awaitable[None] | None:
         """Create the table if it is missing: ``inbox.create()``, or ``await inbox.create()`` with an `AsyncEngine`.
 
-        It changes no table that exists. If your project has Alembic, use `define_table` instead.
+        A table that exists is not changed. If your project has Alembic, use `define_table` instead.
 
         Raises:
             InboxError: The database cannot be reached, or the table cannot be created.
@@ -215,7 +215,7 @@ class SqlAlchemyInbox(Generic[S]):
         await self._run(self._events.give_back, claim)
 
     async def counts(self) -> Counts:
-        """How many events there are."""
+        """Count the events that are claimed and those that are done."""
         return await self._engine.run(self._events.counts)
 
     async def forget_old(self) -> int:
@@ -248,7 +248,7 @@ class SqlAlchemyInbox(Generic[S]):
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
-            InboxError: The database cannot be reached. If that happens while it commits, what was written may stay.
+            InboxError: The database cannot be reached. If this happens during COMMIT, the rows may have been written.
             RuntimeError: No handler of a receiver with this inbox is running here, or the handler is not of the kind
                 that the engine needs. Or the transaction had failed or ended before the block did.
         """
@@ -307,7 +307,7 @@ class SqlAlchemyInbox(Generic[S]):
 
 
 def _sessions(engine: object, factory: sessionmaker[Any] | async_sessionmaker[Any] | None) -> Callable[..., Any]:
-    """Return what makes the sessions, of the kind that the engine needs."""
+    """Return the factory of sessions, of the kind that the engine needs."""
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
     from sqlalchemy.orm import Session, sessionmaker
@@ -335,5 +335,5 @@ def _check_installed() -> None:
 def _lost(claim: Claim) -> ClaimLost:
     return ClaimLost(
         f"The lease on event {claim.event_id} ended and another worker took it over; nothing was written."
-        " Give the inbox a longer lease, or make the handler faster."
+        " Use a longer lease for the inbox, or make the handler faster."
     )

@@ -24,18 +24,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool, StaticPool
 
 from wooshpay.errors import ConfigurationError, InboxError
-from wooshpay.webhooks.inbox.sqlalchemy_errors import Limit, OutOfTime, failures, passes
+from wooshpay.webhooks.inbox.sqlalchemy_errors import OutOfTime, TimeLimit, failures, passes
 from wooshpay.webhooks.inbox.sqlalchemy_table import DATABASES
 
 T = TypeVar("T")
 
-# How many operations run at once. The other connections of the pool are for the application.
+# Maximum number of operations at the same time. The other connections of the pool are left to the application.
 _AT_ONCE: Final = 4
 _LONGEST_PAUSE: Final = 0.25
 _LOOK_AGAIN: Final = 0.01
 _TWO_LOOPS: Final = (
     "The AsyncEngine of the SQLAlchemy inbox is used on two event loops, but its connections belong to one. Create the"
-    " engine with poolclass=sqlalchemy.pool.NullPool, or give the inbox an Engine."
+    " engine with poolclass=sqlalchemy.pool.NullPool, or create the inbox with an Engine."
 )
 
 pause_now = time.sleep
@@ -49,7 +49,7 @@ class Attempts:
         limit: The time that the operation may take.
     """
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: TimeLimit) -> None:
         self._limit = limit
         self._longest = 0.005
 
@@ -66,7 +66,7 @@ class Attempts:
 
 
 class AnyEngine:
-    """What both kinds of engines have in common.
+    """The base class for both kinds of engines.
 
     Args:
         engine: The engine, or the one inside an `AsyncEngine`.
@@ -83,12 +83,12 @@ class AnyEngine:
         self._pool: Pool = engine.pool
         self._used = False
 
-    def limit(self) -> Limit:
+    def limit(self) -> TimeLimit:
         """Begin the time of an operation."""
-        return Limit(self.timeout)
+        return TimeLimit(self.timeout)
 
     @contextmanager
-    def errors(self, limit: Limit) -> Generator[None]:
+    def errors(self, limit: TimeLimit) -> Generator[None]:
         """Raise `InboxError` for every error of the database."""
         with failures(limit, self._table, self._sync.url):
             yield
@@ -157,7 +157,7 @@ class PlainEngine(AnyEngine):
         self._work(partial(_create, metadata), self.limit())
 
     def close(self) -> None:
-        """End the threads, when they have done what they are doing."""
+        """End the threads when their operations have ended."""
         with self._lock:
             threads, self._threads = self._threads, None
             if threads is not None and self._process == getpid():
@@ -167,7 +167,7 @@ class PlainEngine(AnyEngine):
         """Drop the threads of the parent, which do not exist here."""
         self._threads = None
 
-    def _work(self, work: Callable[[Connection], T], limit: Limit) -> T:
+    def _work(self, work: Callable[[Connection], T], limit: TimeLimit) -> T:
         attempts = Attempts(limit)
         with self.errors(limit):
             while True:
@@ -260,7 +260,7 @@ class LoopEngine(AnyEngine):
 
     @asynccontextmanager
     async def _alone_if_first(self) -> AsyncGenerator[None]:
-        """Let no other event loop connect before the first connection is made.
+        """Prevent other event loops from connecting until the first connection is open.
 
         SQLAlchemy prepares an engine with its first connection, under a lock that works on one event loop only.
         """
@@ -290,8 +290,8 @@ def _create(metadata: MetaData, connection: Connection) -> None:
 def commit(connection: Connection) -> None:
     """Commit, or close the connection.
 
-    SQLite keeps a transaction open whose COMMIT failed. SQLAlchemy would give it back to the pool like that, and the
-    next one that uses the connection would commit it.
+    If COMMIT fails, SQLite keeps the transaction open. SQLAlchemy would return the connection to the pool with it, and
+    the next user of the connection would commit it.
     """
     try:
         connection.commit()
@@ -300,7 +300,7 @@ def commit(connection: Connection) -> None:
         raise
 
 
-def limit_on_server(connection: Connection, limit: Limit) -> None:
+def limit_on_server(connection: Connection, limit: TimeLimit) -> None:
     """Let PostgreSQL end a statement in time, since a thread cannot be stopped while it waits for the response."""
     if connection.dialect.name == "postgresql":
         milliseconds = max(1, round(limit.left * 900))
@@ -308,7 +308,7 @@ def limit_on_server(connection: Connection, limit: Limit) -> None:
 
 
 def open_engine(engine: object, *, timeout: float | None, table: str) -> PlainEngine | LoopEngine:
-    """Return what runs operations on an engine.
+    """Return an object that runs operations on an engine.
 
     Raises:
         ConfigurationError: It is not an engine, or one that the inbox cannot use.

@@ -43,7 +43,7 @@ _CODES: Final[Mapping[str | int, Kind]] = {
     "55P03": "slow",  # lock timeout
     "25P01": "autocommit",  # no transaction has begun
 }
-# SQLite has one code for most errors, so its messages are the only way to tell them apart.
+# SQLite has one code for most errors, so only its messages distinguish them.
 _MESSAGES: Final[Mapping[str, Kind]] = {
     "is locked": "busy",
     "no such table": "missing",
@@ -54,7 +54,7 @@ _MESSAGES: Final[Mapping[str, Kind]] = {
 }
 
 
-class Limit:
+class TimeLimit:
     """The time that one operation may take. It begins when this object is created.
 
     Args:
@@ -108,7 +108,7 @@ def passes(error: DBAPIError) -> bool:
 
 
 @contextmanager
-def failures(limit: Limit, table: str, url: URL) -> Generator[None]:
+def failures(limit: TimeLimit, table: str, url: URL) -> Generator[None]:
     """Raise `InboxError` in place of every error of SQLAlchemy, of the network, and of the time limit."""
     try:
         yield
@@ -116,10 +116,10 @@ def failures(limit: Limit, table: str, url: URL) -> Generator[None]:
         raise InboxError(_sentence(error, limit, table, url)) from error
 
 
-def _sentence(error: Exception, limit: Limit, table: str, url: URL) -> str:
+def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
     if isinstance(error, PoolTimeout):
         return (
-            "The SQLAlchemy inbox got no connection: all those of the engine's pool are in use. Give the engine a"
+            "The SQLAlchemy inbox got no connection: all connections of the engine's pool are in use. Use a"
             " larger pool_size, or shorten the transactions of the application."
         )
     kind = kind_of(error)
@@ -137,13 +137,13 @@ def _sentence(error: Exception, limit: Limit, table: str, url: URL) -> str:
             )
         case "read-only":
             return (
-                f"The database of the SQLAlchemy inbox is read-only ({said}). Give the inbox an engine that may write,"
-                " such as that of the primary server."
+                f"The database of the SQLAlchemy inbox is read-only ({said}). Create the inbox with an engine that may"
+                " write, such as that of the primary server."
             )
         case "autocommit":
             return (
-                "The engine of the SQLAlchemy inbox is in AUTOCOMMIT mode, where nothing can be written together. Give"
-                ' the inbox engine.execution_options(isolation_level="READ COMMITTED").'
+                "The engine of the SQLAlchemy inbox is in AUTOCOMMIT mode, which has no transactions. Pass"
+                ' engine.execution_options(isolation_level="READ COMMITTED") to the inbox.'
             )
         case "slow":
             pass

@@ -60,7 +60,7 @@ def define_table(metadata: MetaData, *, name: str, schema: str | None) -> Table:
     found = metadata.tables.get(name if schema is None else f"{schema}.{name}")
     if found is not None:
         return found
-    # The default collations of MySQL and MariaDB take evt_a and evt_A for the same ID.
+    # In the default collations of MySQL and MariaDB, evt_a and evt_A are equal.
     exact = mysql.VARCHAR(255, charset="ascii", collation="ascii_bin")
     table = Table(
         name,
@@ -117,7 +117,7 @@ class Events:
                 return claim
             # Another worker was faster. Begin again, so that the next look sees what it wrote.
             connection.rollback()
-        # So often nobody is faster: it is another rule of the table that refuses the row.
+        # Another worker is not faster so many times in a row, so another constraint of the table refuses the row.
         raise refused or RuntimeError("another worker was faster each time")
 
     def renew(self, connection: Connection, claim: Claim) -> bool:

@@ -1,4 +1,4 @@
-"""A transaction of an SQLAlchemy session that begins with "done", and goes on with what a handler writes.
+"""A transaction of an SQLAlchemy session: it first marks the event as done, and then a handler writes its rows.
 
 How it begins and how it ends is the same for a `Session` and for an `AsyncSession`. The handler's own errors reach the
 handler as they are. Errors of the beginning and of the end become `InboxError`.
@@ -29,7 +29,7 @@ from wooshpay.webhooks.inbox.sqlalchemy_engines import (
     pause,
     pause_now,
 )
-from wooshpay.webhooks.inbox.sqlalchemy_errors import Limit
+from wooshpay.webhooks.inbox.sqlalchemy_errors import TimeLimit
 
 PlainS = TypeVar("PlainS", bound=Session)
 LoopS = TypeVar("LoopS", bound=AsyncSession)
@@ -56,7 +56,7 @@ class Writing:
 
     Args:
         done: Marks the event as done. Returns false if the claim was lost.
-        refuse: Makes the error for a claim that was lost.
+        refuse: Creates the error for a claim that was lost.
     """
 
     def __init__(self, done: Callable[[Connection], bool], refuse: Callable[[], ClaimLost]) -> None:
@@ -66,10 +66,10 @@ class Writing:
         self._transaction: SessionTransaction | None = None
         self._begun_by_hand = False
         self._committing = False
-        # Whether a COMMIT has begun and not succeeded.
+        # Whether a COMMIT has begun and has not succeeded.
         self._unsure = False
 
-    def begin(self, session: Session, limit: Limit) -> None:
+    def begin(self, session: Session, limit: TimeLimit) -> None:
         """Begin, and mark the event as done.
 
         Raises:
@@ -148,8 +148,8 @@ class Writing:
     def release(self, connection: Connection) -> None:
         """Leave no transaction open on the connection when it goes back to the pool.
 
-        SQLAlchemy takes every transaction that it began to commit for ended, whatever came of it. The next one that
-        uses the connection would commit it.
+        When SQLAlchemy has begun a COMMIT, it regards the transaction as ended, even if the COMMIT failed. The next
+        user of the connection would commit it.
         """
         if connection.invalidated:
             return
@@ -192,7 +192,7 @@ def plain_transaction(engine: PlainEngine, factory: Callable[..., PlainS], writi
 
     Args:
         engine: The engine.
-        factory: Makes the session, with the connection as ``bind``.
+        factory: Creates the session, with the connection as ``bind``.
         writing: How it begins and ends.
 
     Yields:

@@ -1,4 +1,4 @@
-"""The app, as Django finds it through INSTALLED_APPS."""
+"""The configuration of the Django app, which Django finds through INSTALLED_APPS."""
 
 from __future__ import annotations
 

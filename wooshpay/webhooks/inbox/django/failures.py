@@ -1,6 +1,7 @@
-"""What is said when the database of a `DjangoInbox` fails.
+"""The errors of a `DjangoInbox` whose database fails.
 
-The text of a driver's error is shown only if a statement failed. That of a failed connection may show the address.
+The text of a driver's error is shown only if a statement failed. The text for a failed connection may contain the
+address.
 """
 
 from __future__ import annotations

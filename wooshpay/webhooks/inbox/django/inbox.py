@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# So often a claim also forgets what is old, in a bounded step.
+# After this many claims, a claim also deletes old events, up to a limit.
 _TIDY_EVERY: Final = 500
 
 
@@ -35,7 +35,8 @@ class DjangoInbox:
 
     Add ``wooshpay.webhooks.inbox.django`` to INSTALLED_APPS and run ``manage.py migrate``.
 
-    The database server's clock decides about leases, so the machines' clocks may differ. On SQLite it is the machine's.
+    The clock of the database server decides about leases, so the clocks of the machines may differ. SQLite uses the
+    clock of the machine.
 
     Within a request the inbox uses the request's connection, and so it is inside the transaction of a `TestCase`. To
     renew claims, and outside of requests, it opens connections of its own, at most four. They are kept for as long as
@@ -46,13 +47,13 @@ class DjangoInbox:
         lease: Seconds for which a claim holds unless it is renewed.
         retention: Seconds for which done events are remembered; at least 72 hours.
         timeout: Seconds that one operation may take. Then it fails with `InboxError`, and its connection is closed. A
-            connection that is being opened in the thread of a request cannot be interrupted: it ends as the driver's
-            ``connect_timeout`` in OPTIONS says. On SQLite, ``timeout`` in OPTIONS limits the wait for other writers.
-            The statements in a transaction have no limit from here.
+            connection that is being opened in the thread of a request cannot be interrupted: it ends after the driver's
+            ``connect_timeout`` in OPTIONS. On SQLite, ``timeout`` in OPTIONS limits the wait for other writers.
+            The inbox sets no limit for the statements in a transaction.
 
     Raises:
         ConfigurationError: Django is not installed, its settings are missing, INSTALLED_APPS does not have the app, or
-            the alias is unknown or does not suit.
+            the database of the alias is unknown or cannot be used.
     """
 
     def __init__(
@@ -65,14 +66,14 @@ class DjangoInbox:
     ) -> None:
         check_times(lease, retention, timeout)
         vendor = check_setup(using)
-        from wooshpay.webhooks.inbox.django.runner import Runner
+        from wooshpay.webhooks.inbox.django.runner import OperationRunner
         from wooshpay.webhooks.inbox.django.table import InboxTable
 
         self.lease = lease
         self.retention, self.any_loop = retention, True
         self.using = using
         self._table = InboxTable(vendor, lease=lease, retention=retention)
-        self._runner = Runner(using, timeout)
+        self._runner = OperationRunner(using, timeout)
         self._claims = 0
         # The tokens of claims whose row is locked by a transaction of this process that is not committed yet.
         self._locked: set[str] = set()
@@ -105,7 +106,7 @@ class DjangoInbox:
         self._locked.discard(claim.token)
 
     async def counts(self) -> Counts:
-        """How many events there are."""
+        """Count the events that are claimed and those that are done."""
         return await self._runner.run(self._table.counts)
 
     async def forget_old(self) -> int:
@@ -131,7 +132,7 @@ class DjangoInbox:
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
-            InboxError: The database cannot be reached. Where that happens while it commits, what was written may stay.
+            InboxError: The database cannot be reached. If this happens during COMMIT, the rows may have been written.
             RuntimeError: No handler of a receiver with this inbox is running here, or it is async. Or the transaction
                 had failed or ended before the block did.
         """
@@ -154,7 +155,7 @@ class DjangoInbox:
 
         Raises:
             ClaimLost: Another worker took the event over; nothing was written.
-            InboxError: The database cannot be reached. Where that happens while it commits, what was written may stay.
+            InboxError: The database cannot be reached. If this happens during COMMIT, the rows may have been written.
             RuntimeError: No handler of a receiver with this inbox is running here. Or the transaction had failed or
                 ended before the function did.
         """

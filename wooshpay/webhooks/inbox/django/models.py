@@ -1,4 +1,4 @@
-"""The table of a `DjangoInbox`, for migrations and for looking at it. The inbox itself uses SQL of its own."""
+"""The table of a `DjangoInbox`, for migrations and for Django's admin. The inbox itself uses its own SQL."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class InboxEvent(models.Model):
     """An event that a worker has claimed, or that is done.
 
     Attributes:
-        id: The SHA-256 hash of the event's ID. MySQL and MariaDB compare texts without regard to case and to trailing
-            spaces, so the ID itself does not tell two events apart there.
-        event_id: The event's ID, for people who look at the table. Other characters than printable ASCII are escaped.
-        token: Tells the claim from every other one of the event.
+        id: The SHA-256 hash of the event's ID. MySQL and MariaDB ignore case and trailing spaces when they
+            compare texts, so two different IDs could be equal there.
+        event_id: The event's ID, for people who look at the table. Characters other than printable ASCII are escaped.
+        token: Identifies the claim among all claims of the event.
         done: Whether the event is done.
         expires: When the lease or the retention ends, in milliseconds since 1970 on the database server's clock.
     """

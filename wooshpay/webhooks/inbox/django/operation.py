@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Operation(Generic[T]):
+class InboxOperation(Generic[T]):
     """Work on a connection that can be given up from another thread.
 
     Args:
@@ -26,7 +26,7 @@ class Operation(Generic[T]):
         timeout: Seconds after which it is given up.
 
     Attributes:
-        begun: Whether a thread has begun with it.
+        begun: Whether a thread has begun the work.
     """
 
     def __init__(self, work: Callable[[BaseDatabaseWrapper], T], timeout: float) -> None:
@@ -52,7 +52,7 @@ class Operation(Generic[T]):
             return self._run(connection)
         except Error as error:
             if self._is_given_up():
-                # It is not asked whether it works: some drivers connect again for that, and would wait again.
+                # Do not check whether the connection works: some drivers connect again for that, and would wait again.
                 connection.close()
                 raise not_in_time(connection.alias, self._timeout) from error
             raise inbox_error(connection, error) from error
@@ -91,7 +91,7 @@ class Operation(Generic[T]):
 
 
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether what is written on a connection now is committed by somebody else later."""
+    """Return whether a transaction that somebody else will commit is open on a connection."""
     return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
 
 
@@ -107,4 +107,4 @@ def shut_down(connection: BaseDatabaseWrapper) -> None:
         try:
             copy.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # the other side was faster
+            pass  # the other side has closed it already

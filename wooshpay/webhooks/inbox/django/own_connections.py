@@ -16,18 +16,18 @@ import attrs
 from django.db import connections
 
 from wooshpay.errors import InboxError
-from wooshpay.webhooks.inbox.django.operation import Operation
+from wooshpay.webhooks.inbox.django.operation import InboxOperation
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 T = TypeVar("T")
 
-_of_parents: Final[list[_Pool | None]] = []
+_of_parents: Final[list[_ConnectionPool | None]] = []
 
 
 @attrs.define(eq=False)
-class _Pool:
+class _ConnectionPool:
     """Threads, and the connections that none of them uses now."""
 
     threads: ThreadPoolExecutor
@@ -46,7 +46,7 @@ class OwnConnections:
 
     Args:
         alias: The database.
-        most: The most connections.
+        most: Maximum number of connections.
         timeout: Seconds that the drivers may take to connect.
     """
 
@@ -56,15 +56,15 @@ class OwnConnections:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._process = getpid()
-        self._pool: _Pool | None = None
+        self._pool: _ConnectionPool | None = None
 
-    def submit(self, operation: Operation[T]) -> Future[T]:
+    def submit(self, operation: InboxOperation[T]) -> Future[T]:
         """Run an operation in a thread."""
         with self._lock:
             self._reset_after_fork()
             pool = self._pool
             if pool is None:
-                pool = self._pool = _Pool(ThreadPoolExecutor(self._most, thread_name_prefix="wooshpay-inbox"))
+                pool = self._pool = _ConnectionPool(ThreadPoolExecutor(self._most, thread_name_prefix="wooshpay-inbox"))
             try:
                 return pool.threads.submit(self._run, pool, operation)
             except RuntimeError as error:
@@ -81,7 +81,7 @@ class OwnConnections:
         pool.threads.shutdown(wait=False)
         return closed
 
-    def _run(self, pool: _Pool, operation: Operation[T]) -> T:
+    def _run(self, pool: _ConnectionPool, operation: InboxOperation[T]) -> T:
         connection = pool.idle.pop() if pool.idle else self._new()
         try:
             return operation.run(connection)

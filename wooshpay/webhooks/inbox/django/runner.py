@@ -16,7 +16,7 @@ from django.db import connections
 
 from wooshpay.webhooks.inbox.current import waiting_caller
 from wooshpay.webhooks.inbox.django.failures import not_in_time
-from wooshpay.webhooks.inbox.django.operation import Operation
+from wooshpay.webhooks.inbox.django.operation import InboxOperation
 from wooshpay.webhooks.inbox.django.own_connections import OwnConnections
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _CONNECTIONS: Final = 4
 
 
-class Runner:
+class OperationRunner:
     """Runs operations with a time limit.
 
     Args:
@@ -46,7 +46,7 @@ class Runner:
         Raises:
             InboxError: The database failed, or did not answer in time.
         """
-        operation = Operation(work, self._timeout)
+        operation = InboxOperation(work, self._timeout)
         work_there = self._in_request if has_request_thread() else self._apart
         return await self._wait(operation, work_there(operation))
 
@@ -56,7 +56,7 @@ class Runner:
         if closed is not None:
             await asyncio.wrap_future(closed)
 
-    async def _in_request(self, operation: Operation[T]) -> T:
+    async def _in_request(self, operation: InboxOperation[T]) -> T:
         try:
             return await sync_to_async(lambda: operation.run(connections[self._alias]), thread_sensitive=True)()
         except RuntimeError:
@@ -65,10 +65,10 @@ class Runner:
         # The request has ended meanwhile, and its thread with it.
         return await self._apart(operation)
 
-    async def _apart(self, operation: Operation[T]) -> T:
+    async def _apart(self, operation: InboxOperation[T]) -> T:
         return await asyncio.wrap_future(self._own.submit(operation))
 
-    async def _wait(self, operation: Operation[T], work: Coroutine[Any, Any, T]) -> T:
+    async def _wait(self, operation: InboxOperation[T], work: Coroutine[Any, Any, T]) -> T:
         # A thread cannot be cancelled. So the task that waits for it goes on when nobody waits for the task any more.
         task = asyncio.create_task(work)
         task.add_done_callback(_look_at)
@@ -91,7 +91,7 @@ def has_request_thread() -> bool:
     executor = _executor()
     caller = waiting_caller()
     if caller is not None and executor is caller.run(_executor):
-        return False  # that thread waits for this operation, and nothing makes it run what is sent to it
+        return False  # that thread waits for this operation, and cannot run it
     if executor is not None:
         return True
     context = SyncToAsync.thread_sensitive_context.get(None)

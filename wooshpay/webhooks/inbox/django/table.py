@@ -85,7 +85,7 @@ class InboxTable:
                 cursor.execute(self._sql.state, (name,))
                 row = cursor.fetchone()
             if row is None:
-                continue  # it was given back or forgotten between the two statements
+                continue  # the claim was given back, or the event was deleted, between the two statements
             token, done, ended = row
             if token == claim.token and not done:
                 return claim  # the connection broke after the first try had taken it

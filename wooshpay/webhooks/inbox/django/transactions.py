@@ -1,9 +1,9 @@
-"""The transaction of a handler: Django's `transaction.atomic`, which begins with the inbox's "done".
+"""The transaction of a handler: a `transaction.atomic` block whose first statement marks the event as done.
 
-Django and some drivers report no error where COMMIT does not write everything: PostgreSQL answers it by rolling back a
-transaction in which a statement had failed, and after a COMMIT or ROLLBACK of the handler's own, a part is missing. An
-event would count as done without its rows. So a savepoint is made at the beginning and released at the end, which fails
-in all of these cases.
+Django and some drivers report no error where COMMIT does not write everything. At COMMIT, PostgreSQL rolls back a
+transaction in which a statement had failed. If the handler itself executed COMMIT or ROLLBACK, some rows are missing.
+The event would then count as done without its rows. So a savepoint is created at the beginning and released at the end,
+which fails in all of these cases.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def atomic(
     Args:
         alias: The database.
         first: Runs the first statement. It returns whether the block may begin.
-        refuse: Makes the error that is raised if it may not.
+        refuse: Creates the error that is raised if it may not.
         committed: Called when the outermost transaction is committed.
     """
     connection = connections[alias]

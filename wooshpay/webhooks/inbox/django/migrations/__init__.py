@@ -1,1 +1,1 @@
-"""How the inbox's table came about."""
+"""The migrations of the inbox's table."""
