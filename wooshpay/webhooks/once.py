@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wooshpay.errors import ConfigurationError, InboxError, TransportError
 from wooshpay.webhooks import replies
 from wooshpay.webhooks.guard import GuardedInbox
-from wooshpay.webhooks.inbox.current import Work, work_on, working
+from wooshpay.webhooks.inbox.current import NotCommitted, Work, work_on, working
 from wooshpay.webhooks.loops import OwnLoops
 from wooshpay.webhooks.observing import followed
 from wooshpay.webhooks.records import event_fields
@@ -155,10 +155,15 @@ class Once:
     async def _claim(self, event: Event) -> Claim | Reply:
         handled = self._renewals.handled(event.id)
         if handled is not None and not handled.lost:
-            if await self._inbox.done(handled.claim):
+            try:
+                if await self._inbox.done(handled.claim):
+                    self._renewals.forget(event.id)
+                    return replies.done_before(event)
+                handled.lost = True
+            except NotCommitted:
+                await self._inbox.give_back(handled.claim)
                 self._renewals.forget(event.id)
-                return replies.done_before(event)
-            handled.lost = True
+                handled = None
         taken = await self._inbox.claim(event.id)
         if taken == "done":
             self._renewals.forget(event.id)
@@ -204,9 +209,13 @@ class Once:
     ) -> Reply | None:
         """Mark an event as done, or give it back. Return ``None`` if the handler's exception has to be raised."""
         if error is None:
-            found = await self._finish(held, event)
-            self._renewals.release(held)
-            return found
+            try:
+                found = await self._finish(held, event)
+            except NotCommitted as raised:
+                error = RuntimeError(str(raised))
+            else:
+                self._renewals.release(held)
+                return found
         if not held.work.settled:
             try:
                 await self._inbox.give_back(held.claim)
@@ -229,6 +238,8 @@ class Once:
         try:
             if await self._inbox.done(held.claim):
                 return replies.done(event)
+        except NotCommitted:
+            raise
         except InboxError as error:
             self._renewals.remember(held)
             _logger.error(

@@ -21,7 +21,7 @@ from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.guard import GuardedInbox
 from wooshpay.webhooks.inbox.contract import Claim, usable_on_any_loop
-from wooshpay.webhooks.inbox.current import Work
+from wooshpay.webhooks.inbox.current import NotCommitted, Work
 
 T = TypeVar("T")
 
@@ -308,7 +308,7 @@ class Renewals:
             return
         try:
             if held.succeeded:
-                await self._call(held, lambda: self._inbox.done(held.claim))
+                await self._mark(held)
             else:
                 await self._call(held, lambda: self._inbox.give_back(held.claim))
         except InboxError as error:
@@ -332,7 +332,7 @@ class Renewals:
         try:
             for held in self._waiting():
                 try:
-                    if await self._call(held, lambda held=held: self._inbox.done(held.claim)):  # type: ignore[misc]
+                    if await self._mark(held):
                         self.forget(held.event_id)
                     else:
                         # Another worker has it now. This process still knows that it was handled.
@@ -350,6 +350,15 @@ class Renewals:
                     return
         finally:
             self._marking = False
+
+    async def _mark(self, held: Held) -> bool:
+        """Mark an event as done, or give it back if its rows were rolled back. Return false if the claim was lost."""
+        try:
+            return await self._call(held, lambda: self._inbox.done(held.claim))
+        except NotCommitted as error:
+            _logger.error("Event %s is given back: %s", held.event_id, error, extra=_fields(held, error))
+            await self._call(held, lambda: self._inbox.give_back(held.claim))
+            return True
 
     async def _call(self, held: Held, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Call the inbox: here if it may be used here, else on the event loop that made the claim."""

@@ -17,6 +17,7 @@ from webhooks.inbox.django_stores import DJANGO
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks import ClaimLost, DjangoInbox, InboxError, Reply, WebhookReceiver
+from wooshpay.webhooks.inbox import Claim
 
 T = TypeVar("T")
 
@@ -160,6 +161,86 @@ def test_a_transaction_of_the_handler_around_the_inbox_s_decides(shop: Shop) -> 
     receiver.other(handler)
     assert receiver.receive_now(body_of(), headers_for(body_of())).status == 500
     assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (0, (0, 0))
+    assert receiver.receive_now(body_of(), headers_for(body_of())).text == "Done."
+    assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (1, (0, 1))
+    receiver.close_now()
+
+
+def catch_a_statement(shop: Shop) -> None:
+    """PostgreSQL then rolls back at COMMIT without an error."""
+    from django.db import DatabaseError
+
+    with pytest.raises(DatabaseError):
+        shop.execute(INSERT)
+
+
+def let_django_roll_back(shop: Shop) -> None:
+    """Django does so without an error, as after an IntegrityError of ``Model.save()`` that was caught."""
+    from django.db import transaction
+
+    transaction.set_rollback(True, using=shop.inbox.using)
+
+
+def roll_back(shop: Shop) -> None:
+    shop.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("afterwards", [catch_a_statement, let_django_roll_back, roll_back])
+@pytest.mark.parametrize("remembered", [False, True])
+def test_a_transaction_around_the_inbox_s_that_is_rolled_back_without_an_error_does_not_lose_the_event(
+    shop: Shop, afterwards: Callable[[Shop], None], remembered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response was 200, and sometimes the event was marked as done, although its rows had been rolled back.
+
+    Also if the database cannot be asked when the handler ends: then the next delivery finds it out.
+    """
+    from django.db import transaction
+
+    def handler(event: Event) -> None:
+        runs.append(event.id)
+        with transaction.atomic(using=shop.inbox.using):
+            with shop.inbox.transaction():
+                shop.execute(INSERT)
+            if len(runs) == 1:
+                afterwards(shop)
+        if remembered and len(runs) == 1:
+            failures.append(InboxError("The database is down."))
+
+    async def fail_once(claim: Claim) -> bool:
+        if failures:
+            raise failures.pop()
+        return await done(claim)
+
+    runs: list[str] = []
+    failures: list[Exception] = []
+    done = shop.inbox.done
+    monkeypatch.setattr(shop.inbox, "done", fail_once)
+    receiver = WebhookReceiver(SECRET, inbox=shop.inbox)
+    receiver.other(handler)
+    reply = receiver.receive_now(body_of(), headers_for(body_of()))
+    if afterwards is catch_a_statement and shop.store != "django-postgres":
+        assert reply.text == "Done.", "this database undoes the failed statement alone"
+    else:
+        assert reply.status in ({500, 503} if remembered else {500})
+        assert shop.rows() == 0
+        assert receiver.receive_now(body_of(), headers_for(body_of())).text == "Done."
+    assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (1, (0, 1))
+    receiver.close_now()
+
+
+def test_a_handler_may_try_its_own_transaction_again(shop: Shop) -> None:
+    """A first try that was rolled back must not make the event fail."""
+    from django.db import transaction
+
+    def handler(event: Event) -> None:
+        for last in (False, True):
+            with transaction.atomic(using=shop.inbox.using):
+                with shop.inbox.transaction():
+                    shop.execute(INSERT)
+                transaction.set_rollback(not last, using=shop.inbox.using)
+
+    receiver = WebhookReceiver(SECRET, inbox=shop.inbox)
+    receiver.other(handler)
     assert receiver.receive_now(body_of(), headers_for(body_of())).text == "Done."
     assert (shop.rows(), shop.elsewhere(DjangoInbox.counts)) == (1, (0, 1))
     receiver.close_now()

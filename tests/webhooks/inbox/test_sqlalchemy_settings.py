@@ -41,6 +41,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
         (lambda: make(engine, session_factory=async_sessionmaker()), "a sessionmaker"),
         (lambda: make(loop_engine, session_factory=sessionmaker()), "an async_sessionmaker"),
         (lambda: make(engine, session_factory=lambda: None), "a sessionmaker"),
+        (lambda: make(engine, session_factory=sessionmaker(twophase=True)), "twophase"),
         (lambda: make(engine, timeout=0), "timeout"),
         (lambda: make(engine, lease=0), "lease"),
         (lambda: make(engine, retention=60), "retention"),

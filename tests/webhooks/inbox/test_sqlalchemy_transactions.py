@@ -455,6 +455,14 @@ def test_the_session_comes_from_the_factory_of_the_application(shop: Shop) -> No
     assert heard == [1]
 
 
+def test_a_factory_whose_sessions_do_not_begin_by_themselves_works(shop: Shop) -> None:
+    """Every delivery was answered with 503, with a sentence that blamed the database."""
+    kind: Any = async_sessionmaker if is_async(shop.place.store) else sessionmaker
+    shop.inbox_settings["session_factory"] = kind(autobegin=False)
+    assert shop.deliver(write).text == "Done."
+    assert (shop.rows(), shop.state()) == (1, [1])
+
+
 def test_a_factory_that_writes_elsewhere_is_refused(shop: Shop) -> None:
     """Rows in another database cannot be written together with "done"."""
     kind: Any = async_sessionmaker if is_async(shop.place.store) else sessionmaker

@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Final
 
+from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.contract import Claim, Inbox
+
+
+class NotCommitted(InboxError):
+    """What a handler wrote together with "done" was not committed, although the handler ended without an error."""
 
 
 class Work:

@@ -7,11 +7,13 @@ is reset with DISCARD ALL before the connection is kept, as connection poolers d
 from __future__ import annotations
 
 import weakref
+from functools import cache
 from os import getpid
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg.pq import PGconn
 
 # Connections of the parent process. A forked process must not close them: that would end the session of the parent.
 _of_parents: Final[list[Connection]] = []
@@ -45,7 +47,7 @@ class KeptConnections:
 
         try:
             if _reset(connection) and len(self._idle) < self._most and self._process == getpid():
-                self._idle.append(connection)
+                self._idle.append(_as_new(connection))
                 return
         except Error:
             pass  # the transaction is committed, so the delivery has not failed
@@ -65,19 +67,38 @@ class KeptConnections:
 
 
 def _reset(connection: Connection) -> bool:
-    """Reset the session of a connection. Return false if the connection is still busy."""
-    from psycopg import Cursor, ServerCursor
+    """Reset the session on the server. Return false if the connection is still busy."""
+    from psycopg import Cursor
     from psycopg.pq import PipelineStatus, TransactionStatus
-    from psycopg.rows import tuple_row
 
     info = connection.info
     if info.transaction_status != TransactionStatus.IDLE or info.pipeline_status != PipelineStatus.OFF:
         return False
-    connection.row_factory = tuple_row
-    connection.cursor_factory, connection.server_cursor_factory = Cursor, ServerCursor
-    connection.prepare_threshold = None
-    connection.execute("DISCARD ALL", prepare=False)
+    Cursor(connection).execute("DISCARD ALL", prepare=False)
     return True
+
+
+def _as_new(connection: Connection) -> Connection:
+    """Move a session to a new object, without what a handler has registered with the old one.
+
+    Those are functions for notices, and adapters such as those of ``set_json_loads`` and ``register_hstore``.
+    """
+    from psycopg import Connection as NewConnection
+
+    new: Connection = NewConnection(connection.pgconn)
+    new.autocommit, new.prepare_threshold = True, None
+    connection.pgconn = _closed()  # whoever still has the old object gets errors, and no session of another handler
+    return new
+
+
+@cache
+def _closed() -> PGconn:
+    """Return what an object has whose connection is closed."""
+    from psycopg.pq import PGconn
+
+    closed = PGconn.connect_start(b"host=/")  # a folder without a server
+    closed.finish()
+    return closed
 
 
 def _close(idle: list[Connection], process: int) -> None:

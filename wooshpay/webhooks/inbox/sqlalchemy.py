@@ -320,6 +320,11 @@ def _sessions(engine: object, factory: sessionmaker[Any] | async_sessionmaker[An
             f"session_factory must be {'a sessionmaker' if plain else 'an async_sessionmaker'} for this engine, not"
             f" {type(factory).__name__}."
         )
+    if factory.kw.get("twophase"):
+        raise ConfigurationError(
+            "session_factory has twophase=True, but the inbox writes to one database, and commits once. Pass a factory"
+            " without it."
+        )
     return factory
 
 

@@ -77,6 +77,8 @@ class Writing:
             DBAPIError: The database refused it. It may be tried again.
         """
         try:
+            if not session.in_transaction():
+                session.begin()  # a factory may have autobegin=False
             connection = self._connection = session.connection()
             self._begin_for_writing(connection)
             limit_on_server(connection, limit)

@@ -17,7 +17,7 @@ from wooshpay.webhooks.inbox.contract import (
     check_times,
     new_claim,
 )
-from wooshpay.webhooks.inbox.current import current_claim, settle
+from wooshpay.webhooks.inbox.current import NotCommitted, current_claim, settle
 from wooshpay.webhooks.inbox.django.setup import check_setup
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ T = TypeVar("T")
 
 # After this many claims, a claim also deletes old events, up to a limit.
 _TIDY_EVERY: Final = 500
+_ROLLED_BACK: Final = (
+    "The transaction around the inbox's transaction was rolled back without an error that left the handler, so the event"
+    " is not done. If a statement of yours may fail, put it into a savepoint, with transaction.atomic(), and let other"
+    " errors leave the handler."
+)
 
 
 class DjangoInbox:
@@ -77,6 +82,9 @@ class DjangoInbox:
         self._claims = 0
         # The tokens of claims whose row is locked by a transaction of this process that is not committed yet.
         self._locked: set[str] = set()
+        # The tokens of claims that were marked as done inside a transaction of the handler's own, which may not be
+        # committed after all.
+        self._written: set[str] = set()
 
     # ---- the contract
 
@@ -95,15 +103,23 @@ class DjangoInbox:
         return await self._runner.run(lambda connection: self._table.renew(connection, claim))
 
     async def done(self, claim: Claim) -> bool:
-        """Note that an event is done."""
+        """Note that an event is done.
+
+        Raises:
+            NotCommitted: The handler used `transaction` inside a transaction of its own, which was rolled back.
+        """
+        if claim.token in self._written and not await self._runner.run(
+            lambda connection: self._table.is_done(connection, claim)
+        ):
+            raise NotCommitted(_ROLLED_BACK)
         found = await self._runner.run(lambda connection: self._table.done(connection, claim))
-        self._locked.discard(claim.token)
+        self._forget(claim)
         return found
 
     async def give_back(self, claim: Claim) -> None:
         """Let the next delivery run the event again."""
         await self._runner.run(lambda connection: self._table.give_back(connection, claim))
-        self._locked.discard(claim.token)
+        self._forget(claim)
 
     async def counts(self) -> Counts:
         """Count the events that are claimed and those that are done."""
@@ -180,10 +196,16 @@ class DjangoInbox:
 
     @contextmanager
     def _atomic(self) -> Generator[None]:
+        from django.db import connections
+
+        from wooshpay.webhooks.inbox.django.operation import is_in_transaction
         from wooshpay.webhooks.inbox.django.transactions import atomic
 
         claim = current_claim(self)
         locked_before = claim.token in self._locked
+        inside_another = is_in_transaction(connections[self.using])
+        committed = partial(self._confirm, claim) if inside_another else partial(settle, self)
+        self._written.discard(claim.token)
 
         def mark_as_done(connection: BaseDatabaseWrapper) -> bool:
             if not self._table.done(connection, claim):
@@ -192,11 +214,34 @@ class DjangoInbox:
             return True
 
         try:
-            with atomic(self.using, mark_as_done, refuse=partial(_lost, claim), committed=partial(settle, self)):
+            with atomic(self.using, mark_as_done, refuse=partial(_lost, claim), committed=committed):
                 yield
+            if inside_another:
+                self._written.add(claim.token)
         finally:
             if not locked_before:
                 self._locked.discard(claim.token)
+
+    def _confirm(self, claim: Claim) -> None:
+        """Check, after the COMMIT of a transaction of the handler's own, that it has written "done".
+
+        PostgreSQL answers COMMIT by rolling back if a statement had failed, and Django reports no error then.
+        """
+        from django.db import Error, connections
+
+        try:
+            is_done = self._table.is_done(connections[self.using], claim)
+        except Error:
+            return  # the connection broke; `done` looks again when the handler has ended
+        if not is_done:
+            raise RuntimeError(_ROLLED_BACK)
+        self._written.discard(claim.token)
+        settle(self)
+
+    def _forget(self, claim: Claim) -> None:
+        """Forget what is known about a claim that has ended."""
+        self._locked.discard(claim.token)
+        self._written.discard(claim.token)
 
 
 def _lost(claim: Claim) -> ClaimLost:

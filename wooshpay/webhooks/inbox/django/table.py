@@ -54,6 +54,13 @@ class InboxTable:
         values = True, _ms(self._retention), key(claim.event_id), claim.token
         return self._run(connection, self._sql.done, *values) > 0
 
+    def is_done(self, connection: BaseDatabaseWrapper, claim: Claim) -> bool:
+        """Return whether an event is marked as done under a claim."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql.state, (key(claim.event_id),))
+            row = cursor.fetchone()
+        return row is not None and row[0] == claim.token and bool(row[1])
+
     def give_back(self, connection: BaseDatabaseWrapper, claim: Claim) -> None:
         """Remove a claim, if it still holds."""
         self._run(connection, self._sql.give_back, key(claim.event_id), claim.token)
