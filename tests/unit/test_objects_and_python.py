@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import orjson
 import pytest
+from rich.pretty import pretty_repr
 
 from wooshpay.api import OBJECTS
 from wooshpay.core.catalog import load
@@ -166,6 +167,25 @@ def test_vars_shows_the_values_and_leaves_secrets_out() -> None:
     assert "client_secret" not in shown
     unknown = UnknownObject.from_dict({"id": "x_1", "object": "new", "client_secret": SECRET})
     assert vars(unknown) == {"id": "x_1", "object": "new", "extra": {}}
+
+
+def test_rich_shows_the_fields_without_secrets() -> None:
+    """rich reads the fields of attrs classes when it writes local variables, for Typer and structlog, too."""
+    about = {"type": "redirect_to_url", "url": f"https://pay.example/?client_secret={SECRET}"}
+    made = payment(next_action=about, new={"client_secret": SECRET})
+    page = ListObject(object="list", data=[made])
+    for value in (made, [made], {"payment": made}, page):
+        shown = pretty_repr(value, max_width=10_000)
+        assert SECRET not in shown
+        assert "amount=1999" in shown
+        assert "latest_charge=Charge(id='ch_1'" in shown
+        assert "client_secret=[hidden]" in shown
+
+
+def test_a_repr_does_not_fail_for_unknown_fields_whose_names_are_not_text() -> None:
+    """JSON has no such names, but a dict that a program made may have, and a debugger must not fail because of it."""
+    made: Any = {1: 2, "a": 3}
+    assert repr(PaymentIntent.from_dict(made)) == "<PaymentIntent extra=<1, a>>"
 
 
 def test_attrs_returns_all_values_and_they_can_be_written_as_json() -> None:

@@ -225,6 +225,10 @@ def test_the_client_must_fit_the_handler(handler: Any) -> None:
     wrong: Any = True
     with pytest.raises(ConfigurationError, match="fresh must be a client"):
         receiver.on(PAID, fresh=wrong)(print)
+    wrong = "sk_test_hunter2"
+    with pytest.raises(ConfigurationError, match="not an object of type str") as caught:
+        receiver.on(PAID, fresh=wrong)(print)
+    assert "hunter2" not in str(caught.value), "an API key may be passed by mistake"
     assert receiver.types == (), "a handler that was refused is not registered"
 
 

@@ -386,6 +386,15 @@ def test_old_ids_are_forgotten(tmp_path: Path) -> None:
         asyncio.run(use())
 
 
+@pytest.mark.parametrize("pattern", ["*", "payment_intent.*"])
+def test_a_pattern_is_not_taken_for_a_type_of_event(pattern: str) -> None:
+    """Its handler would never run: WooshPay would get a 200 for each event, and every payment would be lost."""
+    receiver = webhooks.WebhookReceiver(SECRET)
+    with pytest.raises(ConfigurationError, match="register the handler with `other`"):
+        receiver.on("payout.paid", pattern)(print)
+    assert receiver.types == ()
+
+
 def test_a_type_has_one_handler() -> None:
     receiver = WebhookReceiver(SECRET)
     receiver.on("payout.paid", "payout.failed")(print)

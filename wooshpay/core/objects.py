@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import (
@@ -176,28 +176,60 @@ class Object(_Noted):
 
             return json_schema(cls, schema, handler)
 
+        @property
+        def __pydantic_serializer__(self) -> Any:
+            # pydantic asks an object for it where no annotation tells the class: in fields of type `Any`, among the
+            # extra fields of a model, with `serialize_as_any`, and in `pydantic_core.to_json`.
+            from wooshpay.describe.for_pydantic import serializer
+
+            return serializer(type(self))
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _visible_names(type(self)))
 
     def __repr__(self) -> str:
-        shown: list[str] = []
-        for name in _visible_names(type(self)):
+        shown = " ".join(f"{name}={value}" for name, value in _fields_shown(self))
+        return f"<{type(self).__name__} {shown}>" if shown else f"<{type(self).__name__}>"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        # rich, and structlog if rich is installed, show the local variables of a traceback with it. Without this
+        # method, rich reads the fields of an attrs class one by one, and would show secrets.
+        for name, text in _fields_shown(self):
             value = getattr(self, name)
-            if value is None or (name == "extra" and not value):
-                continue
-            if name == "extra":
-                shown.append(f"extra=<{excerpt(', '.join(sorted(value)), _LONGEST_SHOWN)}>")
-            elif name in SENSITIVE_FIELDS:
-                shown.append(f"{name}={HIDDEN}")
-            elif isinstance(value, Object):
-                shown.append(f"{name}=<{type(value).__name__}>")
-            elif is_object(value) or is_array(value):
-                shown.append(f"{name}=<{len(value)} entries>")
-            else:
-                shown.append(f"{name}={_shown(value)}")
-        return f"<{type(self).__name__} {' '.join(shown)}>" if shown else f"<{type(self).__name__}>"
+            nested = isinstance(value, Object) or (is_array(value) and all(isinstance(v, Object) for v in value))
+            yield name, value if nested else _Text(text)
+
+
+class _Text:
+    """Text that rich shows as it is, without quotation marks."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _fields_shown(value: Object) -> Iterator[tuple[str, str]]:
+    """Go through the fields of an object that have a value, as pairs of name and text without secrets."""
+    for name in _visible_names(type(value)):
+        item = getattr(value, name)
+        if item is None or (name == "extra" and not item):
+            continue
+        if name == "extra":
+            yield name, f"<{excerpt(', '.join(sorted(map(str, item))), _LONGEST_SHOWN)}>"
+        elif name in SENSITIVE_FIELDS:
+            yield name, HIDDEN
+        elif isinstance(item, Object):
+            yield name, f"<{type(item).__name__}>"
+        elif is_object(item) or is_array(item):
+            yield name, f"<{len(item)} entries>"
+        else:
+            yield name, _shown(item)
 
 
 def _shown(value: object) -> str:

@@ -14,14 +14,14 @@ from functools import cache
 from typing import Any, Final
 
 from pydantic import GetJsonSchemaHandler, TypeAdapter
-from pydantic_core import CoreSchema, PydanticCustomError, to_jsonable_python
+from pydantic_core import CoreSchema, PydanticCustomError, SchemaSerializer, to_jsonable_python
 from pydantic_core import core_schema as core
 
 from wooshpay.core.catalog import class_for_tag
 from wooshpay.core.codec import UnknownObject, structure
 from wooshpay.core.json import Json, JsonObject, copy_json, is_array, is_object
 from wooshpay.core.objects import Object, is_secret
-from wooshpay.core.serializing import to_public_dict
+from wooshpay.core.serializing import public_json, to_public_dict
 from wooshpay.describe.schemas import Schemas
 
 SECRETS: Final = "wooshpay_secrets"
@@ -41,12 +41,12 @@ def core_schema(cls: type[Object], source: Any) -> CoreSchema:
         return _validated(value, cls, source)
 
     def serialize(value: Any, info: core.SerializationInfo) -> Json:
-        # A model made with `model_construct` may hold anything.
-        if not isinstance(value, Object):
-            return value
         # pydantic has a context for serialization since 2.7.
         context: Any = getattr(info, "context", None)
         secrets = is_object(context) and context.get(SECRETS)
+        if not isinstance(value, Object):
+            # A model made or copied without validation may hold anything, such as the JSON of the object.
+            return value if secrets else public_json(value)
         made = value.to_dict() if secrets else to_public_dict(value, nulls=not info.exclude_none)
         include: Any = info.include
         exclude: Any = info.exclude
@@ -60,6 +60,12 @@ def core_schema(cls: type[Object], source: Any) -> CoreSchema:
         ref=_ref_of(source),
         serialization=core.plain_serializer_function_ser_schema(serialize, info_arg=True),
     )
+
+
+@cache
+def serializer(cls: type[Object]) -> SchemaSerializer:
+    """Return how pydantic serializes an object whose class no annotation tells."""
+    return SchemaSerializer(core_schema(cls, cls))
 
 
 def _validated(value: Any, cls: type[Object], source: Any) -> Object:

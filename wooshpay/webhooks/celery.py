@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from wooshpay.config import check_seconds
-from wooshpay.core.celery import DURABLE, gap, retry
+from wooshpay.core.celery import DURABLE, gap, limited_producer, retry
 from wooshpay.core.celery import App as App  # it is part of the signature
 from wooshpay.core.log_fields import log_fields
 from wooshpay.errors import ConfigurationError, JournalError, PayloadError, WebhookError
@@ -52,6 +52,10 @@ _SHOWN: Final = "(<delivery>)"
 _NO_OUTBOX: Final = (
     "The broker is Redis, and receiver_task has no outbox: when a worker is killed, Redis may send it the next message,"
     " whose event is then lost. Pass an outbox: receiver_task(app, receiver, outbox=RedisJournal(url).outbox())."
+)
+_NO_CONFIRMATION: Final = (
+    "The broker is RabbitMQ, and it does not confirm messages, so an event is lost if RabbitMQ stops or is cut off at"
+    ' the moment of a delivery. Set app.conf.broker_transport_options = {"confirm_publish": True}, or pass an outbox.'
 )
 
 _logger = logging.getLogger("wooshpay.webhooks")
@@ -163,12 +167,14 @@ def receiver_task(
     advised: list[bool] = []
 
     def put(message: Message) -> object:
-        if unfinished is None and not advised and _may_lose_messages(app):
+        if unfinished is None and not advised:
             advised.append(True)
-            _logger.warning(_NO_OUTBOX, extra=log_fields(wooshpay_event_id=message["event_id"]))
+            if (advice := _advice(app)) is not None:
+                _logger.warning(advice, extra=log_fields(wooshpay_event_id=message["event_id"]))
         is_new = unfinished is not None and unfinished.put(message)
         try:
-            found = made.apply_async((message,))
+            with limited_producer(app) as producer:
+                found = made.apply_async((message,), producer=producer)
         except Exception as error:
             # WooshPay delivers the event again, so the outbox need not keep it, unless it was there before.
             if unfinished is not None and is_new:
@@ -232,8 +238,18 @@ def receiver_task(
     return made
 
 
-def _may_lose_messages(app: Any) -> bool:
-    return not app.conf.task_always_eager and str(app.conf.broker_url).startswith(("redis:", "rediss:", "sentinel:"))
+def _advice(app: Any) -> str | None:
+    """Return what to do about a broker that can lose a message, if it can."""
+    broker = str(app.conf.broker_write_url or app.conf.broker_url)
+    if app.conf.task_always_eager:
+        return None
+    if broker.startswith(("redis:", "rediss:", "sentinel:")):
+        return _NO_OUTBOX
+    if broker.startswith(("amqp:", "amqps:", "pyamqp:")) and not app.conf.broker_transport_options.get(
+        "confirm_publish"
+    ):
+        return _NO_CONFIRMATION
+    return None
 
 
 def _take_back(unfinished: Unfinished, event_id: str, error: Exception) -> None:

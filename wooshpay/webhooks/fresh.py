@@ -99,7 +99,8 @@ def _check_client(client: object, is_async: bool) -> None:
         return
     if not isinstance(client, (AsyncWooshPay, WooshPay)):
         raise ConfigurationError(
-            f"fresh must be a client that fetches the object, a WooshPay or an AsyncWooshPay, not {client!r}."
+            "fresh must be a client that fetches the object, a WooshPay or an AsyncWooshPay, not"
+            f" {'a class' if isinstance(client, type) else f'an object of type {type(client).__name__}'}."
         )
     if is_async:
         raise ConfigurationError(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, get_args, overload
 
 from wooshpay.errors import ConfigurationError
+from wooshpay.webhooks.records import shown
 from wooshpay.webhooks.typed import CLASSES
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Handlers:
                 that came with the event. Default: the object that came with the event.
 
         Raises:
-            ConfigurationError: A type has a handler already, the client does not fit the handler, or WooshPay has no
+            ConfigurationError: A type has a handler already or contains ``*``, the client does not fit the handler, or WooshPay has no
                 operation that retrieves the object of a type.
         """
 
@@ -125,6 +126,11 @@ class Handlers:
             for name in types:
                 if name in self._handlers or types.count(name) > 1:
                     raise ConfigurationError(f"{name} has a handler already; an event is for one handler.")
+                if "*" in name:
+                    raise ConfigurationError(
+                        f"{shown(name)} is not a type of event. A receiver has no patterns: name each type, or register"
+                        " the handler with `other`, which gets all events that no other handler is for."
+                    )
             registered: Handler = handler
             if fresh is not None:
                 from wooshpay.webhooks.fresh import with_fresh_object

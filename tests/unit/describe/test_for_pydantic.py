@@ -6,11 +6,13 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import to_json, to_jsonable_python
 from support.answers import EXAMPLES, read
 
 from wooshpay import ListObject
@@ -207,6 +209,38 @@ def test_models_with_objects_are_compared_and_copied_as_others() -> None:
     deep.payment.amount = 5
     assert one.payment.amount == 1999
     assert one != deep
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    about: Any
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda: Note(about=payment()).model_dump(mode="json")["about"], id="a field of type Any"),
+        pytest.param(lambda: Note(about=1, payment=payment()).model_dump(mode="json")["payment"], id="an extra field"),
+        pytest.param(lambda: json.loads(Note(about=[payment()]).model_dump_json())["about"][0], id="as text"),
+        pytest.param(lambda: order().model_dump(serialize_as_any=True)["payment"], id="serialize_as_any"),
+        pytest.param(lambda: json.loads(to_json({"x": payment()}))["x"], id="to_json"),
+        pytest.param(lambda: to_jsonable_python([payment()])[0], id="to_jsonable_python"),
+    ],
+)
+def test_an_object_is_written_without_secrets_where_no_annotation_tells_its_class(written: Callable[[], Any]) -> None:
+    """Otherwise a route whose model has a field of type `Any` answers 500 when an object is in it."""
+    assert written() == PUBLIC
+
+
+def test_the_json_of_an_object_that_was_put_into_a_model_without_validation_has_no_secrets_either() -> None:
+    """`model_copy` and `model_construct` do not validate, so a dict may be in the place of the object."""
+    copied = order().model_copy(update={"payment": payment().to_dict(), "refunds": [RECEIVED]})
+    assert copied.model_dump(warnings=False)["payment"] == PUBLIC
+    assert SECRET not in copied.model_dump_json(warnings=False)
+    made = Order.model_construct(number="1", payment=payment().to_dict())
+    assert SECRET not in made.model_dump_json(warnings=False)
+    assert copied.model_dump(context={"wooshpay_secrets": True}, warnings=False)["payment"] == RECEIVED
 
 
 # ---- JSON Schema ----------------------------------------------------------------------------------------------

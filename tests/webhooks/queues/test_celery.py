@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -412,6 +413,48 @@ def test_a_broker_that_is_down_is_a_503(how: str, caplog: pytest.LogCaptureFixtu
         with opened(f"redis://127.0.0.1:{taken.getsockname()[1]}/0", task_publish_retry_policy=policy) as view:
             assert view.deliver(how) == (503, "The queue cannot be reached; deliver this event again.", "evt_1")
     assert "Event evt_1 could not be put into the queue" in caplog.text
+
+
+@HOW
+@pytest.mark.parametrize("set_by_the_app", [False, True], ids=["default limit", "limit of the app"])
+def test_a_broker_that_does_not_answer_is_a_503(
+    how: str, set_by_the_app: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery sets no time limit for Redis, so that each delivery would keep a thread of the web server for ever."""
+    monkeypatch.setattr("wooshpay.core.celery.REDIS_TIMEOUT", 600.0 if set_by_the_app else 0.2)
+    options = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2} if set_by_the_app else {}
+    policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    # The kernel accepts connections, and nobody reads from them.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        replies: list[Any] = []
+        with opened(broker, task_publish_retry_policy=policy, broker_transport_options=options) as view:
+            delivering = threading.Thread(target=lambda: replies.append(view.deliver(how)), daemon=True)
+            delivering.start()
+            delivering.join(20)
+    assert replies == [(503, "The queue cannot be reached; deliver this event again.", "evt_1")]
+
+
+@pytest.mark.parametrize(
+    ("broker", "options", "advice"),
+    [
+        ("redis://127.0.0.1:1/0", {}, "Pass an outbox"),
+        ("amqp://127.0.0.1:1//", {}, '{"confirm_publish": True}'),
+        ("pyamqp://127.0.0.1:1//", {"confirm_publish": False}, '{"confirm_publish": True}'),
+        ("amqp://127.0.0.1:1//", {"confirm_publish": True}, None),
+    ],
+)
+def test_a_broker_that_can_lose_an_event_is_named_in_the_log_once(
+    broker: str, options: dict[str, Any], advice: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """WooshPay gets a 200 for an event that RabbitMQ never had, unless RabbitMQ confirms it."""
+    with opened(broker, broker_transport_options=options) as view:
+        view.app.send_task = lambda *args, **options: None
+        view.deliver("sync")
+        view.deliver("sync")
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == (advice is not None)
+    assert advice is None or advice in warnings[0]
 
 
 @HOW
