@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import django
 import pytest
 from support.children import environment
 from webhooks.adapters import frameworks
@@ -470,7 +471,8 @@ def test_a_client_of_a_real_server_hangs_up_and_delivers_again(
             _wait_until(lambda: len(renewals) >= 4)
             assert send(url, body)[0] == 409, "the claim was not renewed after the client had gone"
             slow.may_end.set()
-            if server == "django-asgi":
+            # Before Django 5.0, a request whose client hangs up is not cancelled.
+            if server == "django-asgi" and django.VERSION >= (5, 0):
                 assert cancelled.wait(PATIENCE)
             _wait_until(lambda: send(url, body)[0] != 409)
             status, text = send(url, body)
