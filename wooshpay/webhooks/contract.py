@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
@@ -20,8 +21,10 @@ class AnyReceiver(Protocol):
     largest_body: int
     """Maximum size of a body in bytes."""
 
-    async def receive(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
-        """Take a delivery, and return the response. A handler may need the thread of the request."""
+    def receive(
+        self, body: bytes, headers: Headers, *, thread: RequestThread | None = None
+    ) -> Coroutine[Any, Any, Reply]:
+        """Take a delivery, and return the response. To be awaited. A handler may need the thread of the request."""
         ...
 
     def receive_now(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
