@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -114,5 +116,8 @@ def test_the_table_that_the_metadata_defines_is_the_one_that_the_inbox_uses() ->
     assert SqlAlchemyInbox.define_table(metadata) is table, "a module that is imported twice would fail"
     assert table.fullname == f"shop.{TABLE}"
     assert SqlAlchemyInbox.define_table(metadata, name="events", schema="other").fullname == "other.events"
-    settings = SqlAlchemyInbox.__init__.__kwdefaults__
-    assert settings["table"] == SqlAlchemyInbox.define_table.__kwdefaults__["name"] == TABLE
+    assert default_of(SqlAlchemyInbox, "table") == default_of(SqlAlchemyInbox.define_table, "name") == TABLE
+
+
+def default_of(function: Callable[..., object], parameter: str) -> object:
+    return inspect.signature(function).parameters[parameter].default
