@@ -39,7 +39,7 @@ class Bound(Confined, Generic[D]):
 
     __doc__ = _DOC
 
-    # No annotated name may stand in the bodies of these classes: the annotations are those of each operation.
+    # The bodies of these classes must not annotate names: their annotations are those of each operation.
 
     def __init__(self, declaration: D, caller: Caller) -> None:
         self._declaration = declaration

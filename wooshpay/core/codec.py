@@ -544,7 +544,7 @@ def _unchanged(value: Object, received: JsonObject) -> JsonObject:
             if item is None:
                 kept[wire] = None
             continue
-        # Reading it once more tells what the attribute was: an object in it may have been changed in place.
+        # Read it once more to know what the attribute was: an object in it may have been changed in place.
         as_read = getattr(structure({wire: copy_json(came)}, cls), name)
         if same_json(to_json(item), to_json(as_read)):
             kept[wire] = copy_json(came)

@@ -41,7 +41,7 @@ class LogFields(TypedDict, total=False):
         wooshpay_template: The path with its placeholders, such as ``/v1/refunds/{refund_id}``.
         wooshpay_status: The HTTP status: of WooshPay's response to a call, or of the response to a delivery.
         wooshpay_seconds: How long it took. For a call, this includes its retries.
-        wooshpay_attempts: How many attempts the call took.
+        wooshpay_attempts: The number of attempts that the call took.
         wooshpay_attempt: The number of this attempt; the first is 1.
         wooshpay_wait: Seconds until the next attempt.
         wooshpay_failure: Why an attempt has no response: ``not_connected``, ``refused`` or ``broken``.
@@ -58,9 +58,9 @@ class LogFields(TypedDict, total=False):
         wooshpay_run: The name of a bulk run.
         wooshpay_row: The ID of a row of a bulk run.
         wooshpay_state: The state of that row.
-        wooshpay_rows: How many rows a bulk run processed.
-        wooshpay_rows_succeeded: How many of them succeeded. The same exists for each other state of a row.
-        wooshpay_rows_earlier: How many of them an earlier pass had done.
+        wooshpay_rows: The number of rows that a bulk run processed.
+        wooshpay_rows_succeeded: The number of rows that succeeded. The same exists for each other state of a row.
+        wooshpay_rows_earlier: The number of rows that an earlier pass had done.
         wooshpay_object_id: The ID of the object that the sandbox was working on.
         wooshpay_path: The path of a file, or of a request to the sandbox.
     """

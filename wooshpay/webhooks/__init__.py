@@ -1,9 +1,9 @@
-"""Webhooks: what WooshPay tells you, and the proof that it was WooshPay.
+"""Webhooks: receive events from WooshPay, and verify that WooshPay sent them.
 
     event = webhooks.construct(body, headers, "whsec_...")
 
 ``body`` is the raw body of the request, ``headers`` its headers in whatever form your framework has them. A
-`WebhookReceiver` does the whole: it verifies, hands the event to its handler, and with an inbox does so once.
+`WebhookReceiver` does all of it: it verifies a delivery and calls the handler of its event, with an inbox only once.
 """
 
 from __future__ import annotations

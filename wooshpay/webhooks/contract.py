@@ -25,7 +25,7 @@ class AnyReceiver(Protocol):
     def receive(
         self, body: bytes, headers: Headers, *, thread: RequestThread | None = None
     ) -> Coroutine[Any, Any, Reply]:
-        """Take a delivery, and return the response. A handler may need the thread of the request."""
+        """Take a delivery, and return the response. To be awaited. A handler may need the thread of the request."""
         ...
 
     def receive_now(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:

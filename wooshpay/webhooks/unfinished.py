@@ -2,7 +2,7 @@
 
 A queue can lose a message. With Redis as Celery's broker, a worker takes a message out of the queue, and then notes it
 as unacknowledged. If it is killed in between, nobody has the message any more; and if it is killed while it waits for a
-message, Redis may hand it the next one before it notices. WooshPay got a 200 and does not deliver the event again. So
+message, Redis may send it the next one before it notices. WooshPay got a 200 and does not deliver the event again. So
 each delivery is written to an outbox before its message is published, and removed when its event is done. What remains
 can be listed and put into the queue again.
 """

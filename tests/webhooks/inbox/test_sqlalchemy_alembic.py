@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -114,3 +116,8 @@ def test_the_table_follows_the_metadata_and_is_defined_once() -> None:
     assert SqlAlchemyInbox.define_table(metadata) is table
     assert table.fullname == f"shop.{TABLE}"
     assert SqlAlchemyInbox.define_table(metadata, name="events", schema="other").fullname == "other.events"
+    assert default_of(SqlAlchemyInbox, "table") == default_of(SqlAlchemyInbox.define_table, "name") == TABLE
+
+
+def default_of(function: Callable[..., object], parameter: str) -> object:
+    return inspect.signature(function).parameters[parameter].default

@@ -217,6 +217,10 @@ async def test_a_database_that_is_down_is_an_inbox_error_without_the_password(
     assert "does not work" in message
     assert "\n" not in message
     assert "secret" not in message
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            # The thread of aiosqlite reports to the event loop that it ends, so the loop must not be closed earlier.
+            await asyncio.to_thread(thread.join, HANGS)
 
 
 @pytest.mark.parametrize("store", ["sqlalchemy sqlite", "sqlalchemy psycopg", "sqlalchemy pymysql"])

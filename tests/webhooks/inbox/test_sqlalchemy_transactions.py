@@ -377,7 +377,7 @@ def test_a_commit_that_fails_leaves_no_open_transaction_in_the_pool(shop: Shop, 
             readings.append(reader.execute("SELECT 1 FROM wooshpay_webhook_events UNION ALL SELECT 2"))
             assert readings[0].fetchone() == (1,)
 
-        shop.inbox_settings = {"timeout": 0.2}
+        shop.inbox_settings = {"timeout": 2}
         shop.afterwards = lambda: readings[0].close()
         assert shop.deliver(read).status == 503
     shop.afterwards = lambda: None
