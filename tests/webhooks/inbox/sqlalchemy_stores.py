@@ -14,7 +14,7 @@ import psycopg
 import pymysql
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks.inbox import SqlAlchemyInbox
@@ -68,6 +68,9 @@ def make_engine(store: str, address: str, **settings: Any) -> Engine | AsyncEngi
     """Make an engine for a store."""
     if store.endswith(WITHOUT_POOL):
         settings["poolclass"] = NullPool
+    elif "pool_size" in settings:
+        # Before SQLAlchemy 2.0.38, an engine of aiosqlite has no pool unless it is named.
+        settings["poolclass"] = AsyncAdaptedQueuePool if is_async(store) else QueuePool
     return create_async_engine(address, **settings) if is_async(store) else create_engine(address, **settings)
 
 
