@@ -282,14 +282,12 @@ class LoopEngine(AnyEngine):
 
 
 @asynccontextmanager
-async def _ends_in_time(
-    connection: AsyncConnection, limit: Limit, waiting: asyncio.Timeout
-) -> AsyncGenerator[None]:
+async def _ends_in_time(connection: AsyncConnection, limit: Limit, waiting: asyncio.Timeout) -> AsyncGenerator[None]:
     """Shut down the socket of psycopg when the time of an operation is over, instead of cancelling the operation.
 
-    When a task is cancelled, psycopg asks the server to cancel the statement, and waits for the server once more. If the
-    server does not answer, that takes ten seconds or has no limit at all. With a libpq before 17, the whole process
-    stands still meanwhile.
+    When a task is cancelled, psycopg asks the server to cancel the statement, and waits for the server once more. If
+    the server does not answer, that takes ten seconds or has no limit at all. With a libpq before 17, the whole
+    process stands still meanwhile.
     """
     if not connection.dialect.driver.startswith("psycopg"):
         yield
