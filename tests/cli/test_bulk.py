@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from bulk.world import payment
 from support.children import HANGS
+from support.pace import wait_for
 
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
@@ -164,10 +165,7 @@ def test_ctrl_c_lets_calls_end_and_says_how_to_go_on(shell: Shell) -> None:
     file = shell.refunds(400)
     shell.sandbox.faults.add("slow", operation="refunds.create", times=None, seconds=0.05)
     child = shell.start("refunds.create", *BY_LINE, file, "--concurrency", "4")
-    for _ in range(3000):
-        if shell.sandbox.store.count("refund") >= 20:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: shell.sandbox.store.count("refund") >= 20 or child.poll() is not None, HANGS)
     child.send_signal(signal.SIGINT)
     output, errors = child.communicate(timeout=HANGS)
     assert (child.returncode, output) == (130, "")
@@ -188,10 +186,7 @@ def test_a_second_ctrl_c_does_not_wait(shell: Shell) -> None:
     file = shell.refunds(10)
     shell.sandbox.faults.add("stall", operation="refunds.create", times=None)
     child = shell.start("refunds.create", *BY_LINE, file, "--concurrency", "3")
-    for _ in range(3000):
-        if len(shell.sandbox.requests.of("refunds.create")) >= 3:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: len(shell.sandbox.requests.of("refunds.create")) >= 3 or child.poll() is not None, HANGS)
     child.send_signal(signal.SIGINT)
     time.sleep(1)
     assert child.poll() is None

@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from bulk.world import payment
 from cli.test_bulk import MAIN, Shell
 from support.children import HANGS
+from support.pace import wait_for
 
 from wooshpay.bulk import Report, RowResult
 from wooshpay.bulk.files import Table
@@ -126,10 +126,7 @@ def test_a_signal_lets_calls_end_and_says_what_was_sent(
         os.close(ours)
     child = shell.start("refunds.create", *BY_NUMBER, file, "--concurrency", "2", stderr=theirs)
     os.close(theirs)
-    for _ in range(3000):
-        if shell.sandbox.store.count("refund") >= 6:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: shell.sandbox.store.count("refund") >= 6 or child.poll() is not None, HANGS)
     child.send_signal(number)
     child.communicate(timeout=HANGS)
     assert child.returncode == code
@@ -152,10 +149,7 @@ def test_ctrl_c_does_not_reach_a_run_in_the_background(shell: Shell) -> None:
         child = shell.start("refunds.create", *BY_NUMBER, file, "--concurrency", "2")
     finally:
         signal.signal(signal.SIGINT, before)
-    for _ in range(3000):
-        if shell.sandbox.store.count("refund") >= 6:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: shell.sandbox.store.count("refund") >= 6 or child.poll() is not None, HANGS)
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=HANGS)
     assert child.returncode == 0

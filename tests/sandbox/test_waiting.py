@@ -6,10 +6,11 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
+from support.children import HANGS
+from support.pace import wait_for
 
 from wooshpay import AsyncWooshPay, CardError, Effects, WooshPay
 from wooshpay.sandbox import Sandbox, SyncSandbox
@@ -156,10 +157,7 @@ def test_ctrl_c_ends_the_waiting_of_a_plain_call_in_the_middle_of_a_gap(sandbox:
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "waiting\n"
-    for _ in range(2000):
-        if sandbox.requests.of("payment_intents.retrieve"):
-            break
-        time.sleep(0.01)
+    wait_for(lambda: sandbox.requests.of("payment_intents.retrieve") or child.poll() is not None, HANGS)
     child.send_signal(signal.SIGINT)
     output, errors = child.communicate(timeout=20)
     assert (output, errors, child.returncode) == ("interrupted\n", "", 0)

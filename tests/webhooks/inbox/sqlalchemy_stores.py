@@ -14,7 +14,7 @@ import psycopg
 import pymysql
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
 from wooshpay.api.events import Event
 from wooshpay.webhooks.inbox import SqlAlchemyInbox
@@ -84,7 +84,10 @@ def make_engine(store: str, address: str, **settings: Any) -> Engine | AsyncEngi
     if store.endswith(WITHOUT_POOL):
         settings["poolclass"] = NullPool
     elif "aiosqlite" in store:
-        settings.setdefault("poolclass", AsyncAdaptedQueuePool)  # SQLAlchemy 2.0.0 has another default
+        # Before SQLAlchemy 2.0.38, an engine of aiosqlite has no pool unless it is named.
+        settings.setdefault("poolclass", AsyncAdaptedQueuePool)
+    elif "pool_size" in settings:
+        settings["poolclass"] = AsyncAdaptedQueuePool if is_async(store) else QueuePool
     return create_async_engine(address, **settings) if is_async(store) else create_engine(address, **settings)
 
 

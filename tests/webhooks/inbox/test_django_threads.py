@@ -248,7 +248,9 @@ from django.conf import settings
 APP = "wooshpay.webhooks.inbox.django"
 database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}
 urls = ModuleType("urls")
-settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[APP], ROOT_URLCONF=urls, USE_TZ=True)
+settings.configure(
+    SECRET_KEY="for tests", DATABASES={"default": database}, INSTALLED_APPS=[APP], ROOT_URLCONF=urls, USE_TZ=True
+)
 import django
 django.setup()
 from asgiref.sync import async_to_sync

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-_ASGIREF: Final = (3, 8, 1)
+_ASGIREF: Final = (3, 9)
 
 
 def django_view(receiver: AnyReceiver) -> Callable[[HttpRequest], HttpResponse]:

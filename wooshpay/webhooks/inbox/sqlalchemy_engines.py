@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from os import getpid
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool, StaticPool
 
 from wooshpay.errors import ConfigurationError, InboxError
+from wooshpay.webhooks.inbox.postgres_connections import OperationLimit
 from wooshpay.webhooks.inbox.sqlalchemy_errors import OutOfTime, TimeLimit, failures, passes
 from wooshpay.webhooks.inbox.sqlalchemy_table import DATABASES
 
@@ -33,6 +34,8 @@ T = TypeVar("T")
 _AT_ONCE: Final = 4
 _LONGEST_PAUSE: Final = 0.25
 _LOOK_AGAIN: Final = 0.01
+# Seconds after which psycopg has certainly noticed that its socket was shut down.
+_UNTIL_NOTICED: Final = 5.0
 _TWO_LOOPS: Final = (
     "The AsyncEngine of the SQLAlchemy inbox is used on two event loops, but its connections belong to one. Create the"
     " engine with poolclass=sqlalchemy.pool.NullPool, or create the inbox with an Engine."
@@ -215,10 +218,10 @@ class LoopEngine(AnyEngine):
         self.check()
         attempts = Attempts(limit)
         with self.errors(limit):
-            async with asyncio.timeout(limit.left), self._turn():
+            async with asyncio.timeout(limit.left) as waiting, self._turn():
                 while True:
                     try:
-                        async with self.connect() as connection:
+                        async with self.connect() as connection, _ends_in_time(connection, limit, waiting):
                             result = await connection.run_sync(work)
                             await connection.run_sync(commit)
                             return result
@@ -276,6 +279,34 @@ class LoopEngine(AnyEngine):
 
     def _turn(self) -> asyncio.Semaphore:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._most))
+
+
+@asynccontextmanager
+async def _ends_in_time(
+    connection: AsyncConnection, limit: TimeLimit, waiting: asyncio.Timeout
+) -> AsyncGenerator[None]:
+    """Shut down the socket of psycopg when the time of an operation is over, instead of cancelling the operation.
+
+    When a task is cancelled, psycopg asks the server to cancel the statement, and waits for the server once more. If
+    the server does not answer, that takes ten seconds or has no limit at all. With a libpq before 17, the whole
+    process stands still meanwhile.
+    """
+    if not connection.dialect.driver.startswith("psycopg"):
+        yield
+        return
+    time_of = asyncio.get_running_loop().time
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    waiting.reschedule(time_of() + limit.left + _UNTIL_NOTICED)
+    in_time = OperationLimit(limit.left)
+    try:
+        with in_time.on(driver):
+            yield
+    except DBAPIError as error:
+        if in_time.over:
+            raise OutOfTime from error
+        raise
+    finally:
+        waiting.reschedule(time_of() + limit.left)
 
 
 def _create(metadata: MetaData, connection: Connection) -> None:
