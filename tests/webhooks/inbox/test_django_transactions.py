@@ -435,6 +435,7 @@ def test_a_connection_that_breaks_while_django_restores_autocommit_does_not_bloc
 ) -> None:
     """Django then kept the thread "in an atomic block" without a connection: 503 until the process was restarted."""
     from django.db import OperationalError
+
     from wooshpay.webhooks.adapters.django_thread import DjangoThread
 
     def receive() -> Reply:

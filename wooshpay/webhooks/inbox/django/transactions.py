@@ -8,7 +8,6 @@ in all of these cases.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from django.db import DatabaseError, Error, connections, transaction
 
+from wooshpay.core.loops import in_event_loop, threads_are_greenlets
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.django.failures import failures, inbox_error, is_of_the_connection
 from wooshpay.webhooks.inbox.django.operation import begin_atomic, drop_if_stuck, is_in_transaction
@@ -174,8 +174,6 @@ def _is_busy(error: Error) -> bool:
 
 
 def _refuse_on_event_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError(_IN_ASYNC_CODE)
+    # Under gevent, the receiver's event loop seems to run in the greenlet of every request.
+    if in_event_loop() and not threads_are_greenlets():
+        raise RuntimeError(_IN_ASYNC_CODE)
