@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from types import BuiltinFunctionType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wooshpay.errors import ConfigurationError
@@ -75,6 +77,11 @@ class PerLoop(Generic[T]):
         held = self._held.get(asyncio.get_running_loop())
         if held is not None:
             await held.lifetime.aclose()
+
+
+def threads_are_greenlets() -> bool:
+    """Return whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
+    return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 def in_event_loop() -> bool:

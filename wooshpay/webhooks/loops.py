@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 from collections.abc import Callable, Coroutine
-from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from wooshpay.core.loops import threads_are_greenlets
 from wooshpay.errors import TransportError
 from wooshpay.webhooks.inbox.current import mark_own_loop
 
@@ -86,11 +85,6 @@ class OwnLoops:
             # Two threads may come here at once. A loop that is not used has no thread.
             loop = self._loops.setdefault(name, PrivateLoop(at_end))
         return loop
-
-
-def threads_are_greenlets() -> bool:
-    """Return whether gevent or eventlet has replaced threads. Then only one event loop can run in the process."""
-    return not isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 async def _call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -38,6 +38,7 @@ class Shop:
         self.errors: list[BaseException] = []
         self.runs = 0
         self.do: Callable[[Execute], object] = lambda execute: None
+        self.before: Callable[[], object] = lambda: None
 
     @property
     def connection(self) -> Any:
@@ -80,6 +81,7 @@ class Shop:
 
     def _handle(self, event: Event) -> None:
         self.runs += 1
+        self.before()
         try:
             with self.inbox.transaction():
                 self.do(self.execute)
@@ -424,6 +426,51 @@ def test_a_connection_that_breaks_inside_the_block_is_an_inbox_that_cannot_be_re
     assert isinstance(shop.errors[0], InboxError)
     assert shop.rows() == 0
     assert shop.deliver(lambda execute: execute(INSERT)).text == "Done."
+
+
+@pytest.mark.parametrize("shop", ["django-postgres", "django-mariadb"], indirect=True)
+@pytest.mark.parametrize("when", ["the block ends", "the block begins"])
+def test_a_connection_that_breaks_while_django_restores_autocommit_does_not_block_its_thread_for_ever(
+    shop: Shop, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django then kept the thread "in an atomic block" without a connection: 503 until the process was restarted."""
+    from django.db import OperationalError
+
+    from wooshpay.webhooks.adapters.django_thread import DjangoThread
+
+    def receive() -> Reply:
+        return shop.receiver.receive_now(body_of(), headers_for(body_of()), thread=DjangoThread())
+
+    connection = shop.connection
+    set_autocommit = connection._set_autocommit
+
+    def break_once(autocommit: bool) -> None:
+        if autocommit:
+            monkeypatch.undo()
+            connection.connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+        set_autocommit(autocommit)
+
+    def fail(execute: Execute) -> None:
+        if when == "the block ends":
+            monkeypatch.setattr(connection, "_set_autocommit", break_once)
+        raise ValueError("out of stock")
+
+    def begin_badly() -> None:
+        monkeypatch.setattr(connection, "_set_autocommit", break_once)
+        monkeypatch.setattr(connection, "savepoint", fail_to_save)
+
+    def fail_to_save() -> None:
+        raise OperationalError("deadlock")
+
+    shop.do = fail
+    assert receive().status == 500
+    assert shop.elsewhere(DjangoInbox.counts) == (0, 0), "it was not given back"
+    if when == "the block begins":
+        shop.before = begin_badly
+    shop.do = lambda execute: execute(INSERT)
+    assert receive().text == "Done."
+    assert shop.rows() == 1
 
 
 def test_a_connection_that_broke_before_is_opened_again(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 
-from wooshpay.webhooks.loops import threads_are_greenlets
+from wooshpay.core.loops import threads_are_greenlets
 from wooshpay.webhooks.request_threads import LoopRunner
 
 T = TypeVar("T")

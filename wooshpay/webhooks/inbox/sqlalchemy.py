@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
-from wooshpay.core.loops import in_event_loop
+from wooshpay.core.loops import in_event_loop, threads_are_greenlets
 from wooshpay.errors import ClaimLost, ConfigurationError
 from wooshpay.webhooks.inbox.contract import LEASE, RETENTION, Claim, Counts, Taken, check_times, new_claim
 from wooshpay.webhooks.inbox.current import current_claim, settle
@@ -257,7 +257,8 @@ class SqlAlchemyInbox(Generic[S]):
 
         claim = current_claim(self)
         plain = isinstance(self._engine, PlainEngine)
-        if plain and in_event_loop():
+        # Under gevent, the receiver's event loop seems to run in the greenlet of every request.
+        if plain and in_event_loop() and not threads_are_greenlets():
             raise RuntimeError(
                 "The inbox has an Engine, which would block the event loop of this async handler. Write the handler as"
                 ' a plain "def" function, which runs in a thread, or create the inbox with an AsyncEngine.'

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import Error, transaction
@@ -14,6 +15,7 @@ from wooshpay.webhooks.inbox.django.failures import inbox_error, is_of_the_conne
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.transaction import Atomic
 
 T = TypeVar("T")
 
@@ -76,10 +78,12 @@ class InboxOperation(Generic[T]):
         return self._given_up
 
     def _run(self, connection: BaseDatabaseWrapper) -> T:
+        drop_if_stuck(connection)
         idle = connection.connection is not None
         if is_in_transaction(connection):
             # In a savepoint, an error of this statement does not break the transaction around it.
-            with transaction.atomic(using=connection.alias):
+            with ExitStack() as stack:
+                stack.push(begin_atomic(connection).__exit__)
                 return self._work(connection)
         try:
             return self._work(connection)
@@ -93,6 +97,44 @@ class InboxOperation(Generic[T]):
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
     """Return whether a transaction that somebody else will commit is open on a connection."""
     return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+
+
+def drop_if_stuck(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection that broke while Django ended its transaction.
+
+    Django keeps it, with autocommit off. To whatever comes next in this thread, it looks like a transaction of others.
+    """
+    if connection.connection is not None and not connection.in_atomic_block and not connection.autocommit:
+        if not _works(connection):
+            with suppress(Error):  # the driver may have closed it already
+                connection.close()
+
+
+def begin_atomic(connection: BaseDatabaseWrapper) -> Atomic:
+    """Enter `transaction.atomic`, and return it.
+
+    If autocommit is off and the connection is broken, Django takes the connection to be in the block for ever, although
+    the block was not entered. Then no view could use the database in this thread any more.
+    """
+    block = transaction.atomic(using=connection.alias)
+    was_in_block = connection.in_atomic_block
+    try:
+        block.__enter__()
+    except BaseException:
+        connection.in_atomic_block = was_in_block
+        raise
+    return block
+
+
+def _works(connection: BaseDatabaseWrapper) -> bool:
+    raw: Any = connection.connection
+    # PyMySQL would connect again if it were asked, and the transaction would be another one.
+    if getattr(raw, "closed", False) or not getattr(raw, "open", True):
+        return False
+    try:
+        return connection.is_usable()
+    except Exception:
+        return False
 
 
 def shut_down(connection: BaseDatabaseWrapper) -> None:

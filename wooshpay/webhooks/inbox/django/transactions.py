@@ -8,7 +8,6 @@ which fails in all of these cases.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from django.db import DatabaseError, Error, connections, transaction
 
+from wooshpay.core.loops import in_event_loop, threads_are_greenlets
 from wooshpay.errors import InboxError
 from wooshpay.webhooks.inbox.django.failures import failures, inbox_error, is_of_the_connection
-from wooshpay.webhooks.inbox.django.operation import is_in_transaction
+from wooshpay.webhooks.inbox.django.operation import begin_atomic, drop_if_stuck, is_in_transaction
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -83,35 +83,40 @@ def atomic(
     connection = connections[alias]
     with failures(connection):
         block, savepoint, may_begin = _begin(connection, first)
-    raw = connection.connection
     try:
-        if not may_begin:
-            raise refuse()
-        # A function that the handler registers may raise an exception, so this one comes first.
-        transaction.on_commit(committed, using=alias)
-        yield
-        _check(connection, savepoint)
-    except BaseException as error:
-        block.__exit__(*sys.exc_info())
-        # Django opens another connection if it cannot roll back.
-        if isinstance(error, Error) and (connection.connection is not raw or connection.closed_in_transaction):
-            raise _broken(connection) from error
-        raise
-    try:
-        block.__exit__(None, None, None)
-    except Error as error:
-        if is_of_the_connection(connection, error) or (connection.vendor == "sqlite" and _is_busy(error)):
-            raise inbox_error(connection, error) from error
-        raise  # such as a foreign key that is checked at COMMIT
+        raw = connection.connection
+        try:
+            if not may_begin:
+                raise refuse()
+            # A function that the handler registers may raise an exception, so this one comes first.
+            transaction.on_commit(committed, using=alias)
+            yield
+            _check(connection, savepoint)
+        except BaseException as error:
+            block.__exit__(*sys.exc_info())
+            # Django opens another connection if it cannot roll back.
+            if isinstance(error, Error) and (connection.connection is not raw or connection.closed_in_transaction):
+                raise _broken(connection) from error
+            raise
+        try:
+            block.__exit__(None, None, None)
+        except Error as error:
+            if is_of_the_connection(connection, error) or (connection.vendor == "sqlite" and _is_busy(error)):
+                raise inbox_error(connection, error) from error
+            raise  # such as a foreign key that is checked at COMMIT
+    finally:
+        drop_if_stuck(connection)
 
 
 def _begin(connection: BaseDatabaseWrapper, first: First) -> Begun:
     """Begin the transaction. If an idle connection turns out to be broken, begin it on a new one."""
+    drop_if_stuck(connection)
     if not is_in_transaction(connection):
         connection.close_if_unusable_or_obsolete()
     try:
         return _try_to_begin(connection, first)
     except Error as error:
+        drop_if_stuck(connection)
         if is_in_transaction(connection) or not is_of_the_connection(connection, error):
             raise
     connection.close()
@@ -119,8 +124,7 @@ def _begin(connection: BaseDatabaseWrapper, first: First) -> Begun:
 
 
 def _try_to_begin(connection: BaseDatabaseWrapper, first: First) -> Begun:
-    block = transaction.atomic(using=connection.alias)
-    block.__enter__()
+    block = begin_atomic(connection)
     try:
         # Released at the end.
         savepoint = connection.savepoint()
@@ -170,8 +174,6 @@ def _is_busy(error: Error) -> bool:
 
 
 def _refuse_on_event_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError(_IN_ASYNC_CODE)
+    # Under gevent, the receiver's event loop seems to run in the greenlet of every request.
+    if in_event_loop() and not threads_are_greenlets():
+        raise RuntimeError(_IN_ASYNC_CODE)
