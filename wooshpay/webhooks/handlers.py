@@ -116,8 +116,8 @@ class Handlers:
                 that came with the event. Default: the object that came with the event.
 
         Raises:
-            ConfigurationError: A type has a handler already or contains ``*``, the client does not fit the handler, or WooshPay has no
-                operation that retrieves the object of a type.
+            ConfigurationError: A type has a handler already or contains ``*``, the client does not fit the handler, or
+                WooshPay has no operation that retrieves the object of a type.
         """
 
         def register(handler: Callable[[Any], R]) -> Callable[[Any], R]:
