@@ -371,6 +371,28 @@ def test_an_event_that_is_not_retried_any_more_stays_to_be_looked_at(queue: Queu
     assert queue.listed() == []
 
 
+def test_an_event_whose_task_is_interrupted_each_time_is_not_queued_for_ever(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt is noted: otherwise every call of `resume` would put one more message of the event into the queue."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise SoftTimeLimitExceeded()
+
+    queue.deliver()
+    monkeypatch.setattr(queue.receiver, "receive_now", interrupted)
+    queue.now += 3600
+    with pytest.raises(Retry):
+        queue.work(queue.messages[0])
+    assert queue.task.resume() == 0, "the message of the retry is in the queue"
+    queue.now += 3600
+    with pytest.raises(WebhookError):
+        queue.work(queue.messages[0])
+    assert queue.listed() == [("evt_1", True, True)]
+    queue.now += 3600
+    assert queue.task.resume() == 0
+
+
 def test_a_task_without_an_outbox_says_how_to_get_one(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """With Redis as the broker a paid order can be lost; it says so once, and not for every delivery."""
     with opened(redis_url, task_default_queue="no-outbox") as view:
