@@ -374,7 +374,7 @@ def test_an_event_that_is_not_retried_any_more_stays_to_be_looked_at(queue: Queu
 def test_an_event_whose_task_is_interrupted_each_time_is_not_queued_for_ever(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each attempt is noted: otherwise every call of `resume` would put one more message of the event into the queue."""
+    """Otherwise every call of `resume` would put one more message of the event into the queue."""
 
     def interrupted(*_: Any, **__: Any) -> None:
         raise SoftTimeLimitExceeded()
