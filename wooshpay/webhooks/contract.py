@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from wooshpay.webhooks.replies import Reply
     from wooshpay.webhooks.request_threads import RequestThread
     from wooshpay.webhooks.signature import Headers
@@ -20,7 +22,10 @@ class AnyReceiver(Protocol):
     largest_body: int
     """Maximum size of a body in bytes."""
 
-    async def receive(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
+    # Not `async def`: for pyright, this would ask for a class of coroutines that a decorated method does not return.
+    def receive(
+        self, body: bytes, headers: Headers, *, thread: RequestThread | None = None
+    ) -> Coroutine[Any, Any, Reply]:
         """Take a delivery, and return the response. A handler may need the thread of the request."""
         ...
 
