@@ -245,6 +245,18 @@ def test_while_another_process_creates_the_endpoint_no_second_one_is_created(acc
     assert len({request.idempotency_key for request in account.sandbox.requests.of("webhook_endpoints.create")}) == 1
 
 
+@pytest.mark.parametrize("fault", ["server_error", "rate_limit", "drop_before"])
+def test_the_secret_of_a_new_endpoint_is_returned_though_the_endpoint_cannot_be_checked(
+    fault: Any, account: Account
+) -> None:
+    """Nothing returns the secret again: the next call would find the endpoint, and no delivery could be verified."""
+    account.sandbox.faults.add(fault, operation="webhook_endpoints.retrieve", times=100)
+    found = account.ensure(PAID)
+    assert (found.action, [one.id for one in account.all()]) == ("created", [found.endpoint.id])
+    assert found.secret is not None
+    assert account.slept == []
+
+
 # ---- both clients, and what is refused ------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from wooshpay.core.declaration import Resource, W, delete, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import Moment, Object, model
 from wooshpay.core.unset import UNSET, Unset
-from wooshpay.errors import IdempotencyError, NotFoundError
+from wooshpay.errors import IdempotencyError, NotFoundError, WooshPayError
 
 if TYPE_CHECKING:
     from wooshpay.core.callers import AsyncCaller
@@ -300,6 +300,9 @@ async def _exists(endpoints: WebhookEndpoints[Async], endpoint: WebhookEndpoint,
             if pause is None:
                 break
             await _sleep(endpoints, pause)
+        except WooshPayError:
+            # It cannot be checked now. With an exception, the secret would be lost, which nothing returns again.
+            return True
     return False
 
 

@@ -10,6 +10,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from wooshpay.core.redaction import one_line, redact
 from wooshpay.errors import WooshPayError
+from wooshpay.middleware.harmless import end_span, harmless, start_span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ class BulkTelemetry:
             "wooshpay.bulk.rows", unit="{row}", description="Rows of bulk runs, by their state."
         )
 
+    @harmless
     def count(self, operation: str, state: str, *, earlier: bool) -> None:
         """Count a row.
 
@@ -52,9 +54,7 @@ class BulkTelemetry:
             operation: The SDK name of the operation.
             run: The name of the run.
         """
-        span = self._tracer.start_span(
-            f"bulk {operation}", kind=SpanKind.INTERNAL, attributes={"wooshpay.operation": operation}
-        )
+        span = start_span(self._tracer, f"bulk {operation}", SpanKind.INTERNAL, {"wooshpay.operation": operation})
         if run is not None:
             span.set_attribute("wooshpay.run", one_line(run, _LONGEST_NAME))
         return RunSpan(span)
@@ -65,7 +65,7 @@ class RunSpan:
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self._current = trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False)
+        self._current = trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -77,13 +77,19 @@ class RunSpan:
     ) -> None:
         """End."""
         if error is not None:
-            name = type(error).__name__
-            self._span.set_attribute("error.type", name)
-            # Of other exceptions only the name, since their text may hold anything.
-            text = redact(error.message) if isinstance(error, WooshPayError) else name
-            self._span.set_status(Status(StatusCode.ERROR, text))
+            self._fail(error)
+        end_span(self._span)
         self._current.__exit__(None, None, None)
 
+    @harmless
+    def _fail(self, error: BaseException) -> None:
+        name = type(error).__name__
+        self._span.set_attribute("error.type", name)
+        # Of other exceptions only the name, since their text may hold anything.
+        text = redact(error.message) if isinstance(error, WooshPayError) else name
+        self._span.set_status(Status(StatusCode.ERROR, text))
+
+    @harmless
     def note(self, counts: Mapping[str, int]) -> None:
         """Note how many rows the run processed, by state.
 

@@ -14,6 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from wooshpay.core.redaction import redact
+from wooshpay.middleware.harmless import end_span, harmless, start_span
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -59,7 +60,7 @@ class DeliverySpan:
 
     def __init__(self, telemetry: DeliveryTelemetry) -> None:
         self._telemetry = telemetry
-        self._span: Span = telemetry.tracer.start_span("process webhook", kind=SpanKind.CONSUMER)
+        self._span: Span = start_span(telemetry.tracer, "process webhook", SpanKind.CONSUMER, {})
         self._current: AbstractContextManager[Span] | None = None
         self._type: dict[str, AttributeValue] = {}
         self._age: float | None = None
@@ -76,6 +77,7 @@ class DeliverySpan:
         if self._current is not None:
             self._current.__exit__(None, None, None)
 
+    @harmless
     def about(self, event_type: str, event_id: str, age: float | None) -> None:
         """Note which event was delivered.
 
@@ -91,6 +93,7 @@ class DeliverySpan:
         if age is not None:
             self._span.set_attribute("wooshpay.event_age", age)
 
+    @harmless
     def record(self, error: BaseException) -> None:
         """Record an exception of the handler or of the inbox, without secrets."""
         # `Span.record_exception` would take the texts as they are.
@@ -112,6 +115,11 @@ class DeliverySpan:
             error: The class of the exception, if there was one.
             seconds: How long it took.
         """
+        self._note_end(outcome, status, error, seconds)
+        end_span(self._span)
+
+    @harmless
+    def _note_end(self, outcome: str, status: int | None, error: str | None, seconds: float) -> None:
         result: dict[str, AttributeValue] = {"wooshpay.outcome": outcome}
         if status is not None:
             result["http.response.status_code"] = status
@@ -122,7 +130,6 @@ class DeliverySpan:
         self._telemetry.duration.record(seconds, {**self._type, **result})
         if self._age is not None:
             self._telemetry.age.record(self._age, {**self._type, "wooshpay.outcome": outcome})
-        self._span.end()
 
 
 def _name(error: BaseException) -> str:

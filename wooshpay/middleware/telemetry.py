@@ -18,8 +18,11 @@ from wooshpay.core.redaction import redact
 from wooshpay.errors import TransportError, WooshPayError
 from wooshpay.middleware.bulk_runs import BulkTelemetry
 from wooshpay.middleware.deliveries import DeliverySpan, DeliveryTelemetry
+from wooshpay.middleware.harmless import end_span, harmless, start_span
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
@@ -81,36 +84,40 @@ class Telemetry:
 
     async def call(self, request: Request, call_next: Next) -> Response:
         """The call middleware: one span and one measurement per logical call."""
-        operation: dict[str, AttributeValue] = {"wooshpay.operation": request.operation}
         start = self._monotonic()
         result: dict[str, AttributeValue] = {}
-        self._active.add(1, operation)
+        span = start_span(self._tracer, f"{request.method} {request.template}", SpanKind.CLIENT, _described(request))
+        self._began(request)
         try:
-            with self._tracer.start_as_current_span(
-                f"{request.method} {request.template}",
-                kind=SpanKind.CLIENT,
-                attributes=_described(request),
-                record_exception=False,
-                set_status_on_exception=False,
-            ) as span:
+            with trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
                 token = self._span.set(span)
                 try:
                     response = await call_next(request)
-                except BaseException as error:
-                    result = _failed(span, error)
-                    raise
                 finally:
                     self._span.reset(token)
-                result = _answered(span, response)
-                return response
+            _answered(span, response, result)
+            return response
+        except BaseException as error:
+            _failed(span, error, result)
+            raise
         finally:
-            self._active.add(-1, operation)
-            self._duration.record(self._monotonic() - start, {**operation, **result})
+            self._ended(request, self._monotonic() - start, result)
+            end_span(span)
+
+    @harmless
+    def _began(self, request: Request) -> None:
+        self._active.add(1, {"wooshpay.operation": request.operation})
+
+    @harmless
+    def _ended(self, request: Request, seconds: float, result: Mapping[str, AttributeValue]) -> None:
+        operation: dict[str, AttributeValue] = {"wooshpay.operation": request.operation}
+        self._active.add(-1, operation)
+        self._duration.record(seconds, {**operation, **result})
 
     async def attempt(self, request: Request, call_next: Next) -> Response:
         """The attempt middleware: one event per attempt on the span of its call."""
         if request.attempt > 1:
-            self._retries.add(1, {"wooshpay.operation": request.operation})
+            self._retried(request)
         start = self._monotonic()
         facts: dict[str, AttributeValue] = {"wooshpay.attempt": request.attempt}
         try:
@@ -124,9 +131,17 @@ class Telemetry:
             facts["http.response.status_code"] = response.status
             return response
         finally:
-            span = self._span.get()
-            if span is not None:
-                span.add_event("attempt", {**facts, "wooshpay.attempt.duration": self._monotonic() - start})
+            self._attempted({**facts, "wooshpay.attempt.duration": self._monotonic() - start})
+
+    @harmless
+    def _retried(self, request: Request) -> None:
+        self._retries.add(1, {"wooshpay.operation": request.operation})
+
+    @harmless
+    def _attempted(self, facts: Mapping[str, AttributeValue]) -> None:
+        span = self._span.get()
+        if span is not None:
+            span.add_event("attempt", facts)
 
     def delivery(self) -> DeliverySpan:
         """Begin the span of a delivery. `wooshpay.webhooks.WebhookReceiver` calls it."""
@@ -149,25 +164,24 @@ def _described(request: Request) -> dict[str, AttributeValue]:
     return facts
 
 
-def _answered(span: Span, response: Response) -> dict[str, AttributeValue]:
-    result: dict[str, AttributeValue] = {"http.response.status_code": response.status}
-    span.set_attribute("http.response.status_code", response.status)
-    span.set_attribute("wooshpay.attempts", response.attempts)
-    if response.request_id is not None:
-        span.set_attribute("wooshpay.request_id", response.request_id)
+@harmless
+def _answered(span: Span, response: Response, result: dict[str, AttributeValue]) -> None:
+    result["http.response.status_code"] = response.status
     if response.status >= 300:
         result["error.type"] = str(response.status)
-        span.set_attribute("error.type", str(response.status))
         span.set_status(Status(StatusCode.ERROR))
-    return result
+    span.set_attributes({**result, "wooshpay.attempts": response.attempts})
+    if response.request_id is not None:
+        span.set_attribute("wooshpay.request_id", response.request_id)
 
 
-def _failed(span: Span, error: BaseException) -> dict[str, AttributeValue]:
+@harmless
+def _failed(span: Span, error: BaseException, result: dict[str, AttributeValue]) -> None:
     kind = type(error).__name__
+    result["error.type"] = kind
     span.set_attribute("error.type", kind)
     # Of others' errors only the name: what they say may hold anything.
     span.set_status(Status(StatusCode.ERROR, redact(error.message) if isinstance(error, WooshPayError) else kind))
     if isinstance(error, WooshPayError):
         span.set_attribute("wooshpay.attempts", error.attempts)
         span.set_attribute("wooshpay.outcome", error.outcome)
-    return {"error.type": kind}

@@ -203,7 +203,8 @@ def receiver_task(
         if task.request.is_eager:
             return _eager(reply, error)
         over = receiver.now() - message["received"] >= retry_for
-        error = error or _noted(unfinished, message, result, given_up=over)
+        noted = _noted(unfinished, message, result, given_up=over)
+        error = error or noted
         if not over:
             # Celery would drop the message of a task that fails with any other exception.
             raise retry(task, gap(task.request.retries, first_gap, longest_gap), error) from error

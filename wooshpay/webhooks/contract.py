@@ -22,6 +22,7 @@ class AnyReceiver(Protocol):
     largest_body: int
     """Maximum size of a body in bytes."""
 
+    # Not `async def`: for pyright, this would ask for a class of coroutines that a decorated method does not return.
     def receive(
         self, body: bytes, headers: Headers, *, thread: RequestThread | None = None
     ) -> Coroutine[Any, Any, Reply]:

@@ -12,6 +12,7 @@ from wooshpay.webhooks.adapters import (
     django_async_view,
     django_view,
     flask_view,
+    lambda_handler,
     starlette_endpoint,
 )
 from wooshpay.webhooks.celery import App, ReceiverTask, receiver_task
@@ -48,6 +49,7 @@ def queue(messages: list[Message], app: App) -> None:
         django_view(one)
         django_async_view(one)
         flask_view(one)
+        lambda_handler(one)
         starlette_endpoint(one)
     assert_type(queued.handle_now(messages[0]), Reply)
 

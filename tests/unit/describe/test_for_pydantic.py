@@ -221,7 +221,10 @@ class Note(BaseModel):
     "written",
     [
         pytest.param(lambda: Note(about=payment()).model_dump(mode="json")["about"], id="a field of type Any"),
-        pytest.param(lambda: Note(about=1, payment=payment()).model_dump(mode="json")["payment"], id="an extra field"),
+        pytest.param(
+            lambda: Note.model_validate({"about": 1, "payment": payment()}).model_dump(mode="json")["payment"],
+            id="an extra field",
+        ),
         pytest.param(lambda: json.loads(Note(about=[payment()]).model_dump_json())["about"][0], id="as text"),
         pytest.param(lambda: order().model_dump(serialize_as_any=True)["payment"], id="serialize_as_any"),
         pytest.param(lambda: json.loads(to_json({"x": payment()}))["x"], id="to_json"),

@@ -6,16 +6,22 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 from support import children
 from support.effects import KEY, ScriptedClient, Step, answer
 from support.telemetry import Observed
+from webhooks.deliver import SECRET, body_of, headers_for
 
-from wooshpay import CardError, ConnectError, ProtocolError, Request, RequestOptions, WooshPay, WooshPayError
+from wooshpay import CardError, ConnectError, ProtocolError, Request, RequestOptions, WooshPay, WooshPayError, bulk
+from wooshpay.middleware import Telemetry
 from wooshpay.sandbox import Sandbox
+from wooshpay.webhooks import WebhookReceiver
 
 CARD = "4242424242424242"
 
@@ -203,3 +209,90 @@ except ModuleNotFoundError as error:
         "no_handler",
         "Telemetry needs opentelemetry-api, which is not installed: pip install 'wooshpay[otel]'.",
     ], done.stderr
+
+
+# ---- OpenTelemetry itself fails -------------------------------------------------------------------------------
+
+
+class Broken(SpanProcessor, Sampler):
+    """A span processor and a sampler of the application with an error in one place."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def _fail(self, place: str) -> None:
+        if self.place == place:
+            raise RuntimeError(f"an error of the application in {place}")
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        self._fail("on_start")
+
+    def on_end(self, span: Any) -> None:
+        self._fail("on_end")
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        self._fail("should_sample")
+        return ALWAYS_ON.should_sample(*args, **kwargs)
+
+    def get_description(self) -> str:
+        return "broken"
+
+
+def broken_telemetry(place: str) -> Telemetry:
+    broken = Broken(place)
+    tracers = TracerProvider(sampler=broken, shutdown_on_exit=False)
+    tracers.add_span_processor(broken)
+    return Telemetry(tracer_provider=tracers)
+
+
+each_place = pytest.mark.parametrize("place", ["should_sample", "on_start", "on_end"])
+
+
+@each_place
+async def test_a_payment_whose_call_cannot_be_reported_is_returned(
+    place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With an exception in place of the payment, the program would pay again, with another idempotency key."""
+    telemetry = broken_telemetry(place)
+    made = answer(200, {"id": "pi_1", "object": "payment_intent"})
+    client = ScriptedClient(made, call_middlewares=[telemetry.call], attempt_middlewares=[telemetry.attempt])
+    payment = await client.payment_intents.create(amount=1999, currency="USD")
+    assert payment.id == "pi_1"
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith("Something could not be reported to OpenTelemetry (RuntimeError).")
+
+
+@each_place
+async def test_an_error_of_a_call_that_cannot_be_reported_is_the_error_of_the_call(place: str) -> None:
+    """Programs decide by its class whether the customer may try another card."""
+    telemetry = broken_telemetry(place)
+    declined = answer(402, {"error": {"type": "card_error", "code": "card_declined", "message": "no"}})
+    client = ScriptedClient(declined, call_middlewares=[telemetry.call], attempt_middlewares=[telemetry.attempt])
+    with pytest.raises(CardError):
+        await client.payment_intents.create(amount=1999, currency="USD")
+
+
+@each_place
+@pytest.mark.parametrize("how", ["async", "sync"])
+def test_a_delivery_that_cannot_be_reported_is_handled(place: str, how: str) -> None:
+    """WooshPay would deliver the event until it gives up, and the order would never be paid."""
+    handled: list[str] = []
+    receiver = WebhookReceiver(SECRET, telemetry=broken_telemetry(place))
+    receiver.on("payment_intent.succeeded")(lambda event: handled.append(event.id))
+    body = body_of()
+    if how == "sync":
+        reply = receiver.receive_now(body, headers_for(body))
+    else:
+        reply = asyncio.run(receiver.receive(body, headers_for(body)))
+    assert (reply.status, handled) == (200, ["evt_1"])
+    receiver.close_now()
+
+
+@each_place
+async def test_a_bulk_run_that_cannot_be_reported_returns_its_report(place: str, tmp_path: Path) -> None:
+    """The rows have been sent, and the report is what says which of them moved money."""
+    refund = answer(200, {"id": "re_1", "object": "refund"})
+    row, journal = bulk.Row("1", {"payment_intent": "pi_1"}), tmp_path / "recall.db"
+    telemetry = broken_telemetry(place)
+    report = await bulk.run(ScriptedClient(refund), "refunds.create", [row], journal=journal, telemetry=telemetry)
+    assert report.succeeded == 1

@@ -371,6 +371,28 @@ def test_an_event_that_is_not_retried_any_more_stays_to_be_looked_at(queue: Queu
     assert queue.listed() == []
 
 
+def test_an_event_whose_task_is_interrupted_each_time_is_not_queued_for_ever(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise every call of `resume` would put one more message of the event into the queue."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise SoftTimeLimitExceeded()
+
+    queue.deliver()
+    monkeypatch.setattr(queue.receiver, "receive_now", interrupted)
+    queue.now += 3600
+    with pytest.raises(Retry):
+        queue.work(queue.messages[0])
+    assert queue.task.resume() == 0, "the message of the retry is in the queue"
+    queue.now += 3600
+    with pytest.raises(WebhookError):
+        queue.work(queue.messages[0])
+    assert queue.listed() == [("evt_1", True, True)]
+    queue.now += 3600
+    assert queue.task.resume() == 0
+
+
 def test_a_task_without_an_outbox_says_how_to_get_one(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """With Redis as the broker a paid order can be lost; it says so once, and not for every delivery."""
     with opened(redis_url, task_default_queue="no-outbox") as view:
@@ -445,11 +467,19 @@ def test_a_broker_that_does_not_answer_is_a_503(
     ],
 )
 def test_a_broker_that_can_lose_an_event_is_named_in_the_log_once(
-    broker: str, options: dict[str, Any], advice: str | None, caplog: pytest.LogCaptureFixture
+    broker: str,
+    options: dict[str, Any],
+    advice: str | None,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """WooshPay gets a 200 for an event that RabbitMQ never had, unless RabbitMQ confirms it."""
+
+    def send(*args: Any, **options: Any) -> None:
+        """Keep nothing."""
+
+    monkeypatch.setattr(Celery, "send_task", send)
     with opened(broker, broker_transport_options=options) as view:
-        view.app.send_task = lambda *args, **options: None
         view.deliver("sync")
         view.deliver("sync")
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
