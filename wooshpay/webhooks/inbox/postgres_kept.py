@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg.pq import PGconn
+    from psycopg.pq import abc
 
 # Connections of the parent process. A forked process must not close them: that would end the session of the parent.
 _of_parents: Final[list[Connection]] = []
@@ -92,7 +92,7 @@ def _as_new(connection: Connection) -> Connection:
 
 
 @cache
-def _closed() -> PGconn:
+def _closed() -> abc.PGconn:
     """Return what an object has whose connection is closed."""
     from psycopg.pq import PGconn
 
