@@ -30,8 +30,8 @@ T = TypeVar("T")
 _TIDY_EVERY: Final = 500
 _ROLLED_BACK: Final = (
     "The transaction around the inbox's transaction was rolled back without an error that left the handler, so the"
-    " event is not done. If a statement of yours may fail, put it into a savepoint, with transaction.atomic(), and let other"
-    " errors leave the handler."
+    " event is not done. If a statement of yours may fail, put it into a savepoint, with transaction.atomic(), and let"
+    " other errors leave the handler."
 )
 
 
