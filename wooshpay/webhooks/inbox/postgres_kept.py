@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg.pq import abc
+    from psycopg.pq.abc import PGconn
 
 # Connections of the parent process. A forked process must not close them: that would end the session of the parent.
 _of_parents: Final[list[Connection]] = []
@@ -84,15 +84,16 @@ def _as_new(connection: Connection) -> Connection:
     Those are functions for notices, and adapters such as those of ``set_json_loads`` and ``register_hstore``.
     """
     from psycopg import Connection as NewConnection
+    from psycopg.rows import tuple_row
 
-    new: Connection = NewConnection(connection.pgconn)
+    new: Connection = NewConnection(connection.pgconn, tuple_row)
     new.autocommit, new.prepare_threshold = True, None
     connection.pgconn = _closed()  # whoever still has the old object gets errors, and no session of another handler
     return new
 
 
 @cache
-def _closed() -> abc.PGconn:
+def _closed() -> PGconn:
     """Return what an object has whose connection is closed."""
     from psycopg.pq import PGconn
 

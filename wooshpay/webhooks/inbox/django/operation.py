@@ -104,10 +104,10 @@ def drop_if_stuck(connection: BaseDatabaseWrapper) -> None:
 
     Django keeps it, with autocommit off. To whatever comes next in this thread, it looks like a transaction of others.
     """
-    left = connection.connection is not None and not connection.in_atomic_block and not connection.autocommit
-    if left and not _works(connection):
-        with suppress(Error):  # the driver may have closed it already
-            connection.close()
+    if connection.connection is None or connection.in_atomic_block or connection.autocommit or _works(connection):
+        return
+    with suppress(Error):  # the driver may have closed it already
+        connection.close()
 
 
 def begin_atomic(connection: BaseDatabaseWrapper) -> Atomic:
