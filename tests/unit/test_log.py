@@ -14,11 +14,13 @@ from typing import Any, Final, get_args, get_type_hints
 import pytest
 from support.effects import KEY, ScriptedClient, answer
 from support.telemetry import JsonLines, json_lines
+from webhooks.deliver import SECRET, body_of, headers_for
 
 import wooshpay
-from wooshpay import CardError, Next, ProtocolError, Request, RequestOptions, Response, WooshPayError
+from wooshpay import CardError, Next, ProtocolError, Request, RequestOptions, Response, WooshPayError, bulk
 from wooshpay.bulk import RowState
 from wooshpay.core.log_fields import LogFields
+from wooshpay.webhooks import WebhookReceiver
 from wooshpay.webhooks.replies import DeliveryOutcome
 
 CARD = "4242424242424242"
@@ -269,3 +271,67 @@ def test_every_record_of_the_package_has_fields() -> None:
     # A connection does not know which calls it was used for.
     assert without == ["transport/connections.py"]
     assert sum(1 for _ in log_calls()) > 20
+
+
+# ---- the application's logging fails --------------------------------------------------------------------------
+
+
+class Broken(logging.Handler):
+    """A handler that raises an exception, or lets its filter do so."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        if where == "filter":
+            self.addFilter(self._refuse)
+
+    def _refuse(self, record: logging.LogRecord) -> bool:
+        raise KeyError("tenant")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Fail, as a handler does that sends the line to a server which is down."""
+        raise ConnectionError("the server of the logs is down")
+
+
+@pytest.fixture(params=["handler", "filter"])
+def broken_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    logger, handler = logging.getLogger("wooshpay"), Broken(request.param)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("broken_log")
+async def test_a_payment_whose_line_cannot_be_written_is_returned(capsys: pytest.CaptureFixture[str]) -> None:
+    """With an exception in place of the payment, the program would pay again, with another idempotency key."""
+    client = ScriptedClient(answer(503), answer(200, {"id": "re_1", "object": "refund"}))
+    refund = await client.refunds.create(payment_intent="pi_1")
+    assert refund.id == "re_1"
+    assert "A line of wooshpay could not be written to the log" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("broken_log")
+async def test_the_error_of_a_call_whose_line_cannot_be_written_is_raised() -> None:
+    """Programs decide by its class what to do."""
+    with pytest.raises(CardError):
+        await ScriptedClient(answer(402, REFUSED)).refunds.create(payment_intent="pi_1")
+
+
+@pytest.mark.usefixtures("broken_log")
+def test_a_delivery_whose_line_cannot_be_written_is_answered() -> None:
+    """WooshPay would deliver an event that is done again and again, and get a 500 each time."""
+    receiver = WebhookReceiver(SECRET)
+    receiver.on("payment_intent.succeeded")(lambda event: None)
+    body = body_of()
+    assert receiver.receive_now(body, headers_for(body)).status == 200
+    receiver.close_now()
+
+
+@pytest.mark.usefixtures("broken_log")
+async def test_a_bulk_run_whose_line_cannot_be_written_returns_its_report(tmp_path: Path) -> None:
+    """The report is what says which rows moved money."""
+    client = ScriptedClient(answer(200, {"id": "re_1", "object": "refund"}))
+    row, journal = bulk.Row("1", {"payment_intent": "pi_1"}), tmp_path / "recall.db"
+    assert (await bulk.run(client, "refunds.create", [row], journal=journal)).succeeded == 1

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, get_args
 
 from wooshpay.bulk.rows import Report, RowResult, RowState
+from wooshpay.core.log_failures import writing_cannot_fail
 from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import one_line
 
@@ -56,6 +57,7 @@ def counts_of(report: Report) -> dict[str, int]:
     }
 
 
+@writing_cannot_fail
 def _log_run(report: Report, seconds: float, error: str | None) -> None:
     if not _logger.isEnabledFor(logging.INFO):
         return
@@ -89,6 +91,7 @@ def note_row(operation: str, result: RowResult, telemetry: Telemetry | None) -> 
         telemetry.bulk.count(operation, result.state, earlier=result.earlier)
 
 
+@writing_cannot_fail
 def log_row(operation: str, run: str, result: RowResult, attempt: int) -> None:
     """Write the log record of a row that is processed in a queue.
 

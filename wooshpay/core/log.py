@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from wooshpay.core.log_failures import writing_cannot_fail
 from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import one_line, redact
 from wooshpay.errors import APIError
@@ -25,6 +26,7 @@ def calls_are_logged() -> bool:
     return logger.isEnabledFor(logging.INFO)
 
 
+@writing_cannot_fail
 def log_call(
     request: Request, seconds: float, response: Response | None = None, error: WooshPayError | None = None
 ) -> None:
@@ -58,6 +60,7 @@ def log_call(
     )
 
 
+@writing_cannot_fail
 def log_unusable(request: Request, response: Response, error: WooshPayError) -> None:
     """Write that a call succeeded according to its HTTP status, but that its response holds no usable result."""
     if not logger.isEnabledFor(logging.INFO):
@@ -112,6 +115,7 @@ def _said(error: WooshPayError) -> str:
     return one_line(f"HTTP {error.status} {kind}{f' ({reasons})' if reasons else ''}, {error.outcome}", _LONGEST)
 
 
+@writing_cannot_fail
 def log_attempt(request: Request, response: Response | None, error: TransportError | None = None) -> None:
     """Write the line of an attempt that is over."""
     if not logger.isEnabledFor(logging.DEBUG):
@@ -133,6 +137,7 @@ def log_attempt(request: Request, response: Response | None, error: TransportErr
     )
 
 
+@writing_cannot_fail
 def log_retry(request: Request, attempt: Attempt, wait: float) -> None:
     """Write that a call waits for another attempt."""
     if not logger.isEnabledFor(logging.INFO):

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, ParamSpec
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind
 
+from wooshpay.core.log_failures import writing_cannot_fail
+from wooshpay.core.log_fields import log_fields
+
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
     from opentelemetry.util.types import AttributeValue
@@ -58,10 +61,12 @@ def end_span(span: Span) -> None:
     span.end()
 
 
+@writing_cannot_fail
 def _log(error: Exception) -> None:
     _logger.error(
         "Something could not be reported to OpenTelemetry (%s). Check the samplers, span processors and views of the"
         " application.",
         type(error).__name__,
         exc_info=error,
+        extra=log_fields(wooshpay_error=type(error).__name__),
     )

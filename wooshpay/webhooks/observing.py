@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from wooshpay.core.clock import monotonic_time
+from wooshpay.core.log_failures import writing_cannot_fail
 from wooshpay.core.log_fields import log_fields
 from wooshpay.core.objects import to_datetime
 from wooshpay.webhooks.records import event_fields, shown
@@ -134,6 +135,10 @@ class ObservedDelivery:
         seconds = self._clock() - self._began
         if self._span is not None:
             self._span.end(outcome, status, self._error, seconds)
+        self._write(outcome, status, seconds)
+
+    @writing_cannot_fail
+    def _write(self, outcome: str, status: int | None, seconds: float) -> None:
         if not _logger.isEnabledFor(logging.INFO):
             return
         event = self._event
