@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from wooshpay.webhooks.replies import Reply
@@ -20,7 +21,10 @@ class AnyReceiver(Protocol):
     largest_body: int
     """Maximum size of a body in bytes."""
 
-    async def receive(self, body: bytes, headers: Headers, *, thread: RequestThread | None = None) -> Reply:
+    # Not `async def`, as pyright would then accept no method that returns another kind of coroutine.
+    def receive(
+        self, body: bytes, headers: Headers, *, thread: RequestThread | None = None
+    ) -> Coroutine[Any, Any, Reply]:
         """Take a delivery, and return the response. A handler may need the thread of the request."""
         ...
 
