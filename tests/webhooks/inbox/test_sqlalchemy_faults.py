@@ -289,6 +289,52 @@ async def test_a_server_that_stops_answering_is_given_up_in_time_and_used_again_
         assert await inbox.done(claim)
 
 
+@pytest.mark.parametrize("when", ["claim", "begin", "commit"])
+async def test_psycopg_is_not_asked_to_cancel_what_a_silent_server_does_not_answer(
+    when: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for that server once more: without a limit before psycopg 3.3, and before libpq 17 with the whole
+    process.
+    """
+    cancelled: list[object] = []
+
+    async def cancel(connection: object, **settings: object) -> None:
+        cancelled.append(connection)
+
+    monkeypatch.setattr("psycopg.AsyncConnection.cancel_safe", cancel)
+    place = make_place("sqlalchemy psycopg async", tmp_path, request.getfixturevalue)
+    url = make_url(place.address)
+    assert url.host
+    server: Any = f"{url.host}/.s.PGSQL.{url.port or 5432}" if url.host.startswith("/") else (url.host, url.port)
+    with frozen(server) as freezer:
+        inbox = opened(make_engine(place.store, str(url.set(host="127.0.0.1", port=freezer.port))), timeout=1.0)
+        receiver = WebhookReceiver(SECRET, inbox=inbox)
+        messages: list[str] = []
+
+        @receiver.on("payment_intent.succeeded")
+        async def paid(event: Event) -> None:
+            try:
+                if when == "begin":
+                    freezer.freeze()
+                async with inbox.open() as session:
+                    await session.execute(text("SELECT 1"))
+                    freezer.freeze()
+            except InboxError as error:
+                messages.append(str(error))
+                raise
+
+        assert await inbox.counts() == (0, 0)
+        if when == "claim":
+            freezer.freeze()
+        body = body_of()
+        async with asyncio.timeout(HANGS):
+            assert (await receiver.receive(body, headers_for(body))).status == 503
+        await receiver.close()
+    expected = {"claim": [], "begin": ["within 1 seconds"], "commit": ["broke inside the inbox's transaction"]}[when]
+    assert [said in message for message, said in zip(messages, expected, strict=True)] == [True] * len(expected)
+    assert cancelled == []
+
+
 async def test_an_operation_that_nobody_waits_for_any_more_is_rolled_back(
     tmp_path: Path, request: pytest.FixtureRequest, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,7 +93,7 @@ async def test_an_async_engine_with_a_pool_is_refused_on_a_second_event_loop(
 ) -> None:
     """Its connections hang or fail there, at random. The sentence says how to create the engine."""
     place = make_place("sqlalchemy aiosqlite", tmp_path, request.getfixturevalue)
-    inbox = opened(make_engine(place.store, place.address))
+    inbox = opened(make_engine(place.store, place.address, pool_size=1))
     assert inbox.any_loop is False
     assert isinstance(await inbox.claim("evt_1"), Claim)
 

@@ -221,7 +221,7 @@ class LoopEngine(AnyEngine):
             async with asyncio.timeout(limit.left) as waiting, self._turn():
                 while True:
                     try:
-                        async with self.connect() as connection, _ends_in_time(connection, limit, waiting):
+                        async with self.connect() as connection, ends_in_time(connection, limit, waiting):
                             result = await connection.run_sync(work)
                             await connection.run_sync(commit)
                             return result
@@ -282,16 +282,14 @@ class LoopEngine(AnyEngine):
 
 
 @asynccontextmanager
-async def _ends_in_time(
-    connection: AsyncConnection, limit: TimeLimit, waiting: asyncio.Timeout
-) -> AsyncGenerator[None]:
+async def ends_in_time(connection: AsyncConnection, limit: TimeLimit, waiting: asyncio.Timeout) -> AsyncGenerator[None]:
     """Shut down the socket of psycopg when the time of an operation is over, instead of cancelling the operation.
 
     When a task is cancelled, psycopg asks the server to cancel the statement, and waits for the server once more. If
     the server does not answer, that takes ten seconds or has no limit at all. With a libpq before 17, the whole
     process stands still meanwhile.
     """
-    if not connection.dialect.driver.startswith("psycopg"):
+    if connection.invalidated or not connection.dialect.driver.startswith("psycopg"):
         yield
         return
     time_of = asyncio.get_running_loop().time

@@ -25,6 +25,7 @@ from wooshpay.webhooks.inbox.sqlalchemy_engines import (
     Attempts,
     LoopEngine,
     PlainEngine,
+    ends_in_time,
     limit_on_server,
     pause,
     pause_now,
@@ -239,14 +240,15 @@ async def loop_transaction(
     async with AsyncExitStack() as stack:
         attempts = Attempts(limit)
         with engine.errors(limit):
-            async with asyncio.timeout(limit.left):
+            async with asyncio.timeout(limit.left) as waiting:
                 connection = await stack.enter_async_context(engine.connect())
                 stack.push_async_callback(connection.run_sync, writing.release)
                 session = factory(bind=connection)
                 await stack.enter_async_context(session)
                 while True:
                     try:
-                        await session.run_sync(writing.begin, limit)
+                        async with ends_in_time(connection, limit, waiting):
+                            await session.run_sync(writing.begin, limit)
                         break
                     except DBAPIError as error:
                         seconds = attempts.next(error)
@@ -259,7 +261,7 @@ async def loop_transaction(
         await session.run_sync(writing.flush)
         end = engine.limit()
         with engine.errors(end):
-            async with asyncio.timeout(end.left):
+            async with asyncio.timeout(end.left) as waiting, ends_in_time(connection, end, waiting):
                 refused = await session.run_sync(writing.commit)
         if refused is not None:
             raise refused
