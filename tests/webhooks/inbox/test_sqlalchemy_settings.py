@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import sessionmaker
 from support.children import environment
@@ -22,6 +23,7 @@ from wooshpay import ConfigurationError
 from wooshpay.api.events import Event
 from wooshpay.webhooks import WebhookReceiver
 from wooshpay.webhooks.inbox import Claim, InboxError, SqlAlchemyInbox
+from wooshpay.webhooks.inbox.sqlalchemy_errors import TimeLimit, failures
 
 HANGS: Final = 60
 TABLE: Final = "wooshpay_webhook_events"
@@ -185,6 +187,7 @@ def test_a_forked_worker_does_not_use_the_connections_of_its_parent(
 import asyncio, os, sys
 from sqlalchemy import create_engine
 from wooshpay.webhooks.inbox import Claim, InboxError, SqlAlchemyInbox
+from wooshpay.webhooks.inbox.sqlalchemy_errors import TimeLimit, failures
 
 engine = create_engine(sys.argv[1])
 inbox = SqlAlchemyInbox(engine)
@@ -218,3 +221,15 @@ engine.dispose()
         env=environment(),
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_conflict_with_another_transaction_is_not_called_a_database_that_is_down() -> None:
+    """With SERIALIZABLE, conflicts at COMMIT are normal. A message about a database that is down misleads."""
+
+    class SerializationFailure(Exception):
+        sqlstate = "40001"
+
+    limit, url = TimeLimit(5.0), make_url("postgresql://127.0.0.1/shop")
+    with pytest.raises(InboxError, match="conflicted") as caught, failures(limit, "events", url):
+        raise OperationalError("COMMIT", None, SerializationFailure("could not serialize access"))
+    assert "Check that the database runs" not in str(caught.value)

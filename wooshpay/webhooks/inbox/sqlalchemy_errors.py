@@ -145,6 +145,12 @@ def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
                 "The engine of the SQLAlchemy inbox is in AUTOCOMMIT mode, which has no transactions. Pass"
                 ' engine.execution_options(isolation_level="READ COMMITTED") to the inbox.'
             )
+        case "busy":
+            return (
+                f"Another transaction of the database conflicted with that of the SQLAlchemy inbox ({said}). Nothing was"
+                " written, and WooshPay delivers the event again. If this happens often, shorten the transactions of the"
+                " application, or use a lower isolation level, such as READ COMMITTED."
+            )
         case "slow":
             pass
         case _:
