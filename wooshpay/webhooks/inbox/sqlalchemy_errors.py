@@ -148,8 +148,8 @@ def _sentence(error: Exception, limit: TimeLimit, table: str, url: URL) -> str:
         case "busy":
             return (
                 f"Another transaction conflicted with that of the SQLAlchemy inbox ({said}). Nothing was written, and"
-                " WooshPay delivers the event again. If this happens often, shorten the transactions of the application,"
-                " or use a lower isolation level, such as READ COMMITTED."
+                " WooshPay delivers the event again. If this happens often, shorten the application's transactions, or"
+                " use a lower isolation level, such as READ COMMITTED."
             )
         case "slow":
             pass
