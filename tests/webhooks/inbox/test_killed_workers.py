@@ -30,12 +30,12 @@ from webhooks.inbox.stores import DURABLE, Place, make_place
 EVENTS: Final = int(os.environ.get("WOOSHPAY_TEST_EVENTS", "2500"))
 # The stores that are tested with several databases or drivers get fewer events in the usual run, and the workers of a
 # web framework start slowly.
-FEWER_EVENTS: Final = int(os.environ.get("WOOSHPAY_TEST_EVENTS", "1000"))
+FEWER_EVENTS: Final = int(os.environ.get("WOOSHPAY_TEST_EVENTS", "500"))
 DELIVERIES: Final = 3
 WORKERS: Final = 10
 AT_ONCE: Final = 6
 KILLS: Final = 30
-FEWER_KILLS: Final = KILLS if "WOOSHPAY_TEST_EVENTS" in os.environ else 12
+FEWER_KILLS: Final = KILLS if "WOOSHPAY_TEST_EVENTS" in os.environ else 10
 LEASE: Final = 1.5
 SEED: Final = 20_261_124
 LIMIT_SECONDS: Final = 300
