@@ -16,8 +16,11 @@ from cli.test_bulk import MAIN, Shell
 from support.children import HANGS
 from support.pace import wait_for
 
-from wooshpay.bulk import Report, RowResult
+from wooshpay import WooshPay
+from wooshpay.bulk import Report, Row, RowResult, run
 from wooshpay.bulk.files import Table
+from wooshpay.cli.calls.outcome import Ended, ending_signals
+from wooshpay.core.whole_steps import WholeStep, interrupt
 from wooshpay.sandbox import Sandbox
 
 BY_NUMBER = ("--id", "number")
@@ -138,6 +141,40 @@ def test_a_signal_lets_calls_end_and_says_what_was_sent(
             said = errors.read()
         assert f"{done} of 400 rows" in said
         assert "rows are left: the same command goes on" in said
+
+
+def test_a_signal_while_a_result_is_written_loses_no_result(shell: Shell) -> None:
+    """Its exception came between taking a result and writing it, so a refund that was made was in no report."""
+    written: list[str] = []
+
+    def write(result: RowResult) -> None:
+        if not written:
+            os.kill(os.getpid(), signal.SIGTERM)
+        written.append(result.row)
+
+    source = (Row(id=str(number), arguments={"name": "Ada"}) for number in range(10))
+    with WooshPay(shell.sandbox.api_key, base_url=shell.sandbox.base_url) as client, ending_signals(caught=True):
+        with pytest.raises(Ended):
+            run(client, "customers.create", source, journal=shell.folder / "j.db", concurrency=1, on_result=write)
+    assert len(written) == shell.sandbox.store.count("customer") < 10
+
+
+def test_a_second_signal_is_not_postponed() -> None:
+    """Otherwise nobody could end a command that writes its results to a pipe that is full."""
+    first, second = Ended(signal.SIGTERM), Ended(signal.SIGTERM)
+
+    def step() -> None:
+        with WholeStep(), WholeStep():
+            interrupt(first)
+            interrupt(second)
+            pytest.fail("it was postponed")
+
+    with pytest.raises(Ended) as caught:
+        step()
+    assert caught.value is second
+    with pytest.raises(Ended) as caught:
+        interrupt(first)
+    assert caught.value is first
 
 
 def test_ctrl_c_does_not_reach_a_run_in_the_background(shell: Shell) -> None:

@@ -22,6 +22,7 @@ from wooshpay.bulk.sqlite import SqliteJournal
 from wooshpay.config import check_count
 from wooshpay.core.callers import AsyncCaller, SyncCaller
 from wooshpay.core.log_fields import log_fields
+from wooshpay.core.whole_steps import WholeStep
 from wooshpay.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -355,7 +356,8 @@ class _Blocking:
                 return
             # In the context of the run, so that the calls belong to its span and their records to its trace.
             context = contextvars.copy_context()
-            self._under_way.add(pool.submit(context.run, self._caller.run, self._doing(engine, row)))
+            with WholeStep():
+                self._under_way.add(pool.submit(context.run, self._caller.run, self._doing(engine, row)))
 
     def _doing(self, engine: Engine, row: Row) -> Callable[[], Coroutine[Any, Any, RowResult]]:
         async def do() -> RowResult:
@@ -371,8 +373,10 @@ class _Blocking:
 
     def _count_some(self, engine: Engine) -> None:
         for future in wait(self._under_way, return_when=FIRST_COMPLETED).done:
-            self._under_way.discard(future)
-            self._tally.add(future.result(), engine)
+            # A signal in between would leave a row that was sent out of the results.
+            with WholeStep():
+                self._under_way.discard(future)
+                self._tally.add(future.result(), engine)
 
     def _finish(self, engine: Engine) -> None:
         """Wait for the calls under way; who does not want to wait interrupts once more."""

@@ -27,6 +27,7 @@ from wooshpay.cli.calls.outcome import ending_signals
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import Secret, redact_json
+from wooshpay.core.whole_steps import interrupt
 from wooshpay.describe.operations import facts_of
 from wooshpay.errors import ConfigurationError, JournalError
 
@@ -294,7 +295,7 @@ def _telling_of_interruptions() -> Generator[None]:
 
     def interrupted(number: int, frame: Any) -> None:
         tell()
-        signal.default_int_handler(number, frame)
+        interrupt(KeyboardInterrupt())
 
     # Shells have programs in the background ignore Ctrl-C, which is meant for the one in the foreground.
     caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -16,6 +16,7 @@ from wooshpay.cli.texts import visible
 from wooshpay.core.interruptions import object_id
 from wooshpay.core.redaction import redact
 from wooshpay.core.request import Next, Request, Response
+from wooshpay.core.whole_steps import interrupt
 
 # Beside Ctrl-C, what ends programs: a supervisor that stops them, and a terminal that closes.
 _ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -59,7 +60,7 @@ class Ended(KeyboardInterrupt):
 @contextmanager
 def ending_signals(*, caught: bool, tell: Callable[[], object] | None = None) -> Generator[None]:
     """Raise `Ended` for signals that would end the process at once, without a message about the call that is
-    under way.
+    under way. It is not raised in the middle of a `WholeStep`.
 
     A signal that is ignored, as after ``nohup``, stays ignored.
 
@@ -71,7 +72,7 @@ def ending_signals(*, caught: bool, tell: Callable[[], object] | None = None) ->
     def end(number: int, frame: FrameType | None) -> None:
         if tell is not None:
             tell()
-        raise Ended(number)
+        interrupt(Ended(number))
 
     if not caught or threading.current_thread() is not threading.main_thread():
         yield
