@@ -200,11 +200,12 @@ def api_gateway(function: Function, form: Callable[..., dict[str, Any]]) -> Gene
             response = function.invoke(form(body, dict(self.headers)))
             text = response["body"].encode()
             self.send_response(response["statusCode"])
-            for name, value in {**response["headers"], "Content-Length": str(len(text))}.items():
+            # The server takes one connection at a time, so a client must not send its next request on this one.
+            closing = {"Content-Length": str(len(text)), "Connection": "close"}
+            for name, value in {**response["headers"], **closing}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)
-            self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:
             """A test has enough to say."""

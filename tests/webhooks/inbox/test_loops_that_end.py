@@ -23,7 +23,7 @@ def descriptors() -> int:
 
 @pytest.mark.parametrize("store", ["redis", "postgres"])
 def test_a_loop_that_ends_leaves_no_connection_behind(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise a process that runs one loop for each delivery runs out of descriptors."""
     inbox = make_place(store, tmp_path, request.getfixturevalue).open()
@@ -35,6 +35,8 @@ def test_a_loop_that_ends_leaves_no_connection_behind(
     before = descriptors()
     for number in range(1, 11):
         asyncio.run(claim(f"evt_{number}"))
+    # A pool whose loop ends while it connects logs an exception that refers to the connection. pytest keeps the record.
+    caplog.clear()
     # A connection that was still being opened may need a moment more; ten loops would leave ten.
     assert descriptors() < before + 5
 
