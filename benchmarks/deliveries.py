@@ -100,7 +100,7 @@ def take_turns(ours: Deliver, bare: Deliver, effort: Effort, take: Callable[[int
         ours: Delivers to this SDK.
         bare: Delivers to the bare view.
         effort: How many rounds there are, and how many seconds a sample of the slower party is to take.
-        take: Returns the number of the first of so many new events.
+        take: Reserves the numbers of as many new events, and returns the first number.
     """
 
     def sample(deliver: Deliver, count: int) -> Sample:
@@ -127,7 +127,7 @@ class _Numbers:
         self._first = self._next = time.time_ns()
 
     def take(self, count: int) -> int:
-        """Return the first of so many numbers that nobody has had."""
+        """Reserve as many numbers that were not used before, and return the first one."""
         first = self._next
         self._next += count
         return first

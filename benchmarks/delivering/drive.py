@@ -83,7 +83,7 @@ def _over_pipes(party: Party) -> Generator[Callable[[int, int], Sample]]:
 
 
 def spare_the_disk(redis: str) -> None:
-    """Let the Redis of the benchmark write to the disk once a second instead of after each command."""
+    """Configure the Redis of the benchmark to write to the disk once a second instead of after each command."""
     if os.environ.get("WOOSHPAY_TEST_REDIS_URL"):
         return  # it is somebody's own, whose settings stay as they are
     from redis import Redis

@@ -654,7 +654,7 @@ def test_rows_of_workers_that_are_killed_are_done_once(shop: Shop) -> None:
     beat = ["--beat", "--schedule", str(shop.folder / "schedule")]
     for part in (count // 4, count // 2):
         with shop.worker(*beat) as worker:
-            shop.wait_until(lambda: sandbox.store.count("refund") >= part and shop.broker()["unacked"] > 0, worker)  # noqa: B023
+            shop.wait_until(lambda: sandbox.store.count("refund") >= part and shop.broker()["unacked"] > 0, worker)  # noqa: B023  # it is called before the loop goes on
     assert len(shop.refund.unfinished()) > 0, "workers were killed with rows under way"
     sandbox.faults.remove(slow)
     with shop.worker(*beat) as worker:

@@ -1,4 +1,4 @@
-"""What logs, traces and metrics say about bulk runs: how many rows came to which state."""
+"""What logs, traces and metrics say about bulk runs: the number of rows in each state."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ def test_an_app_that_runs_twice_at_once_closes_the_client_after_the_last(sandbox
 
 
 async def test_handlers_that_still_run_at_shutdown_may_use_the_client(sandbox: SyncSandbox) -> None:
-    """Closed in another order, the handler would fail and its event would come again."""
+    """In another order, the handler would fail, and WooshPay would deliver its event again."""
     get = ClientDependency(lambda: AsyncWooshPay(sandbox.api_key, base_url=sandbox.base_url))
     receiver = WebhookReceiver(SECRET, inbox=MemoryInbox())
     begun, customers = threading.Event(), list[str]()

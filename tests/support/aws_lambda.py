@@ -160,7 +160,7 @@ class Function:
         assert os.WIFSTOPPED(status)
 
     def thaw(self) -> None:
-        """Let the process go on."""
+        """Resume the process."""
         self._process.send_signal(signal.SIGCONT)
 
 

@@ -169,7 +169,7 @@ async def frozen_with_a_call_under_way(gateway: Gateway, function: Function, eve
 
 
 async def thawed(function: Function) -> Any:
-    """Let the process go on, and return the result of its invocation."""
+    """Resume the process, and return the result of its invocation."""
     function.thaw()
     return await asyncio.to_thread(function.result)
 
