@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from wooshpay.core.json import JsonObject
+    from wooshpay.sandbox.engine.act_parameters import ActParameter
     from wooshpay.sandbox.engine.params import Params
     from wooshpay.sandbox.engine.state import State
     from wooshpay.sandbox.engine.store import Record
@@ -26,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _behaviours: Final[dict[str, Behaviour]] = {}
 _acts: Final[dict[str, Behaviour]] = {}
+_act_parameters: Final[dict[str, tuple[ActParameter, ...]]] = {}
 _duties: Final[dict[str, Duty]] = {}
 _reactions: Final[dict[str, list[Reaction]]] = {}
 _views: Final[dict[str, View]] = {}
@@ -36,8 +38,14 @@ def behaviour(operation: str) -> Callable[[F], F]:
     return _under(operation, _behaviours)
 
 
-def act(name: str) -> Callable[[F], F]:
-    """Register what somebody other than the merchant can do, such as a cardholder or a bank; the tester asks for it."""
+def act(name: str, *parameters: ActParameter) -> Callable[[F], F]:
+    """Register a simulated action of somebody other than the merchant, such as a customer or a bank.
+
+    Args:
+        name: Its name, such as ``checkout.sessions.pay``.
+        parameters: The parameters that it takes, in the order in which forms show them.
+    """
+    _act_parameters[name] = parameters
     return _under(name, _acts)
 
 
@@ -91,6 +99,12 @@ def find_act(name: str) -> Behaviour | None:
     """What an act does."""
     load()
     return _acts.get(name)
+
+
+def act_parameters(name: str) -> tuple[ActParameter, ...]:
+    """Return the declared parameters of a simulated action; empty if it declares none."""
+    load()
+    return _act_parameters.get(name, ())
 
 
 def acts() -> dict[str, Behaviour]:
