@@ -6,6 +6,7 @@ async with Sandbox() as sandbox:
 
 from __future__ import annotations
 
+from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.journal import StateFileError
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind
@@ -19,6 +20,7 @@ from wooshpay.sandbox.webhooks.options import WebhookOptions
 __all__ = [
     "Sandbox",
     "SyncSandbox",
+    "AccountOptions",
     "StateFileError",
     "CARDS",
     "TestCard",

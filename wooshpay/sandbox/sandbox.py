@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wooshpay.core.json import Json, JsonObject, dumps, loads
 from wooshpay.sandbox.controls.acting import carry_out
+from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Clock
 from wooshpay.sandbox.engine.state import Account
 from wooshpay.sandbox.inspector import Inspector
@@ -145,6 +146,7 @@ class Sandbox(_Face):
         state: A file to keep everything in, so that a sandbox that was ended, or killed, resumes where it was: what
             was answered is there, and keys and port are the same. Faults and the request log are not kept.
         webhook: An address that gets every event, signed with `webhook_secret`.
+        account: How the account differs from others: enabled payment methods, minimum amounts and more.
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
@@ -162,11 +164,21 @@ class Sandbox(_Face):
         now: Callable[[], int] | None = None,
         state: str | os.PathLike[str] | None = None,
         webhook: str | None = None,
+        account: AccountOptions | None = None,
     ) -> None:
         keys = {"api_key": api_key, "publishable_key": publishable_key}
         chosen = {name: key for name, key in keys.items() if key}
         super().__init__(
-            Server(host=host, port=port, chosen=chosen, webhook=webhook, seed=seed, now=now, state_file=state)
+            Server(
+                host=host,
+                port=port,
+                chosen=chosen,
+                webhook=webhook,
+                seed=seed,
+                now=now,
+                state_file=state,
+                options=account,
+            )
         )
         self._used = False
         self._thread: _LoopThread | None = None

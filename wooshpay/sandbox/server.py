@@ -17,6 +17,7 @@ from wooshpay.core.json import dumps
 from wooshpay.sandbox.behaviours.webhook_endpoints import register
 from wooshpay.sandbox.controls.http import Controls
 from wooshpay.sandbox.controls.publishing import Publisher
+from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Clock, real_time
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.facts import Facts
@@ -58,6 +59,7 @@ class Server:
         seed: Makes ids, secrets and times repeatable.
         now: The real time in milliseconds.
         state_file: Where the sandbox is kept; in memory alone when left out.
+        options: How the account differs from others.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Server:
         seed: int | None = None,
         now: Callable[[], int] | None = None,
         state_file: str | os.PathLike[str] | None = None,
+        options: AccountOptions | None = None,
     ) -> None:
         load()
         self._host = host
@@ -88,7 +91,7 @@ class Server:
             "webhook_secret": ids.webhook_secret(),
         }
         account = Account(**{**made_up, **(chosen or {})})
-        self.state = State(account=account, clock=self.clock, ids=ids)
+        self.state = State(account=account, clock=self.clock, ids=ids, options=options or AccountOptions())
         self.deliveries = Deliveries(self.state, self.lock, seed=seed)
         self.state.deliver = self.deliveries.take
         self.faults = Faults(seed=seed)

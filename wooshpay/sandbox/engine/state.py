@@ -11,6 +11,7 @@ import attrs
 
 from wooshpay.core.json import JsonObject
 from wooshpay.core.log_fields import log_fields
+from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Alarm, Clock
 from wooshpay.sandbox.engine.errors import bug, not_found
 from wooshpay.sandbox.engine.ids import Ids
@@ -62,6 +63,7 @@ class State:
         store: The objects.
         base_url: Where the server listens, without a slash at the end; hosted pages are under it.
         deliver: Told of every new event.
+        options: How the account differs from others.
     """
 
     account: Account
@@ -70,6 +72,7 @@ class State:
     store: Store = attrs.field(factory=Store)
     base_url: str = ""
     deliver: Callable[[Record], None] = _nobody
+    options: AccountOptions = AccountOptions()
     _cause: Cause | None = None
 
     def __attrs_post_init__(self) -> None:
