@@ -17,8 +17,9 @@ class AccountOptions:
         minimum_amounts: The smallest payment by currency, in minor units. A currency that is not listed has none.
             Default: 50 for USD, as documented.
         unknown_currencies: Whether currency codes that ISO 4217 does not list are accepted or refused.
-        plan_changes: What ``proration_behavior="always_invoice"`` does: ``"invoice"`` creates an invoice that the merchant
-            pays with a call of its own, as in WooshPay's documented flow; ``"charge"`` charges it at once, as Stripe does.
+        plan_changes: What ``proration_behavior="always_invoice"`` does. ``"invoice"`` creates an invoice that the
+            merchant pays with a call of its own, as in WooshPay's documented flow. ``"charge"`` charges it at once, as
+            Stripe does.
         error_bodies: ``"nested"`` puts the error object under ``error``; ``"flat"`` puts its members at the top level.
     """
 

@@ -72,7 +72,7 @@ class State:
     store: Store = attrs.field(factory=Store)
     base_url: str = ""
     deliver: Callable[[Record], None] = _nobody
-    options: AccountOptions = AccountOptions()
+    options: AccountOptions = attrs.field(factory=AccountOptions)
     _cause: Cause | None = None
 
     def __attrs_post_init__(self) -> None:
