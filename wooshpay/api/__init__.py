@@ -200,10 +200,15 @@ announce({name: f"{__name__}.{section}" for name, section in OBJECTS.items()}, T
 
 def declarations() -> Iterator[Declaration]:
     """Every declared operation of every section, in the order of the sections and of their code."""
+    for section in SECTIONS:
+        yield from declarations_of(section)
+
+
+def declarations_of(section: str) -> Iterator[Declaration]:
+    """Every declared operation of one section, such as ``checkout.sessions``; no other section is imported."""
     from wooshpay.core.declaration import Declaration
 
-    for section, name in SECTIONS.items():
-        resource: type = getattr(import_module(f"wooshpay.api.{section}"), name)
-        for member in vars(resource).values():
-            if isinstance(member, Declaration):
-                yield member
+    resource: type = getattr(import_module(f"wooshpay.api.{section}"), SECTIONS[section])
+    for member in vars(resource).values():
+        if isinstance(member, Declaration):
+            yield member

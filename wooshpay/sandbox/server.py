@@ -7,40 +7,31 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from wooshpay.core.json import dumps
-from wooshpay.sandbox.behaviours.webhook_endpoints import register
-from wooshpay.sandbox.controls.http import Controls
-from wooshpay.sandbox.controls.publishing import Publisher
 from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Clock, real_time
-from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.errors import STATE_NOT_KEPT, SandboxError
 from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
-from wooshpay.sandbox.engine.journal import Journal
-from wooshpay.sandbox.engine.registry import load
 from wooshpay.sandbox.engine.state import Account, State
-from wooshpay.sandbox.engine.unit import STATE_NOT_KEPT, Units
 from wooshpay.sandbox.engine.wakeup import Wakeup
-from wooshpay.sandbox.pages.actions import ActionPages
-from wooshpay.sandbox.pages.checkout import CheckoutPage
-from wooshpay.sandbox.pages.dashboard.desk import Desk
-from wooshpay.sandbox.pages.dashboard.routes import Dashboard
-from wooshpay.sandbox.pages.files import FileContents
-from wooshpay.sandbox.pages.invoices import InvoicePage
-from wooshpay.sandbox.pages.links import LinkPage
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
+from wooshpay.sandbox.requests.late_routes import LateRoutes, Routed
 from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.requests.routing import Routes
 from wooshpay.sandbox.webhooks.deliveries import TIMEOUT_SECONDS, Deliveries
+
+if TYPE_CHECKING:
+    from wooshpay.sandbox.engine.unit import Units
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS: Final = 2.0
@@ -74,7 +65,6 @@ class Server:
         state_file: str | os.PathLike[str] | None = None,
         options: AccountOptions | None = None,
     ) -> None:
-        load()
         self._host = host
         self._port = port
         self._webhook = webhook
@@ -106,6 +96,14 @@ class Server:
             keys=self._keys,
             lock=self.lock,
         )
+        self._wakeup = Wakeup()
+        self._progress = Wakeup()
+        self._running = AsyncExitStack()
+
+    def _controls(self) -> tuple[Routed, ...]:
+        from wooshpay.sandbox.controls.http import Controls
+        from wooshpay.sandbox.controls.publishing import Publisher
+
         controls = Controls(
             state=self.state,
             lock=self.lock,
@@ -114,29 +112,32 @@ class Server:
             deliveries=self.deliveries,
             settle=self.settle,
         )
-        self._pages = (
-            controls,
-            Publisher(self.state),
-            CheckoutPage(self.state, self.lock),
-            LinkPage(self.state, self.lock),
-            InvoicePage(self.state, self.lock),
-            ActionPages(self.state, self.lock),
-            FileContents(self.state, self.lock),
-            Dashboard(self._desk()),
-        )
-        self._wakeup = Wakeup()
-        self._progress = Wakeup()
-        self._running = AsyncExitStack()
+        return (controls, Publisher(self.state))
 
-    def _desk(self) -> Desk:
-        """What the dashboard sees."""
-        return Desk(
+    def _hosted_pages(self) -> tuple[Routed, ...]:
+        from wooshpay.sandbox.pages.actions import ActionPages
+        from wooshpay.sandbox.pages.checkout import CheckoutPage
+        from wooshpay.sandbox.pages.dashboard.desk import Desk
+        from wooshpay.sandbox.pages.dashboard.routes import Dashboard
+        from wooshpay.sandbox.pages.files import FileContents
+        from wooshpay.sandbox.pages.invoices import InvoicePage
+        from wooshpay.sandbox.pages.links import LinkPage
+
+        desk = Desk(
             state=self.state,
             lock=self.lock,
             log=self.log,
             faults=self.faults,
             deliveries=self.deliveries,
             closing=self._gate.breakage.closing,
+        )
+        return (
+            CheckoutPage(self.state, self.lock),
+            LinkPage(self.state, self.lock),
+            InvoicePage(self.state, self.lock),
+            ActionPages(self.state, self.lock),
+            FileContents(self.state, self.lock),
+            Dashboard(desk),
         )
 
     async def start(self) -> None:
@@ -190,8 +191,8 @@ class Server:
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
-        for pages in self._pages:
-            pages.add_routes(app.router)
+        app.router.register_resource(LateRoutes(_may_be_control, self._controls))
+        app.router.register_resource(LateRoutes(_may_be_page, self._hosted_pages))
         # Line ends too, which "." would leave out.
         app.router.add_route("*", r"/{path:[\s\S]*}", self._gate.handle)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
@@ -214,6 +215,9 @@ class Server:
 
     def _resume(self, path: str | os.PathLike[str]) -> Units:
         """Go on from what the state file holds, and keep what is done from now on."""
+        from wooshpay.sandbox.engine.journal import Journal
+        from wooshpay.sandbox.engine.unit import Units
+
         journal = Journal(path)
         try:
             units = Units(journal, self._facts, (self.state.store, self.clock, self._keys, self.deliveries))
@@ -230,6 +234,8 @@ class Server:
         """Register the endpoint that the sandbox was started with, but for the first time only."""
         if self._webhook is None:
             return
+        from wooshpay.sandbox.behaviours.webhook_endpoints import register
+
         with self.lock:
             register(self.state, self._webhook)
 
@@ -242,6 +248,15 @@ class Server:
                 if error.code == STATE_NOT_KEPT:
                     return
             await self._wakeup.wait(self.clock.seconds_to_next())
+
+
+def _may_be_control(raw_path: str) -> bool:
+    return raw_path.startswith(("/sandbox", "/openapi.json"))
+
+
+def _may_be_page(raw_path: str) -> bool:
+    # The contents of a file are served where the API is, though not by an operation of it.
+    return not raw_path.startswith("/v1/") or raw_path.startswith("/v1/files/")
 
 
 @web.middleware

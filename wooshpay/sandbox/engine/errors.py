@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from wooshpay.core.json import JsonObject
+
+STATE_NOT_KEPT: Final = "state_not_kept"
+"""The code of the error after which the sandbox does nothing any more."""
 
 ErrorType: TypeAlias = Literal["api_error", "card_error", "idempotency_error", "invalid_request_error"]
 

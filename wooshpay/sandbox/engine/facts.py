@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import attrs
 
-from wooshpay.sandbox.engine.journal import StateFileError
 from wooshpay.sandbox.engine.keeping import Row, decode, encode
 from wooshpay.sandbox.engine.state import Account, State
 
@@ -43,6 +42,8 @@ class Facts:
             # As text: JSON writers have a largest number, and Python has none.
             first = None if facts["seed"] is None else int(facts["seed"])
             if seed is not None and seed != first:
+                from wooshpay.sandbox.engine.journal import StateFileError
+
                 made = "without a seed" if first is None else f"with the seed {first}"
                 raise StateFileError(
                     f"The state file was made {made}, not with {seed}: leave the seed out, or use another file."

@@ -5,11 +5,12 @@ The gate, the clock and the events find them here, so none of them knows a behav
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from wooshpay.sandbox.engine.module_index import REACTIONS, VIEWS, behaviours_of
 
 if TYPE_CHECKING:
     from wooshpay.core.json import JsonObject
@@ -25,11 +26,14 @@ View: TypeAlias = "Callable[[State, Record], JsonObject]"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PACKAGE: Final = "wooshpay.sandbox."
+
 _behaviours: Final[dict[str, Behaviour]] = {}
 _acts: Final[dict[str, Behaviour]] = {}
 _act_parameters: Final[dict[str, tuple[ActParameter, ...]]] = {}
 _duties: Final[dict[str, Duty]] = {}
 _reactions: Final[dict[str, list[Reaction]]] = {}
+_ordered_reactions: Final[dict[str, list[Reaction]]] = {}
 _views: Final[dict[str, View]] = {}
 
 
@@ -82,6 +86,8 @@ def _under(name: str, table: dict[str, Any]) -> Callable[[F], F]:
 @cache
 def load() -> None:
     """Import every behaviour and lifecycle, once."""
+    import pkgutil
+
     from wooshpay.sandbox import behaviours, lifecycles
 
     for package in (behaviours, lifecycles):
@@ -89,9 +95,15 @@ def load() -> None:
             import_module(module.name)
 
 
+@cache
+def _load_module(name: str) -> None:
+    import_module(_PACKAGE + name)
+
+
 def find_behaviour(operation: str) -> Behaviour | None:
-    """What an operation does."""
-    load()
+    """Return what an operation does. Only the modules that its section needs are imported."""
+    if operation not in _behaviours:
+        _load_module(behaviours_of(operation.rpartition(".")[0]))
     return _behaviours.get(operation)
 
 
@@ -120,12 +132,23 @@ def find_duty(alarm: str) -> Duty:
 
 
 def find_reactions(event: str) -> list[Reaction]:
-    """What else happens on an event."""
-    load()
-    return _reactions.get(event, [])
+    """Return what else happens on an event, in the order of `module_index.REACTIONS`."""
+    ordered = _ordered_reactions.get(event)
+    if ordered is None:
+        for module in REACTIONS.get(event, ()):
+            _load_module(module)
+        ordered = _ordered_reactions[event] = sorted(_reactions.get(event, ()), key=lambda found: _place(event, found))
+    return ordered
 
 
 def find_view(kind: str) -> View | None:
     """How an object of this kind is answered."""
-    load()
-    return _views.get(kind)
+    module = VIEWS.get(kind)
+    if module is None:
+        return None
+    _load_module(module)
+    return _views[kind]
+
+
+def _place(event: str, function: Reaction) -> int:
+    return REACTIONS[event].index(function.__module__.removeprefix(_PACKAGE))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from wooshpay.core.log_fields import log_fields
-from wooshpay.sandbox.engine.errors import SandboxError, bug
+from wooshpay.sandbox.engine.errors import STATE_NOT_KEPT, SandboxError, bug
 from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.journal import Journal, StateFileError
 from wooshpay.sandbox.engine.keeping import Keeper, Row
-
-STATE_NOT_KEPT: Final = "state_not_kept"
 
 _logger = logging.getLogger("wooshpay.sandbox")
 

@@ -111,7 +111,7 @@ class Gate:
             body = read_body(await request.read(), request.headers.get("Content-Type", ""))
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
-            fitted = fit(self.routes.operations[route.operation], values)
+            fitted = fit(self.routes.operation(route.operation), values)
             params = Params(fitted, path=route.path, publishable=publishable)
             key = _key_of(request) if request.method == "POST" else None
             if key is None:
