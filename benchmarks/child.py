@@ -19,13 +19,18 @@ from benchmarks.rounds import Effort
 
 
 def environment() -> dict[str, str]:
-    """The environment of a child: it finds these benchmarks, and the package that is measured here."""
+    """The environment of a child: it finds these benchmarks, and the package that is measured here.
+
+    Modules are compiled once and kept, as they are for a package that pip installed: otherwise every start of a server
+    would be measured with the compilation of our own code, and without that of the packages beside it.
+    """
     # Found and not imported: what a child measures begins with its imports.
     package = find_spec("wooshpay")
     assert package is not None
     assert package.origin is not None
     path = [str(Path(package.origin).parents[1]), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 def measured(function: str, effort: Effort, *, speed: bool) -> list[Figure]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import get_args
 
 import attrs
@@ -189,6 +188,8 @@ class Faults:
 
 def _choose(name: str, value: str, options: tuple[str, ...]) -> None:
     if value not in options:
+        from difflib import get_close_matches  # only for a mistake
+
         near = get_close_matches(value, options, 1)
         choice = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(options)}."
         raise ValueError(f"There is no {name} {value!r}; {choice}")

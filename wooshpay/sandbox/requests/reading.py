@@ -17,7 +17,6 @@ from wooshpay.core.json import Json, JsonObject, loads
 from wooshpay.core.redaction import HIDDEN, redact_json
 from wooshpay.sandbox.engine.errors import SandboxError, invalid
 from wooshpay.sandbox.engine.params import as_object, is_list, is_object
-from wooshpay.sandbox.requests.multipart import read_parts
 
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
@@ -135,6 +134,8 @@ def _read_form(body: bytes) -> JsonObject:
 
 
 def _read_multipart(body: bytes, boundary: str) -> JsonObject:
+    from wooshpay.sandbox.requests.multipart import read_parts  # few requests upload a file
+
     try:
         parts = read_parts(body, boundary, most=_MOST_FIELDS)
         pairs: list[tuple[str, Json]] = [
