@@ -93,7 +93,7 @@ def test_the_command_takes_a_call_apart() -> None:
 
 def test_the_command_measures_the_sandbox() -> None:
     figures = measure("sandbox", "--rounds", "1", "--requests", "10", "--large", "1100")
-    assert {"From start to first answer", "Create", "Retrieve", "Page of 100, newest"} <= names(figures)
+    assert {"From start to first response", "Create", "Retrieve", "Page of 100, newest"} <= names(figures)
 
 
 def test_the_command_measures_every_inbox() -> None:
