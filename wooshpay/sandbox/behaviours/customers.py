@@ -12,6 +12,7 @@ from wooshpay.sandbox.engine.registry import behaviour
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import payment_methods
+from wooshpay.sandbox.lifecycles.payment_methods import Draft
 from wooshpay.sandbox.rules.methods import TYPES, require_savable
 
 _TEXTS: Final = ("email", "name", "phone", "description")
@@ -58,9 +59,10 @@ def list_payment_methods(state: State, params: Params) -> JsonObject:
 def retrieve_payment_method(state: State, params: Params) -> JsonObject:
     """Get a method of a customer."""
     customer = state.need("customer", params.path["customer_id"])
-    method = state.need("payment_method", params.path["paymentmethod_id"])
-    if method.get("customer") != customer.id:
-        raise not_found("payment_method of this customer", method.id)
+    id = params.path["paymentmethod_id"]
+    method = payment_methods.find(state, id)
+    if isinstance(method, Draft) or method.get("customer") != customer.id:
+        raise not_found("payment_method of this customer", id)
     return state.view(method)
 
 
@@ -73,18 +75,15 @@ def _read(params: Params, metadata: JsonObject) -> JsonObject:
     return fields
 
 
-def _method(state: State, params: Params, customer: str | None) -> Record | None:
+def _method(state: State, params: Params, customer: str | None) -> Draft | Record | None:
     """The method to save, checked already."""
-    id = params.text("payment_method") or None
-    if id is None:
-        return None
-    method = state.need("payment_method", id, param="payment_method")
-    require_savable(method["type"], param="payment_method")
-    payment_methods.check_attachable(state, method, customer, param="payment_method")
+    method = payment_methods.named(state, params)
+    if method is not None:
+        require_savable(payment_methods.type_of(method), param="payment_method")
+        payment_methods.check_attachable(state, method, customer, param="payment_method")
     return method
 
 
-def _save(state: State, customer: Record, method: Record | None) -> None:
+def _save(state: State, customer: Record, method: Draft | Record | None) -> None:
     if method is not None:
-        payment_methods.attach(state, method, customer.id)
-        customer["payment_method"] = method.id
+        customer["payment_method"] = payment_methods.attach(state, method, customer.id).id

@@ -24,6 +24,7 @@ from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import collection, invoice_lines, invoices, payment_methods
+from wooshpay.sandbox.lifecycles.payment_methods import Draft
 
 PATH: Final = "/v1/invoices"
 COLLECTION_METHODS: Final = ("charge_automatically", "send_invoice")
@@ -37,7 +38,8 @@ def create(state: State, params: Params) -> JsonObject:
     subscription = _subscription(state, params, customer)
     currency = params.currency("currency")
     behavior = params.choice("pending_invoice_items_behavior", ("include", "exclude")) or "include"
-    fields = _read(state, params, customer)
+    fields = _read(state, params)
+    fields["default_payment_method"] = keep_method(state, read_method(state, params, customer), customer)
     of = subscription.id if subscription is not None else None
     known = currency or (subscription["currency"] if subscription is not None else None)
     found = _waiting_currency(state, customer, of) if behavior == "include" and known is None else None
@@ -117,8 +119,7 @@ def pay(state: State, params: Params) -> JsonObject:
     invoice = _find(state, params)
     off_session = bool(params.flag("off_session"))
     out_of_band = bool(params.flag("paid_out_of_band"))
-    id = params.text("payment_method") or None
-    method = state.need("payment_method", id, param="payment_method") if id is not None else None
+    method = payment_methods.named(state, params)
     if out_of_band and method is not None:
         raise SandboxError(
             "Pass payment_method or paid_out_of_band, not both.", code="parameter_invalid", param="paid_out_of_band"
@@ -129,7 +130,8 @@ def pay(state: State, params: Params) -> JsonObject:
         return state.view(invoice)
     if method is not None:
         payment_methods.require_usable(method, invoice["customer"])
-    invoices.pay(state, invoice, method, off_session=off_session)
+    kept = payment_methods.keep(state, method) if method is not None else None
+    invoices.pay(state, invoice, kept, off_session=off_session)
     return state.view(invoice)
 
 
@@ -188,23 +190,31 @@ def read_settings(params: Params) -> JsonObject | None:
     return {name: value for name, value in kept.items() if value is not None} or None
 
 
-def read_method(state: State, params: Params, customer: Record) -> str | None:
-    """``default_payment_method``: one that is attached to the customer, as it is charged without them."""
-    id = params.text("default_payment_method") or None
-    if id is None:
-        return None
-    method = state.need("payment_method", id, param="default_payment_method")
-    payment_methods.require_usable(method, customer.id, param="default_payment_method")
-    if method.get("customer") is None:
-        raise invalid("default_payment_method", f"attached to the customer {customer.id} first")
-    return method.id
+def read_method(state: State, params: Params, customer: Record) -> Draft | Record | None:
+    """``default_payment_method``: one that is attached to the customer, as it is charged without them.
+
+    A ready-made one, such as ``pm_card_visa``, is a draft that `keep_method` attaches.
+    """
+    method = payment_methods.named(state, params, "default_payment_method")
+    if isinstance(method, Draft):
+        payment_methods.check_attachable(state, method, customer.id, param="default_payment_method")
+    elif method is not None:
+        payment_methods.require_usable(method, customer.id, param="default_payment_method")
+        if method.get("customer") is None:
+            raise invalid("default_payment_method", f"attached to the customer {customer.id} first")
+    return method
+
+
+def keep_method(state: State, method: Draft | Record | None, customer: Record) -> str | None:
+    """Return the ID of what `read_method` found, and make the payment method of a draft."""
+    return payment_methods.keep(state, method, customer=customer.id).id if method is not None else None
 
 
 def _find(state: State, params: Params) -> Record:
     return state.need("invoice", params.id)
 
 
-def _read(state: State, params: Params, customer: Record) -> JsonObject:
+def _read(state: State, params: Params) -> JsonObject:
     how = params.choice("collection_method", COLLECTION_METHODS) or "charge_automatically"
     sent = how == "send_invoice"
     days, due_date = read_days(params, sent=sent), params.moment("due_date")
@@ -218,7 +228,6 @@ def _read(state: State, params: Params, customer: Record) -> JsonObject:
         "auto_advance": bool(params.flag("auto_advance")),
         "collection_method": how,
         "days_until_due": days,
-        "default_payment_method": read_method(state, params, customer),
         "description": params.text("description") or None,
         "due_date": due_date,
         "footer": params.text("footer") or None,

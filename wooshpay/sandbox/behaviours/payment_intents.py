@@ -267,8 +267,7 @@ def _check_method(fields: JsonObject, method: Draft | Record | None) -> None:
     """Refuse a method that does not fit an intent with these fields, before either is changed."""
     if method is None:
         return
-    if isinstance(method, Record):
-        payment_methods.require_usable(method, fields.get("customer"))
+    payment_methods.require_usable(method, fields.get("customer"))
     type = payment_methods.type_of(method)
     require_payable(type, fields["amount"], fields["currency"])
     if payments.future_usage(fields, type) is not None:

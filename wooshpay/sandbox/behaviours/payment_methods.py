@@ -5,6 +5,7 @@ create            -; a card number that cannot be one is refused with 402
 retrieve, list    always
 update            while attached
 attach            while unattached, or attached to the same customer; the card's check must not fail
+                  a ready-made method, such as pm_card_visa: always; a new method is made of it and attached
 detach            while attached
 """
 
@@ -17,9 +18,10 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour
-from wooshpay.sandbox.engine.state import State
+from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import payment_methods
+from wooshpay.sandbox.lifecycles.payment_methods import Draft
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.methods import TYPES, require_savable
 
@@ -39,8 +41,12 @@ def create(state: State, params: Params) -> JsonObject:
 
 @behaviour("payment_methods.retrieve")
 def retrieve(state: State, params: Params) -> JsonObject:
-    """Get a method."""
-    return state.view(_find(state, params))
+    """Get a method; a ready-made one under its own ID, as every use of it would be made."""
+    found = payment_methods.find(state, params.id)
+    if isinstance(found, Record):
+        return state.view(found)
+    head = {"id": params.id, "object": "payment_method", "created": state.clock.second, "livemode": False}
+    return plain_view(Record({**head, **found.fields}))
 
 
 @behaviour("payment_methods.list")
@@ -79,11 +85,10 @@ def update(state: State, params: Params) -> JsonObject:
 @behaviour("payment_methods.attach")
 def attach(state: State, params: Params) -> JsonObject:
     """Give a method to a customer."""
-    method = _find(state, params)
+    method = payment_methods.find(state, params.id)
     customer = state.need("customer", params.need_text("customer"), param="customer")
-    require_savable(method["type"], param="customer")
-    payment_methods.attach(state, method, customer.id)
-    return state.view(method)
+    require_savable(payment_methods.type_of(method), param="customer")
+    return state.view(payment_methods.attach(state, method, customer.id))
 
 
 @behaviour("payment_methods.detach")
@@ -95,4 +100,11 @@ def detach(state: State, params: Params) -> JsonObject:
 
 
 def _find(state: State, params: Params) -> Record:
-    return state.need("payment_method", params.id)
+    found = payment_methods.find(state, params.id)
+    if isinstance(found, Draft):
+        raise wrong_state(
+            f"{params.id} is a ready-made payment method of the sandbox, which nobody can change."
+            " Attach it to a customer, and use the ID of the payment method in the response.",
+            code="payment_method_unexpected_state",
+        )
+    return found

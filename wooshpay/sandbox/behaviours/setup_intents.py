@@ -145,8 +145,7 @@ def _check_method(fields: JsonObject, method: Draft | Record | None) -> None:
     """Refuse a method that the intent cannot save, before either is changed."""
     if method is None:
         return
-    if isinstance(method, Record):
-        payment_methods.require_usable(method, fields.get("customer"))
+    payment_methods.require_usable(method, fields.get("customer"))
     require_savable(payment_methods.type_of(method), param="payment_method_data[type]")
 
 

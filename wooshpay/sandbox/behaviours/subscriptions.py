@@ -18,7 +18,13 @@ from typing import Final
 import attrs
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.behaviours.invoices import COLLECTION_METHODS, read_days, read_method, read_settings
+from wooshpay.sandbox.behaviours.invoices import (
+    COLLECTION_METHODS,
+    keep_method,
+    read_days,
+    read_method,
+    read_settings,
+)
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import MAX_AMOUNT, Params
@@ -57,7 +63,7 @@ def create(state: State, params: Params) -> JsonObject:
         state,
         customer=customer.id,
         items=[(catalog.make_price(state, plan), quantity) for plan, quantity in plans],
-        default_payment_method=default,
+        default_payment_method=keep_method(state, default, customer),
         trial_period_days=trial_days,
         metadata=metadata,
         description=description,
@@ -101,7 +107,7 @@ def update(state: State, params: Params) -> JsonObject:
     changes = _read_changes(state, subscription, params)
     subscription["metadata"] = metadata
     if default is not None:
-        subscription["default_payment_method"] = default
+        subscription["default_payment_method"] = keep_method(state, default, customer)
     if at_period_end is not None:
         _end_with_period(state, subscription, at_period_end)
     if changes:

@@ -11,6 +11,8 @@ A method has no status of its own; what becomes of it shows in its customer and 
                   detach                                                 detached
     spent, detached: cannot be attached, charged or set up any more.
 
+A ready-made method, such as ``pm_card_visa``, is none of these: each use of its ID makes a new, unattached method.
+
 An attached method works for its own customer only. The rules are Stripe's; WooshPay's pages about them were not read.
 A card that was set up, or paid with, for use off session is ``agreed``: see `wooshpay.sandbox.lifecycles.actions`.
 """
@@ -18,6 +20,7 @@ A card that was set up, or paid with, for use off session is ``agreed``: see `wo
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
@@ -48,6 +51,10 @@ class Draft:
         """The type of method."""
         found: str = self.fields["type"]
         return found
+
+
+# How many years the cards of ready-made payment methods are still valid when they are used.
+_VALID_YEARS: Final = 10
 
 
 # ---- making
@@ -112,10 +119,36 @@ def read_expiry(card: Params) -> JsonObject:
 def choose(state: State, params: Params) -> Draft | Record | None:
     """The method that ``payment_method_data`` or ``payment_method`` bring; nothing is made yet."""
     data = params.within("payment_method_data")
-    if data is not None:
-        return read(state, data)
-    id = params.text("payment_method") or None
-    return state.need("payment_method", id, param=params.named("payment_method")) if id is not None else None
+    return read(state, data) if data is not None else named(state, params)
+
+
+def named(state: State, params: Params, name: str = "payment_method") -> Draft | Record | None:
+    """Return the payment method whose ID is in a parameter; None if the parameter was not sent.
+
+    Raises:
+        SandboxError: 404, there is no such payment method.
+    """
+    id = params.text(name) or None
+    return find(state, id, param=params.named(name)) if id is not None else None
+
+
+def find(state: State, id: str, *, param: str | None = None) -> Draft | Record:
+    """Return the payment method with an ID. Every ID that a call names is looked up here.
+
+    Returns:
+        The payment method; a draft for a ready-made one such as ``pm_card_visa``, so that each use makes a new method.
+
+    Raises:
+        SandboxError: 404, there is no such payment method.
+    """
+    card = cards.card_for_method(id)
+    return _ready_made(state, card.number) if card is not None else state.need("payment_method", id, param=param)
+
+
+def _ready_made(state: State, number: str) -> Draft:
+    year = datetime.fromtimestamp(state.clock.now / 1000, UTC).year + _VALID_YEARS
+    card: JsonObject = {"number": number, "exp_month": 12, "exp_year": year, "cvc": "123"}
+    return read(state, Params({"type": "card", "card": card}))
 
 
 def keep(state: State, method: Draft | Record, *, customer: str | None = None) -> Record:
@@ -128,7 +161,16 @@ def keep(state: State, method: Draft | Record, *, customer: str | None = None) -
 
 def type_of(method: Draft | Record) -> str:
     """The type of a method, made or not."""
-    found: str = method["type"] if isinstance(method, Record) else method.type
+    found: str = _fields_of(method)["type"]
+    return found
+
+
+def _fields_of(method: Draft | Record) -> JsonObject:
+    return method if isinstance(method, Record) else method.fields
+
+
+def _outcome_of(method: Draft | Record) -> str | None:
+    found: str | None = method.private.get("outcome") if isinstance(method, Record) else method.outcome
     return found
 
 
@@ -153,12 +195,14 @@ def _checks(billing: JsonObject, cvc: str | None, decline: Decline | None) -> Js
 # ---- whose it is
 
 
-def require_usable(method: Record, customer: str | None, *, param: str | None = "payment_method") -> None:
+def require_usable(method: Draft | Record, customer: str | None, *, param: str | None = "payment_method") -> None:
     """Refuse a method that is used up, or that is not the customer's.
 
     Raises:
         SandboxError: 400, ``payment_method_unexpected_state``.
     """
+    if isinstance(method, Draft):
+        return  # it is new, so nobody has it and nothing has used it
     owner: str | None = method.get("customer")
     ended: str | None = method.private.get("ended")
     if ended == "detached":
@@ -176,27 +220,32 @@ def require_usable(method: Record, customer: str | None, *, param: str | None = 
     raise error
 
 
-def check_attachable(state: State, method: Record, customer: str | None, *, param: str | None = None) -> None:
+def check_attachable(state: State, method: Draft | Record, customer: str | None, *, param: str | None = None) -> None:
     """Refuse to give a method to a customer who may still have to be made.
 
     Raises:
         SandboxError: 400 as in `require_usable`; 402 where the check of the card fails.
     """
     require_usable(method, customer, param=param)
-    if method.get("customer") is None:
+    if _fields_of(method).get("customer") is None:
         refusal = save_refusal(state, method)
         if refusal is not None:
-            raise refused(method["type"], refusal)
+            raise refused(type_of(method), refusal)
 
 
-def attach(state: State, method: Record, customer_id: str) -> None:
+def attach(state: State, method: Draft | Record, customer_id: str) -> Record:
     """Give a method to a customer.
+
+    Returns:
+        The method, made if it was a draft.
 
     Raises:
         SandboxError: 400 where it is used up or another customer's; 402 where the check of the card fails.
     """
     check_attachable(state, method, customer_id)
-    method["customer"] = customer_id
+    kept = keep(state, method)
+    kept["customer"] = customer_id
+    return kept
 
 
 def detach(state: State, method: Record) -> None:
@@ -237,22 +286,24 @@ def spend(method: Record) -> None:
 # ---- what the issuer says
 
 
-def bad_card(state: State, method: Record) -> Decline | None:
+def bad_card(state: State, method: Draft | Record) -> Decline | None:
     """Why a card is no good at all, before anything is tried with it; ``None`` for other types."""
-    if method["type"] != "card":
+    outcome = _outcome_of(method)
+    if outcome is None:
         return None
-    if cards.card_with(method.private["outcome"]).decline is cards.INCORRECT_NUMBER:
+    if cards.card_with(outcome).decline is cards.INCORRECT_NUMBER:
         return cards.INCORRECT_NUMBER
     today = datetime.fromtimestamp(state.clock.now / 1000, UTC)
-    card = method["card"]
+    card = _fields_of(method)["card"]
     return cards.EXPIRED if (card["exp_year"], card["exp_month"]) < (today.year, today.month) else None
 
 
-def save_refusal(state: State, method: Record) -> Decline | None:
+def save_refusal(state: State, method: Draft | Record) -> Decline | None:
     """Why a method cannot be saved, if so."""
-    if method["type"] != "card":
+    outcome = _outcome_of(method)
+    if outcome is None:
         return None
-    card = cards.card_with(method.private["outcome"])
+    card = cards.card_with(outcome)
     return bad_card(state, method) or (None if card.saved or card.later else card.decline)
 
 
