@@ -42,6 +42,12 @@ FIELD_OF_CODE: Final = {"incorrect_number": "number", "expired_card": "expiry", 
 NO_METHOD: Final = Params({}, place="payment_method_data")
 """What the form of a session sends if the session needs no payment method."""
 
+CHECKING: Final = ("Your bank is checking the card", "This takes a minute. Then load this page again.")
+"""The title and the text of the page of a session while the bank checks the card that is to be saved."""
+
+INVOICE_PAID: Final = "This invoice is paid. Thank you."
+INVOICE_PROCESSING: Final = "A payment of this invoice is being processed. Come back in a minute to see how it ended."
+
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -192,15 +198,24 @@ def answer(state: State, intent: Record, choice: Answer) -> PageResult:
     return result_of(state, intent)
 
 
+def require_payable_invoice(state: State, invoice: Record) -> None:
+    """Refuse to pay an invoice that is not owed, or of which a payment is under way.
+
+    Raises:
+        SandboxError: 400, with the status that is needed.
+    """
+    invoices.require(invoice, invoices.OWED, "paid")
+    payments.require(invoices.intent_of(state, invoice), payments.CONFIRMABLE, "confirmed")
+
+
 def pay_invoice(state: State, invoice: Record, data: Params) -> PageResult:
     """Submit the form of an invoice's page.
 
     Raises:
         SandboxError: The invoice cannot be paid now, or the data is not valid. Nothing has changed then.
     """
-    invoices.require(invoice, invoices.OWED, "paid")
+    require_payable_invoice(state, invoice)
     intent = invoices.intent_of(state, invoice)
-    payments.require(intent, payments.CONFIRMABLE, "paid")
     method = payment_methods.make(state, data)
     # From a 3-D Secure challenge the customer comes back to the invoice.
     intent["return_url"] = invoices.page_of(state, invoice)
@@ -224,6 +239,10 @@ def result_of(state: State, intent: Record) -> PageResult:
         return _after(state, session, status)
     url = onward.next_page(state, intent) or None
     title, message = _sentences(state, intent, status)
+    if session is not None and status == "processing":
+        title, message = CHECKING
+    elif invoices.invoice_of(state, intent) is not None:
+        message = {"paid": INVOICE_PAID, "processing": INVOICE_PROCESSING}.get(status, message)
     error: JsonObject = intent.get("last_payment_error") or intent.get("last_setup_error") or {}
     if url is not None and status in {"declined", "canceled"} and error:
         message = advised(error["message"]) if session is not None else error["message"]

@@ -115,7 +115,7 @@ class CheckoutPage:
             return message("This page has expired", "Go back to the shop and start again.", status=410)
         setup = checkout.setup_of(self.state, session)
         if setup is not None and setup["status"] == "processing":
-            return message("Your bank is checking the card", "This takes a minute. Then load this page again.")
+            return message(*customer_steps.CHECKING)
         seen = self.state.view(session)
         discount = orders.discount_of(self.state, session)
         coupon: JsonObject | None = discount["coupon"] if discount is not None else None

@@ -22,7 +22,7 @@ from wooshpay.sandbox.pages.templates import message, page
 _STATUS: Final = {"open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Overdue"}
 _LAST_SUM: Final = {"paid": "Paid", "void": "Total"}
 _NOTES: Final = {
-    "paid": "This invoice is paid. Thank you.",
+    "paid": customer_steps.INVOICE_PAID,
     "void": "This invoice was canceled. There is nothing to pay.",
 }
 
@@ -93,7 +93,7 @@ class InvoicePage:
             facts=_facts(whole),
             sums=_sums(whole),
             note=_NOTES.get(invoice["status"], "There is nothing to pay."),
-            processing=self._processing(invoice),
+            processing=customer_steps.INVOICE_PROCESSING if self._processing(invoice) else None,
             key=invoice.private["key"],
             form=form,
             errors=errors or {},

@@ -11,7 +11,7 @@ from typing import Final
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours.issuing.reading import pick_texts
 from wooshpay.sandbox.engine.act_parameters import ActParameter
-from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act
 from wooshpay.sandbox.engine.state import State
@@ -111,11 +111,18 @@ def top_up(state: State, params: Params) -> JsonObject:
 
 @act(
     "issuing.block_cardholder",
-    ActParameter("cardholder", "The cardholder.", "id", required=True, of="issuing.cardholder"),
+    ActParameter(
+        "cardholder", "The cardholder; it must not be blocked yet.", "id", required=True, of="issuing.cardholder"
+    ),
 )
 def block_cardholder(state: State, params: Params) -> JsonObject:
     """Block a cardholder permanently, as the issuer does after abuse."""
     holder = state.need("issuing.cardholder", params.need_text("cardholder"), param="cardholder")
+    if holder["status"] == "blocked":
+        raise wrong_state(
+            "This cardholder could not be blocked because its status is blocked; it must be active or inactive.",
+            code="issuing_cardholder_unexpected_state",
+        )
     cardholders.block(state, holder)
     return state.view(holder)
 
