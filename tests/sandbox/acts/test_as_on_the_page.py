@@ -97,7 +97,8 @@ SESSIONS: dict[str, dict[str, Any]] = {
 
 
 def open_session(place: Place, kind: str, **fields: Any) -> Any:
-    return place.client.checkout.sessions.create(**{**SHOP, **SESSIONS[kind], **fields})
+    whole: dict[str, Any] = {**SHOP, **SESSIONS[kind], **fields}
+    return place.client.checkout.sessions.create(**whole)
 
 
 @pytest.mark.parametrize("outcome", BY_CARD)
@@ -299,7 +300,8 @@ def test_a_payment_link(places: tuple[Place, Place], fields: dict[str, Any], out
     number, button = BY_CARD[outcome]
 
     def link(place: Place) -> Any:
-        return place.client.payment_links.create(**{"line_items": [tea()], **fields})
+        whole: dict[str, Any] = {"line_items": [tea()], **fields}
+        return place.client.payment_links.create(**whole)
 
     def on_page(place: Place) -> Seen:
         return pay_on_page(browse(link(place).url).location or "", form(number=number), button)
@@ -317,7 +319,7 @@ def test_a_payment_link(places: tuple[Place, Place], fields: dict[str, Any], out
 # ---- challenges, wallets and banks
 
 
-BACK = {"return_url": "https://shop.example/back"}
+BACK: dict[str, Any] = {"return_url": "https://shop.example/back"}
 
 
 @pytest.mark.parametrize(("saving", "back"), [(False, {}), (False, BACK), (True, BACK)])
