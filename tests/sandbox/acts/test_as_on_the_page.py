@@ -63,9 +63,10 @@ def compare(places: tuple[Place, Place], by_page: Callable[[Place], Seen], by_ac
     seen = by_page(page)
     result: dict[str, Any] = by_act(act)
     assert act.unlike(result["url"]) == page.unlike(seen.location)
-    own = result["url"] is not None and result["url"].startswith(act.sandbox.base_url)
+    url: str = result["url"] or ""
+    own = url.startswith(act.sandbox.base_url)
     if own or seen.location is None:
-        text = browse(result["url"]).text if own else seen.text
+        text = browse(url).text if own else seen.text
         assert result["message"] in unescape(text)
     for _ in range(2):
         assert act.everything() == page.everything()
