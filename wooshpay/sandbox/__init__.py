@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from wooshpay.sandbox.engine.account_options import AccountOptions as AccountOptions
+    from wooshpay.sandbox.engine.act_parameters import ActParameter as ActParameter
+    from wooshpay.sandbox.engine.act_parameters import SimulatedAction as SimulatedAction
     from wooshpay.sandbox.engine.errors import SandboxError as SandboxError
     from wooshpay.sandbox.engine.journal import StateFileError as StateFileError
     from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS as FAULT_KINDS
@@ -41,6 +43,8 @@ _HOMES: Final[dict[str, str]] = {
     "Delivery": "webhooks.deliveries",
     "DeliveryAttempt": "webhooks.deliveries",
     "WebhookOptions": "webhooks.options",
+    "ActParameter": "engine.act_parameters",
+    "SimulatedAction": "engine.act_parameters",
     "SandboxError": "engine.errors",
 }
 
@@ -48,6 +52,8 @@ __all__ = [
     "Sandbox",
     "SyncSandbox",
     "AccountOptions",
+    "SimulatedAction",
+    "ActParameter",
     "StateFileError",
     "CARDS",
     "TestCard",
