@@ -73,6 +73,17 @@ def not_found(kind: str, id: str, *, param: str | None = None) -> SandboxError:
     return SandboxError(f"No such {named}: {id!r}.", code="resource_missing", status=404, param=param)
 
 
+def invalid_id(id: str, *, param: str) -> SandboxError:
+    """Return the error for a text that does not have the form of an ID, such as an unfilled placeholder."""
+    return SandboxError(
+        f"The parameter {param} is wrong: the id is invalid: {id!r}."
+        " Pass an ID that WooshPay returned, such as pi_1693466278934609920.",
+        code="resource_missing",
+        status=404,
+        param=param,
+    )
+
+
 def wrong_state(message: str, *, code: str = "payment_intent_unexpected_state") -> SandboxError:
     """The object's state does not allow the call."""
     return SandboxError(message, code=code)

@@ -16,6 +16,7 @@ from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.guard import Guard
+from wooshpay.sandbox.engine.ids import require_id
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
 from wooshpay.sandbox.engine.state import Cause, State
@@ -109,6 +110,8 @@ class Gate:
                     f"This sandbox does not have {route.operation}.", status=501, type="api_error", code="not_offered"
                 )
             body = read_body(await request.read(), request.headers.get("Content-Type", ""))
+            for name, id in route.path.items():
+                require_id(_printable(id), param=name)
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
             fitted = fit(self.routes.operations[route.operation], values)

@@ -66,9 +66,17 @@ class Routes:
                 self._add(declaration.method, other_path(declaration.path), declaration)
 
     def find(self, method: str, raw_path: str) -> Route | None:
-        """Find the operation for a request; the path is as it came, percent-quoted."""
+        """Find the operation for a request; the path is as it came, percent-quoted.
+
+        An empty segment counts as an empty ID where the path has a place for one, so that a program which lost the ID
+        is not answered with a list. Elsewhere a slash at the end makes no difference.
+        """
         values: list[str] = []
-        target = self._search(self._root, method, _segments(raw_path), 0, values)
+        target = None
+        if raw_path.endswith("/"):
+            target = self._search(self._root, method, [*_segments(raw_path), ""], 0, values)
+        if target is None:
+            target = self._search(self._root, method, _segments(raw_path), 0, values)
         if target is None:
             return None
         declaration = target.declaration
@@ -101,7 +109,7 @@ class Routes:
             found = self._search(literal, method, segments, place + 1, values)
             if found is not None:
                 return found
-        if node.placeholder is None or not segment:
+        if node.placeholder is None:
             return None
         values.append(segment)
         found = self._search(node.placeholder, method, segments, place + 1, values)
