@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from wooshpay.core.json import dumps
 from wooshpay.sandbox.behaviours.webhook_endpoints import register
@@ -19,7 +19,7 @@ from wooshpay.sandbox.controls.http import Controls
 from wooshpay.sandbox.controls.publishing import Publisher
 from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Clock, real_time
-from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.errors import ErrorBodies, SandboxError
 from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
@@ -189,7 +189,7 @@ class Server:
             ) from None
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals(self.state.options.error_bodies)])
         for pages in self._pages:
             pages.add_routes(app.router)
         # Line ends too, which "." would leave out.
@@ -244,16 +244,20 @@ class Server:
             await self._wakeup.wait(self.clock.seconds_to_next())
 
 
-@web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer with the error where a page or control did not: when the state file cannot be written."""
-    try:
-        return await handler(request)
-    except SandboxError as error:
-        return web.Response(status=error.status, body=dumps(error.body()), content_type="application/json")
-    except ConnectionError:
-        # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
-        return web.Response(status=400)
+def _refusals(bodies: ErrorBodies) -> Middleware:
+    """Make the middleware that answers where a page or control did not: when the state file cannot be written."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except SandboxError as error:
+            return web.Response(status=error.status, body=dumps(error.body(bodies)), content_type="application/json")
+        except ConnectionError:
+            # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
+            return web.Response(status=400)
+
+    return refuse
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

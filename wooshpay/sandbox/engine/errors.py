@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wooshpay.core.json import JsonObject
 
+ErrorBodies: TypeAlias = Literal["nested", "flat"]
 ErrorType: TypeAlias = Literal["api_error", "card_error", "idempotency_error", "invalid_request_error"]
 
 
@@ -52,9 +55,17 @@ class SandboxError(Exception):
             facts["decline_code"] = self.decline_code
         return facts
 
-    def body(self) -> JsonObject:
-        """The whole answer."""
-        return {"error": {**self.facts(), **self.details}}
+    def body(self, bodies: ErrorBodies = "nested") -> JsonObject:
+        """Return the whole response body.
+
+        Args:
+            bodies: ``flat`` puts the members of the error at the top level, ``nested`` under ``error``. The ``status``
+                of an object that is in the wrong state is at the top level in both, since programs read it there too.
+        """
+        error: JsonObject = {**self.facts(), **self.details}
+        if bodies == "flat":
+            return error
+        return {"error": error, **{name: self.details[name] for name in ("status",) if name in self.details}}
 
 
 def missing(param: str) -> SandboxError:
@@ -84,9 +95,19 @@ def invalid_id(id: str, *, param: str) -> SandboxError:
     )
 
 
-def wrong_state(message: str, *, code: str = "payment_intent_unexpected_state") -> SandboxError:
-    """The object's state does not allow the call."""
-    return SandboxError(message, code=code)
+def wrong_state(
+    message: str, *, code: str = "payment_intent_unexpected_state", about: Mapping[str, Any] | None = None
+) -> SandboxError:
+    """Return the error for an object whose state does not allow the call.
+
+    Args:
+        message: What is not possible, and which state is needed.
+        code: The code of the error.
+        about: The object. The error carries its ``status``, so that a program which closes an object that is closed
+            already can tell what became of it.
+    """
+    status = None if about is None else about.get("status")
+    return SandboxError(message, code=code, details=None if status is None else {"status": status})
 
 
 def bug() -> SandboxError:
