@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from wooshpay.core.json import dumps
 from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Clock, real_time
-from wooshpay.sandbox.engine.errors import STATE_NOT_KEPT, SandboxError
+from wooshpay.sandbox.engine.errors import STATE_NOT_KEPT, ErrorBodies, SandboxError
 from wooshpay.sandbox.engine.facts import Facts
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.ids import Ids
@@ -190,7 +190,7 @@ class Server:
             ) from None
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals(self.state.options.error_bodies)])
         app.router.register_resource(LateRoutes(_may_be_control, self._controls))
         app.router.register_resource(LateRoutes(_may_be_page, self._hosted_pages))
         # Line ends too, which "." would leave out.
@@ -259,16 +259,20 @@ def _may_be_page(raw_path: str) -> bool:
     return not raw_path.startswith("/v1/") or raw_path.startswith("/v1/files/")
 
 
-@web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer with the error where a page or control did not: when the state file cannot be written."""
-    try:
-        return await handler(request)
-    except SandboxError as error:
-        return web.Response(status=error.status, body=dumps(error.body()), content_type="application/json")
-    except ConnectionError:
-        # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
-        return web.Response(status=400)
+def _refusals(bodies: ErrorBodies) -> Middleware:
+    """Make the middleware that answers where a page or control did not: when the state file cannot be written."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except SandboxError as error:
+            return web.Response(status=error.status, body=dumps(error.body(bodies)), content_type="application/json")
+        except ConnectionError:
+            # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
+            return web.Response(status=400)
+
+    return refuse
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

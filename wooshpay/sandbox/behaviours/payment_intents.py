@@ -149,15 +149,19 @@ def update(state: State, params: Params) -> JsonObject:
     """Change an intent without confirming it."""
     intent = _find(state, params)
     if intent["status"] == "canceled":
-        raise wrong_state("This PaymentIntent is canceled; nothing about it can change any more.")
+        raise wrong_state("This PaymentIntent is canceled; nothing about it can change any more.", about=intent)
     touched = [name for name in _PAYMENT if params.given(name)]
     if touched and intent["status"] not in payments.CONFIRMABLE:
-        raise wrong_state(f"{', '.join(touched)} cannot change while the PaymentIntent's status is {intent['status']}.")
+        raise wrong_state(
+            f"{', '.join(touched)} cannot change while the PaymentIntent's status is {intent['status']}.", about=intent
+        )
     if touched and "session" in intent.private:
-        raise wrong_state(f"{', '.join(touched)} cannot change: this PaymentIntent belongs to a Checkout Session.")
+        raise wrong_state(
+            f"{', '.join(touched)} cannot change: this PaymentIntent belongs to a Checkout Session.", about=intent
+        )
     fixed = [name for name in _INVOICED if name in touched]
     if fixed and "invoice" in intent.private:
-        raise wrong_state(f"{', '.join(fixed)} cannot change: this PaymentIntent belongs to an Invoice.")
+        raise wrong_state(f"{', '.join(fixed)} cannot change: this PaymentIntent belongs to an Invoice.", about=intent)
     changes = _read_changes(state, intent, params)
     after = {**intent, **changes}
     method = payment_methods.choose(state, params)
@@ -196,7 +200,9 @@ def confirm(state: State, params: Params) -> JsonObject:
     """Take the payment, or ask the customer to act."""
     intent = _find(state, params)
     if "session" in intent.private:
-        raise wrong_state("This PaymentIntent belongs to a Checkout Session; it is paid on the session's page.")
+        raise wrong_state(
+            "This PaymentIntent belongs to a Checkout Session; it is paid on the session's page.", about=intent
+        )
     payments.require(intent, payments.CONFIRMABLE, "confirmed")
     read: JsonObject = {
         "payment_method_options": params.as_sent("payment_method_options"),
@@ -234,9 +240,9 @@ def cancel(state: State, params: Params) -> JsonObject:
     intent = _find(state, params)
     reason = params.need_text("cancellation_reason")
     if "session" in intent.private:
-        raise wrong_state("This PaymentIntent belongs to a Checkout Session; expire the session instead.")
+        raise wrong_state("This PaymentIntent belongs to a Checkout Session; expire the session instead.", about=intent)
     if "invoice" in intent.private:
-        raise wrong_state("This PaymentIntent belongs to an Invoice; void the invoice instead.")
+        raise wrong_state("This PaymentIntent belongs to an Invoice; void the invoice instead.", about=intent)
     payments.cancel(state, intent, reason)
     return state.view(intent)
 

@@ -15,6 +15,7 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours import beneficiaries
 from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.ids import require_id
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act, behaviour
@@ -80,6 +81,8 @@ def list_payouts(state: State, params: Params) -> JsonObject:
     """List payouts, newest first. A ``destination`` is the id of a beneficiary, in lack of external accounts."""
     params.choice("status", STATUSES)
     destination = params.text("destination")
+    if destination is not None:
+        require_id(destination, param="destination")
 
     def keep(payout: Record) -> bool:
         return destination is None or payout["beneficiary_data"]["id"] == destination

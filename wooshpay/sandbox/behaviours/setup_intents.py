@@ -71,12 +71,14 @@ def update(state: State, params: Params) -> JsonObject:
     """Change an intent without confirming it."""
     setup = _find(state, params)
     if setup["status"] == "canceled":
-        raise _unexpected("This SetupIntent is canceled; nothing about it can change any more.")
+        raise _unexpected(setup, "This SetupIntent is canceled; nothing about it can change any more.")
     touched = [name for name in _SETUP if params.given(name)]
     if touched and setup["status"] not in setups.CONFIRMABLE:
-        raise _unexpected(f"{', '.join(touched)} cannot change while the SetupIntent's status is {setup['status']}.")
+        raise _unexpected(
+            setup, f"{', '.join(touched)} cannot change while the SetupIntent's status is {setup['status']}."
+        )
     if touched and "session" in setup.private:
-        raise _unexpected(f"{', '.join(touched)} cannot change: this SetupIntent belongs to a Checkout Session.")
+        raise _unexpected(setup, f"{', '.join(touched)} cannot change: this SetupIntent belongs to a Checkout Session.")
     changes = _changes(state, setup, params)
     method = payment_methods.choose(state, params)
     _check_method({**setup, **changes}, method or _held(state, setup))
@@ -91,7 +93,7 @@ def confirm(state: State, params: Params) -> JsonObject:
     """Make an attempt to save the method, or ask the customer to act."""
     setup = _find(state, params)
     if "session" in setup.private:
-        raise _unexpected("This SetupIntent belongs to a Checkout Session; the session's page confirms it.")
+        raise _unexpected(setup, "This SetupIntent belongs to a Checkout Session; the session's page confirms it.")
     setups.require(setup, setups.CONFIRMABLE, "confirmed")
     if not params.text("return_url"):
         raise missing("return_url")
@@ -113,7 +115,7 @@ def cancel(state: State, params: Params) -> JsonObject:
     setup = _find(state, params)
     reason = params.choice("cancellation_reason", CANCELLATION_REASONS)
     if "session" in setup.private:
-        raise _unexpected("This SetupIntent belongs to a Checkout Session; expire the session instead.")
+        raise _unexpected(setup, "This SetupIntent belongs to a Checkout Session; expire the session instead.")
     setups.cancel(state, setup, reason)
     return state.view(setup)
 
@@ -158,5 +160,5 @@ def _find(state: State, params: Params) -> Record:
     return state.need("setup_intent", params.id)
 
 
-def _unexpected(message: str) -> SandboxError:
-    return wrong_state(message, code="setup_intent_unexpected_state")
+def _unexpected(setup: Record, message: str) -> SandboxError:
+    return wrong_state(message, code="setup_intent_unexpected_state", about=setup)

@@ -7,6 +7,8 @@ from typing import Literal
 
 import attrs
 
+from wooshpay.sandbox.engine.errors import ErrorBodies
+
 
 @attrs.frozen(kw_only=True)
 class AccountOptions:
@@ -27,4 +29,4 @@ class AccountOptions:
     minimum_amounts: Mapping[str, int] = attrs.field(factory=lambda: {"USD": 50})
     unknown_currencies: Literal["accepted", "refused"] = "accepted"
     plan_changes: Literal["invoice", "charge"] = "invoice"
-    error_bodies: Literal["nested", "flat"] = "nested"
+    error_bodies: ErrorBodies = "nested"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wooshpay.core.json import JsonObject
 
 STATE_NOT_KEPT: Final = "state_not_kept"
 """The code of the error after which the sandbox does nothing any more."""
 
+ErrorBodies: TypeAlias = Literal["nested", "flat"]
 ErrorType: TypeAlias = Literal["api_error", "card_error", "idempotency_error", "invalid_request_error"]
 
 
@@ -55,9 +58,17 @@ class SandboxError(Exception):
             facts["decline_code"] = self.decline_code
         return facts
 
-    def body(self) -> JsonObject:
-        """The whole answer."""
-        return {"error": {**self.facts(), **self.details}}
+    def body(self, bodies: ErrorBodies = "nested") -> JsonObject:
+        """Return the whole response body.
+
+        Args:
+            bodies: ``flat`` puts the members of the error at the top level, ``nested`` under ``error``. The ``status``
+                of an object that is in the wrong state is at the top level in both, since programs read it there too.
+        """
+        error: JsonObject = {**self.facts(), **self.details}
+        if bodies == "flat":
+            return error
+        return {"error": error, **{name: self.details[name] for name in ("status",) if name in self.details}}
 
 
 def missing(param: str) -> SandboxError:
@@ -76,9 +87,30 @@ def not_found(kind: str, id: str, *, param: str | None = None) -> SandboxError:
     return SandboxError(f"No such {named}: {id!r}.", code="resource_missing", status=404, param=param)
 
 
-def wrong_state(message: str, *, code: str = "payment_intent_unexpected_state") -> SandboxError:
-    """The object's state does not allow the call."""
-    return SandboxError(message, code=code)
+def invalid_id(id: str, *, param: str) -> SandboxError:
+    """Return the error for a text that does not have the form of an ID, such as an unfilled placeholder."""
+    return SandboxError(
+        f"The parameter {param} is wrong: the id is invalid: {id!r}."
+        " Pass an ID that WooshPay returned, such as pi_1693466278934609920.",
+        code="resource_missing",
+        status=404,
+        param=param,
+    )
+
+
+def wrong_state(
+    message: str, *, code: str = "payment_intent_unexpected_state", about: Mapping[str, Any] | None = None
+) -> SandboxError:
+    """Return the error for an object whose state does not allow the call.
+
+    Args:
+        message: What is not possible, and which state is needed.
+        code: The code of the error.
+        about: The object. The error carries its ``status``, so that a program which closes an object that is closed
+            already can tell what became of it.
+    """
+    status = None if about is None else about.get("status")
+    return SandboxError(message, code=code, details=None if status is None else {"status": status})
 
 
 def bug() -> SandboxError:

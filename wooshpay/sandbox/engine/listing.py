@@ -7,12 +7,18 @@ from typing import Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.ids import require_id
 from wooshpay.sandbox.engine.params import Params, as_object
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Collection, Page, Record, UnknownCursor
 
 DEFAULT_LIMIT: Final = 10
 MAX_LIMIT: Final = 100
+
+# The filters that are IDs of other objects.
+_IDS: Final = frozenset(
+    {"card", "cardholder", "charge", "customer", "payment_intent", "payment_method", "setup_intent", "subscription"}
+)
 
 Keep = Callable[[Record], bool]
 
@@ -53,6 +59,8 @@ def list_page(
         omit: A field to leave out of every entry.
     """
     where = {name: value for name in same if (value := params.text(name)) is not None}
+    for name in _IDS.intersection(where):
+        require_id(where[name], param=name)
     bounds = created_bounds(params)
     page = take_page(params, state.store[kind], lambda record: bounds(record) and keep(record), where=where)
     data = [state.view(record) for record in page.records]
@@ -82,6 +90,7 @@ def take_page(
         )
     except UnknownCursor as unknown:
         name = "starting_after" if starting_after is not None else "ending_before"
+        require_id(starting_after or ending_before or "", param=name)
         raise SandboxError(
             f"{name} names no object of this list: {unknown}.", code="resource_missing", param=name
         ) from None

@@ -14,7 +14,7 @@ from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.account_options import AccountOptions
 from wooshpay.sandbox.engine.clock import Alarm, Clock
 from wooshpay.sandbox.engine.errors import bug, not_found
-from wooshpay.sandbox.engine.ids import Ids
+from wooshpay.sandbox.engine.ids import Ids, require_id
 from wooshpay.sandbox.engine.registry import find_duty, find_reactions, find_view
 from wooshpay.sandbox.engine.store import Record, Store, snapshot
 
@@ -84,9 +84,14 @@ class State:
         return self.store.add(Record({**head, **fields}, **private))
 
     def need(self, kind: str, id: str, *, param: str | None = None) -> Record:
-        """Find an object, or answer 404."""
+        """Find an object.
+
+        Raises:
+            SandboxError: 404, there is no object with this ID, or it does not have the form of an ID.
+        """
         record = self.store[kind].get(id)
         if record is None:
+            require_id(id, param=param or "id")
             raise not_found(kind, id, param=param)
         return record
 

@@ -137,6 +137,7 @@ def require_open(session: Record, action: str) -> None:
         raise wrong_state(
             f"This Checkout Session could not be {action} because its status is {session['status']}; it must be open.",
             code="checkout_session_unexpected_state",
+            about=session,
         )
 
 

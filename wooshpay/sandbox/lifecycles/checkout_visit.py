@@ -105,7 +105,9 @@ def read_code(state: State, session: Record, word: str) -> orders.Reduction:
     """
     checkout.require_open(session, "changed")
     if not session.private["allow_codes"]:
-        raise wrong_state("This Checkout Session takes no promotion codes.", code="checkout_session_unexpected_state")
+        raise wrong_state(
+            "This Checkout Session takes no promotion codes.", code="checkout_session_unexpected_state", about=session
+        )
     customer: str | None = session["customer"] or None
     code = coupons.find_code(state, word, customer)
     if code is None:

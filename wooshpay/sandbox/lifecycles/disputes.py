@@ -233,6 +233,7 @@ def _require(dispute: Record, allowed: frozenset[str], action: str) -> None:
             f"This dispute could not be {action} because its status is {dispute['status']};"
             f" it must be one of {', '.join(sorted(allowed))}.",
             code="dispute_unexpected_state",
+            about=dispute,
         )
 
 

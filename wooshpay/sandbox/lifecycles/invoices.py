@@ -44,6 +44,7 @@ def require(invoice: Record, allowed: frozenset[str], action: str) -> None:
             f"This invoice could not be {action} because its status is {invoice['status']};"
             f" it must be {' or '.join(sorted(allowed))}.",
             code="invoice_unexpected_state",
+            about=invoice,
         )
 
 
@@ -112,6 +113,7 @@ def delete(state: State, invoice: Record) -> None:
         raise wrong_state(
             "This draft was made by a subscription and cannot be deleted; finalize it, then void it.",
             code="invoice_unexpected_state",
+            about=invoice,
         )
     state.emit("invoice.deleted", invoice)
     invoice_lines.drop(state, invoice)
@@ -152,6 +154,7 @@ def send(state: State, invoice: Record) -> None:
         raise wrong_state(
             "This invoice is collected automatically; only one with collection_method send_invoice can be sent.",
             code="invoice_unexpected_state",
+            about=invoice,
         )
     if invoice["status"] == "draft":
         finalize(state, invoice)
@@ -265,6 +268,7 @@ def _cancel_intent(state: State, invoice: Record, action: str) -> None:
         raise wrong_state(
             f"This invoice could not be {action} because a payment of it is {intent['status']}; wait for its outcome.",
             code="invoice_unexpected_state",
+            about=invoice,
         )
     payments.cancel(state, intent, f"the invoice was {action}")
 

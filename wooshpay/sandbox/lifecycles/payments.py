@@ -60,7 +60,8 @@ def require(intent: Record, allowed: frozenset[str], action: str) -> None:
     if intent["status"] not in allowed:
         raise wrong_state(
             f"This PaymentIntent could not be {action} because its status is {intent['status']};"
-            f" it must be one of {', '.join(sorted(allowed))}."
+            f" it must be one of {', '.join(sorted(allowed))}.",
+            about=intent,
         )
 
 

@@ -178,4 +178,5 @@ def _require(payout: Record, allowed: tuple[str, ...], action: str) -> None:
             f"This payout could not be {action} because its status is {payout['status']};"
             f" it must be {' or '.join(allowed)}.",
             code="payout_unexpected_state",
+            about=payout,
         )

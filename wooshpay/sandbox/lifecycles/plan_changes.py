@@ -58,6 +58,7 @@ def require_changeable(subscription: Record) -> None:
         raise wrong_state(
             "The items of this subscription cannot change because its first invoice is not paid yet.",
             code="subscription_unexpected_state",
+            about=subscription,
         )
 
 

@@ -99,6 +99,7 @@ def _require_pending(refund: Record) -> None:
         raise wrong_state(
             f"This refund is {refund['status']}; only a pending one can still succeed or fail.",
             code="refund_unexpected_state",
+            about=refund,
         )
 
 

@@ -64,6 +64,7 @@ def require(setup: Record, allowed: frozenset[str], action: str) -> None:
             f"This SetupIntent could not be {action} because its status is {setup['status']};"
             f" it must be one of {', '.join(sorted(allowed))}.",
             code="setup_intent_unexpected_state",
+            about=setup,
         )
 
 

@@ -46,6 +46,7 @@ def require_running(subscription: Record, action: str) -> None:
         raise wrong_state(
             f"This subscription could not be {action} because its status is {subscription['status']}.",
             code="subscription_unexpected_state",
+            about=subscription,
         )
 
 

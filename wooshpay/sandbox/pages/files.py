@@ -36,7 +36,11 @@ class FileContents:
                 self.state.clock.run_due()
                 file = self.state.need("file", request.match_info["id"], param="id")
         except SandboxError as error:
-            return web.Response(status=error.status, body=dumps(error.body()), content_type="application/json")
+            return web.Response(
+                status=error.status,
+                body=dumps(error.body(self.state.options.error_bodies)),
+                content_type="application/json",
+            )
         # Whatever type the sender named: a browser saves the file and does not run what may be in it.
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file['filename'], safe='')}",

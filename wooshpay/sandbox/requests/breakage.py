@@ -14,7 +14,7 @@ import attrs
 from aiohttp import web
 
 from wooshpay.core.json import dumps
-from wooshpay.sandbox.engine.errors import SandboxError
+from wooshpay.sandbox.engine.errors import ErrorBodies, SandboxError
 from wooshpay.sandbox.requests.faults import Fault
 
 _LOOK_EVERY: Final = 0.2
@@ -47,9 +47,11 @@ class Breakage:
 
     Attributes:
         closing: Set when the sandbox closes: nobody is held up any longer.
+        error_bodies: The form of the error objects that faults answer with.
     """
 
     closing: asyncio.Event = attrs.field(factory=asyncio.Event)
+    error_bodies: ErrorBodies = "nested"
     # Connections that answer no more.
     _dead: WeakSet[asyncio.Transport] = attrs.field(factory=lambda: WeakSet[asyncio.Transport]())
 
@@ -69,11 +71,11 @@ class Breakage:
                 await request.read()
                 return await self._stall(request)
             case "rate_limit":
-                return _error(429, "Too many requests.", "rate_limit", _retry_after(fault))
+                return self._error(429, "Too many requests.", "rate_limit", _retry_after(fault))
             case "server_error":
-                return _error(500, "A temporary problem of our servers.", "api_error")
+                return self._error(500, "A temporary problem of our servers.", "api_error")
             case "unavailable":
-                return _error(503, "The service is not available at the moment.", "service_unavailable")
+                return self._error(503, "The service is not available at the moment.", "service_unavailable")
             case "bad_gateway":
                 return web.Response(status=502, text=_HTML, content_type="text/html")
             case _:
@@ -96,6 +98,11 @@ class Breakage:
                 return web.Response(status=200, text="{this is not JSON", content_type="application/json")
             case _:
                 return response
+
+    def _error(self, status: int, message: str, code: str, headers: dict[str, str] | None = None) -> web.Response:
+        error = SandboxError(message, status=status, type="api_error", code=code)
+        body = dumps(error.body(self.error_bodies))
+        return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
     async def _stall(self, request: web.Request) -> web.StreamResponse:
         """Wait until the client gives up or the sandbox closes."""
@@ -171,11 +178,6 @@ def _stream(whole: web.Response) -> web.StreamResponse:
     stream = web.StreamResponse(status=whole.status, headers=whole.headers)
     stream.content_length = len(_body_of(whole))
     return stream
-
-
-def _error(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> web.Response:
-    error = SandboxError(message, status=status, type="api_error", code=code)
-    return web.Response(status=status, body=dumps(error.body()), content_type="application/json", headers=headers)
 
 
 def _retry_after(fault: Fault) -> dict[str, str]:

@@ -16,6 +16,7 @@ from wooshpay.core.log_fields import log_fields
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.errors import SandboxError, bug
 from wooshpay.sandbox.engine.guard import Guard
+from wooshpay.sandbox.engine.ids import require_id
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import Behaviour, find_behaviour
 from wooshpay.sandbox.engine.state import Cause, State
@@ -52,7 +53,9 @@ class Gate:
     log: RequestLog
     keys: Keys
     lock: Guard
-    breakage: Breakage = attrs.field(factory=Breakage)
+    breakage: Breakage = attrs.field(
+        default=attrs.Factory(lambda self: Breakage(error_bodies=self.state.options.error_bodies), takes_self=True)
+    )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
@@ -109,6 +112,8 @@ class Gate:
                     f"This sandbox does not have {route.operation}.", status=501, type="api_error", code="not_offered"
                 )
             body = read_body(await request.read(), request.headers.get("Content-Type", ""))
+            for name, id in route.path.items():
+                require_id(_printable(id), param=name)
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
             fitted = fit(self.routes.operation(route.operation), values)
@@ -119,13 +124,13 @@ class Gate:
                 return self._work(work, params, entry)
             return await self._work_once(work, params, entry, key, request.path, fault)
         except SandboxError as error:
-            return _refusal(error, entry)
+            return self._refusal(error, entry)
         except web.HTTPRequestEntityTooLarge:
             too_large = SandboxError("The body of the request is too large.", status=413, code="body_too_large")
-            return _refusal(too_large, entry)
+            return self._refusal(too_large, entry)
         except web.RequestPayloadError:
             cut = SandboxError("The body of the request did not arrive whole.", code="body_incomplete")
-            return _refusal(cut, entry)
+            return self._refusal(cut, entry)
 
     async def _work_once(
         self, work: Behaviour, params: Params, entry: LoggedRequest, key: str, path: str, fault: Fault | None
@@ -152,7 +157,7 @@ class Gate:
                 result: JsonObject = work(self.state, params)
                 return Answer(200, dumps(result))
             except SandboxError as error:
-                return _refusal(error, entry)
+                return self._refusal(error, entry)
             except Exception as error:
                 _logger.exception(
                     "%s failed in the sandbox",
@@ -167,7 +172,7 @@ class Gate:
                     ),
                 )
                 self.lock.undo()
-                return _refusal(bug(), entry)
+                return self._refusal(bug(), entry)
 
     def _render(self, answer: Answer, entry: LoggedRequest) -> web.Response:
         entry.note_answer(answer.body)
@@ -175,6 +180,10 @@ class Gate:
         if entry.replayed:
             headers["Idempotent-Replayed"] = "true"
         return web.Response(status=answer.status, body=answer.body, content_type="application/json", headers=headers)
+
+    def _refusal(self, error: SandboxError, entry: LoggedRequest) -> Answer:
+        entry.error_code = error.code
+        return Answer(error.status, dumps(error.body(self.state.options.error_bodies)))
 
     def _unknown(self, request: web.Request) -> SandboxError:
         message = f"There is no {request.method} {redact(_printable(request.path))}."
@@ -202,8 +211,3 @@ def _printable(text: str) -> str:
 
 def _named(entry: LoggedRequest) -> dict[str, str]:
     return {"Request-Id": entry.id}
-
-
-def _refusal(error: SandboxError, entry: LoggedRequest) -> Answer:
-    entry.error_code = error.code
-    return Answer(error.status, dumps(error.body()))

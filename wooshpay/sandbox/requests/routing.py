@@ -74,14 +74,17 @@ class Routes:
         return self._operations[name]
 
     def find(self, method: str, raw_path: str) -> Route | None:
-        """Find the operation for a request; the path is as it came, percent-quoted."""
-        segments = _segments(raw_path)
-        found = self._find(method, segments)
-        if found is None and self._import_section(segments):
-            found = self._find(method, segments)
+        """Find the operation for a request; the path is as it came, percent-quoted.
+
+        An empty segment counts as an empty ID where the path has a place for one, so that a program which lost the ID
+        is not answered with a list. Elsewhere a slash at the end makes no difference.
+        """
+        found = self._find(method, raw_path)
+        if found is None and self._import_section(_segments(raw_path)):
+            found = self._find(method, raw_path)
         if found is None and self._waiting:
             self._import_rest()
-            found = self._find(method, segments)
+            found = self._find(method, raw_path)
         return found
 
     def methods(self, raw_path: str) -> list[str]:
@@ -90,9 +93,13 @@ class Routes:
         known = sorted({declaration.method for declaration in self._operations.values()})
         return [method for method in known if self.find(method, raw_path) is not None]
 
-    def _find(self, method: str, segments: list[str]) -> Route | None:
+    def _find(self, method: str, raw_path: str) -> Route | None:
         values: list[str] = []
-        target = self._search(self._root, method, segments, 0, values)
+        target = None
+        if raw_path.endswith("/"):
+            target = self._search(self._root, method, [*_segments(raw_path), ""], 0, values)
+        if target is None:
+            target = self._search(self._root, method, _segments(raw_path), 0, values)
         if target is None:
             return None
         declaration = target.declaration
@@ -142,7 +149,7 @@ class Routes:
             found = self._search(literal, method, segments, place + 1, values)
             if found is not None:
                 return found
-        if node.placeholder is None or not segment:
+        if node.placeholder is None:
             return None
         values.append(segment)
         found = self._search(node.placeholder, method, segments, place + 1, values)

@@ -45,7 +45,9 @@ def create(state: State, params: Params) -> JsonObject:
     }
     if holder["status"] == "blocked":
         raise wrong_state(
-            "This cardholder is blocked and gets no more cards.", code="issuing_cardholder_unexpected_state"
+            "This cardholder is blocked and gets no more cards.",
+            code="issuing_cardholder_unexpected_state",
+            about=holder,
         )
     return state.view(cards.make(state, fields))
 

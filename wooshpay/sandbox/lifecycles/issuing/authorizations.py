@@ -118,6 +118,7 @@ def require_pending(authorization: Record, action: str) -> None:
             f"This authorization could not be {action} because its status is {authorization['status']};"
             " it must be pending.",
             code="issuing_authorization_unexpected_state",
+            about=authorization,
         )
 
 

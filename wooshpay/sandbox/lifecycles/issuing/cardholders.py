@@ -30,6 +30,7 @@ def change(state: State, holder: Record, fields: JsonObject) -> None:
         raise wrong_state(
             "This cardholder is blocked for good; the status cannot change any more.",
             code="issuing_cardholder_unexpected_state",
+            about=holder,
         )
     holder.update(fields)
     state.emit("issuing_cardholder.updated", holder)

@@ -57,6 +57,7 @@ def change(state: State, card: Record, fields: JsonObject) -> None:
         raise wrong_state(
             "This card is canceled for good; only its metadata can still change.",
             code="issuing_card_unexpected_state",
+            about=card,
         )
     if "cancellation_reason" in fields and fields.get("status") != "canceled":
         raise invalid("cancellation_reason", "sent together with status canceled")
