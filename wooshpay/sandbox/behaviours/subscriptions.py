@@ -100,7 +100,8 @@ def update(state: State, params: Params) -> JsonObject:
     metadata = params.metadata(subscription["metadata"])
     changes = _read_changes(state, subscription, params)
     subscription["metadata"] = metadata
-    if default is not None:
+    if params.given("default_payment_method"):
+        # An empty text removes it, and the default method of the customer is charged.
         subscription["default_payment_method"] = default
     if at_period_end is not None:
         _end_with_period(state, subscription, at_period_end)

@@ -56,7 +56,9 @@ def draft(
     """
     customer = state.need("customer", subscription["customer"])
     period = (subscription["current_period_start"], subscription["current_period_end"])
-    copied = ("default_payment_method", "collection_method", "days_until_due", "payment_settings")
+    # The default payment method is not copied: whenever the invoice is charged, the method that is the default then
+    # must be used, so that a new card rescues a renewal that failed.
+    copied = ("collection_method", "days_until_due", "payment_settings")
     invoice = invoices.start_draft(
         state,
         customer,
