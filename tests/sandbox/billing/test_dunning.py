@@ -183,7 +183,7 @@ async def test_the_drafts_of_an_unpaid_subscription_are_charged_with_the_current
 
 
 async def test_a_method_that_was_named_for_one_invoice_stays_the_one_to_charge(api: Api) -> None:
-    """Only what was copied without asking goes: `invoices.create(default_payment_method=...)` is the merchant's choice."""
+    """`invoices.create(default_payment_method=...)` is the merchant's own choice, and nothing replaces it."""
     buyer = await customer(api)
     chosen = await attach(api, buyer)
     await attach(api, buyer, SAVED_BUT_REFUSED)

@@ -121,7 +121,7 @@ def cancel(state: State, params: Params) -> JsonObject:
         plan_changes.credit_rest(state, subscription)
     subscriptions.end(state, subscription)
     if invoice_now:
-        plan_changes.invoice_waiting(state, subscription, wait=0)
+        plan_changes.invoice_waiting(state, subscription)
     return state.view(subscription)
 
 
