@@ -373,20 +373,23 @@ class Invoices(Resource[W]):
     ) -> Invoice:
         """Take the money of an invoice now, or note that it came another way.
 
-        The last step of a change of plan: it settles the invoice that the change made.
+        This is the last step of a change of plan, since it pays the invoice that the change created. After a failed
+        renewal and a new card, it makes the subscription ``active`` again without waiting for the next retry.
 
         Args:
             id: Id of the invoice.
-            payment_method: Id of the payment method to charge; the customer's default one when left out.
+            payment_method: ID of the payment method to charge. Default: the current default of the subscription,
+                otherwise that of the customer.
             paid_out_of_band: Note it as paid without charging anything.
             off_session: The customer is absent and cannot authenticate.
             options: Settings for this call only.
 
         Returns:
-            The invoice with status ``paid``; after a failed charge it stays ``open``.
+            The invoice with status ``paid``. It is still ``open`` if the customer has to authenticate: send the
+            customer to ``action_url`` of its payment intent.
 
         Raises:
-            CardError: The card was declined.
+            CardError: The card was declined. The invoice stays ``open``.
             InvalidRequestError: The invoice is paid or void.
             NotFoundError: There is no such invoice.
 

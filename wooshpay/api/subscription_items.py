@@ -127,8 +127,8 @@ class SubscriptionItems(Resource[W]):
 
         Args:
             id: Id of the subscription item.
-            proration_behavior: What becomes of the money for the rest of the period: ``create_prorations``
-                credits it on the next invoice, ``always_invoice`` at once, ``none`` not at all.
+            proration_behavior: What happens to the money for the rest of the period: ``create_prorations`` credits it
+                on the next invoice, ``always_invoice`` on an invoice of its own at once, ``none`` does not credit it.
             options: Settings for this call only.
 
         Returns:

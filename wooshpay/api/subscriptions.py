@@ -75,7 +75,8 @@ class Subscription(Object):
         days_until_due: Days that the customer has to pay an invoice; with ``send_invoice`` only.
         ended_at: When it ended.
         items: What it charges for: a plain array, not a list with an envelope as at Stripe.
-        latest_invoice: The newest invoice; its payment intent takes the first payment.
+        latest_invoice: The newest invoice: of the first payment, of a renewal, or of a change of plan. Read its ID
+            with ``latest_invoice_id``.
         metadata: The merchant's pairs; the reference types them as text.
         next_pending_invoice_item_invoice: When invoice items that wait are billed next.
         pending_setup_intent: What saves a payment method for it.
@@ -247,8 +248,8 @@ class Subscriptions(Resource[W]):
     ) -> Subscription:
         """Start to charge a customer for one or more recurring prices.
 
-        Its first invoice is made at once. Without a payment method that can be charged, the subscription is
-        ``incomplete`` until the payment intent of ``latest_invoice`` is confirmed.
+        Its first invoice is created and charged at once. If there is no payment method or the card is declined, no
+        error is raised: the subscription is ``incomplete`` until ``latest_invoice`` is paid.
 
         Args:
             customer: Id of the customer.
@@ -272,7 +273,6 @@ class Subscriptions(Resource[W]):
             The subscription; look at its ``status``.
 
         Raises:
-            CardError: The card was declined.
             InvalidRequestError: A parameter is missing or wrong.
             NotFoundError: There is no such customer or price.
 
@@ -322,14 +322,22 @@ class Subscriptions(Resource[W]):
 
         Name the id of the item in a change of plan: without it the new price comes on top of the old one.
 
+        ``proration_behavior="always_invoice"`` creates an invoice for the difference, and the new plan is in place
+        before that invoice is paid. Pay it with ``invoices.pay(changed.latest_invoice_id)``, which charges the customer
+        at once and raises `CardError` if the card is declined. Give the customer what the new plan includes only after
+        that call, or after the event ``invoice.paid``. After a downgrade nothing is due, and the invoice is ``paid``
+        already.
+
         Args:
             id: Id of the subscription.
             cancel_at_period_end: ``True`` ends it with the current period, ``False`` takes that back.
             items: Changes of what it charges for, as the page of this call names them.
             line_items: The same, as the pages on changes of plan name them. Send one of the two.
-            proration_behavior: What becomes of the rest of the period: ``create_prorations`` puts credit and charge
-                on the next invoice, ``always_invoice`` on one of their own at once, ``none`` leaves them out.
-            default_payment_method: Id of the payment method to charge.
+            proration_behavior: What happens to the rest of the period: ``create_prorations`` puts the credit and the
+                charge on the next invoice, ``always_invoice`` on an invoice of their own, which you pay with a second
+                call, and ``none`` leaves them out.
+            default_payment_method: ID of the payment method to charge from now on, also for invoices that are open. An
+                empty text removes it, and the default payment method of the customer is charged.
             metadata: Pairs to set; an empty value removes one, ``None`` removes all.
             options: Settings for this call only.
 
@@ -337,13 +345,17 @@ class Subscriptions(Resource[W]):
             The subscription with the changes.
 
         Raises:
-            CardError: The card was declined when the difference was charged.
             InvalidRequestError: A parameter is wrong, or the subscription has ended.
             NotFoundError: There is no such subscription or item.
 
         Note: two pages document this call, one with ``items`` and one with ``line_items``; neither says which is newer.
 
         Note: default_payment_method, metadata and the values of proration_behavior are Stripe's.
+
+        Note: WooshPay's own flow for a change of plan ends with a call that pays the invoice. Stripe charges the
+        invoice within this call and, if the card is declined, changes the plan all the same and answers with the status
+        ``past_due``. It is unverified which of the two your account does. A program that looks at the invoice's status
+        and pays it while it is ``open`` is right with both.
 
         Reference: Update a subscription
         """

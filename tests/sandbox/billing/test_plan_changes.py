@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Literal
 
+import aiohttp
 import pytest
 from sandbox.billing.desk import (
     DAY,
@@ -24,9 +26,9 @@ from sandbox.billing.desk import (
     refused,
     subscribe,
 )
-from sandbox.rig import Api
+from sandbox.rig import CHALLENGED, Api
 
-from wooshpay.sandbox import Sandbox
+from wooshpay.sandbox import AccountOptions, Sandbox
 
 FEBRUARY = at("2026-02-01")
 JANUARY_SECONDS = 31 * 86_400
@@ -165,6 +167,89 @@ async def test_always_invoice_of_a_downgrade_gives_credit_at_once(api: Api, sand
     await change(api, subscription, quantity=0, proration_behavior="always_invoice")
     invoice = await newest_invoice(api, subscription)
     assert (invoice["total"], invoice["status"]) == (-1000, "paid")
+
+
+# ---- plan_changes="charge": the account charges the invoice of a change at once, as Stripe does
+
+
+@pytest.fixture
+async def charging() -> AsyncIterator[Api]:
+    """Plain HTTP with a sandbox whose account charges changes of plan at once."""
+    options = AccountOptions(plan_changes="charge")
+    async with (
+        Sandbox(now=lambda: NEW_YEAR, account=options) as sandbox,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Api(session, sandbox.base_url, sandbox.api_key)
+
+
+async def test_an_account_that_charges_at_once_has_the_difference_when_the_call_returns(charging: Api) -> None:
+    subscription = await plain(charging, amount=3100)
+    changed = await change(charging, subscription, quantity=2, proration_behavior="always_invoice")
+    invoice = await charging.find(f"/v1/invoices/{changed['latest_invoice']}")
+    assert (changed["status"], invoice["status"], invoice["billing_reason"]) == (
+        "active",
+        "paid",
+        "subscription_update",
+    )
+    assert await balance(charging) == 6200
+
+
+async def test_a_declined_charge_leaves_the_new_plan_past_due_as_at_stripe(charging: Api) -> None:
+    """Stripe's default (allow_incomplete) is no error: whoever looks at the items only gives the dearer plan away."""
+    subscription = await plain(charging, amount=3100)
+    await attach(charging, subscription["customer"], SAVED_BUT_REFUSED)
+    changed = await change(charging, subscription, quantity=2, proration_behavior="always_invoice")
+    invoice = await charging.find(f"/v1/invoices/{changed['latest_invoice']}")
+    assert (changed["status"], changed["items"][0]["quantity"]) == ("past_due", 2)
+    assert (invoice["status"], invoice["next_payment_attempt"]) == ("open", NEW_YEAR + DAY)
+    # A new card, and the call that pays at once.
+    await attach(charging, subscription["customer"])
+    await charging.make(f"/v1/invoices/{invoice['id']}/pay")
+    assert (await fresh(charging, subscription))["status"] == "active"
+    assert await balance(charging) == 6200
+
+
+async def test_a_charge_at_once_may_ask_the_customer_to_authenticate(charging: Api) -> None:
+    """The customer is there when a plan is changed, so that 3-D Secure is a page to visit and not a decline."""
+    subscription = await plain(charging, amount=3100)
+    await attach(charging, subscription["customer"], CHALLENGED)
+    changed = await change(charging, subscription, quantity=2, proration_behavior="always_invoice")
+    invoice = await charging.find(f"/v1/invoices/{changed['latest_invoice']}")
+    intent = await charging.find(f"/v1/payment_intents/{invoice['payment_intent']}")
+    assert (changed["status"], invoice["status"], intent["status"]) == ("past_due", "open", "requires_action")
+    await charging.browse(intent["next_action"]["challenge_redirect"]["url"], {"outcome": "authenticate"})
+    assert (await fresh(charging, subscription))["status"] == "active"
+
+
+@pytest.mark.parametrize("behavior", ["create_prorations", "always_invoice", "none"])
+async def test_another_interval_is_charged_at_once_whatever_the_behavior(charging: Api, behavior: str) -> None:
+    subscription = await plain(charging, amount=3100)
+    yearly = await price(charging, 12_000, "year")
+    changed = await change(charging, subscription, price=yearly, proration_behavior=behavior)
+    invoice = await charging.find(f"/v1/invoices/{changed['latest_invoice']}")
+    assert (invoice["status"], invoice["period_end"]) == ("paid", at("2027-01-01"))
+
+
+@pytest.mark.parametrize("behavior", ["create_prorations", "none"])
+async def test_only_always_invoice_is_charged_at_once(charging: Api, behavior: str) -> None:
+    subscription = await plain(charging, amount=3100)
+    changed = await change(charging, subscription, quantity=2, proration_behavior=behavior)
+    assert changed["latest_invoice"] == subscription["latest_invoice"]
+    assert await balance(charging) == 3100
+
+
+@pytest.mark.parametrize("which", ["invoice", "charge"])
+async def test_taking_an_item_away_gives_its_credit_at_once_either_way(which: Literal["invoice", "charge"]) -> None:
+    options = AccountOptions(plan_changes=which)
+    async with Sandbox(now=lambda: NEW_YEAR, account=options) as sandbox, aiohttp.ClientSession() as session:
+        api = Api(session, sandbox.base_url, sandbox.api_key)
+        items = [{"price": await price(api, amount)} for amount in (3100, 310)]
+        subscription = await api.make("/v1/subscriptions", {"customer": await customer(api), "items": items})
+        path = f"/v1/subscription_items/{subscription['items'][1]['id']}"
+        assert (await api.send("DELETE", path, {"proration_behavior": "always_invoice"})).status == 200
+        invoice = await newest_invoice(api, subscription)
+        assert (invoice["billing_reason"], invoice["total"], invoice["status"]) == ("subscription_update", -310, "paid")
 
 
 # ---- none

@@ -64,6 +64,21 @@ async def test_a_year_is_twelve_renewals_with_their_periods(api: Api, sandbox: S
     assert now["latest_invoice"] == invoices[-1]["id"]
 
 
+@pytest.mark.parametrize("millisecond", [0, 499, 500, 999])
+async def test_a_period_is_over_when_the_clock_was_advanced_by_its_length(millisecond: int) -> None:
+    """A period that began at the next full second, in the future, would not be renewed by `advance(days=31)`."""
+    async with Sandbox(now=lambda: NEW_YEAR + millisecond) as sandbox, aiohttp.ClientSession() as session:
+        api = Api(session, sandbox.base_url, sandbox.api_key)
+        subscription = await plain(api)
+        assert subscription["current_period_start"] == NEW_YEAR
+        sandbox.clock.advance(days=31)
+        assert (await newest_invoice(api, subscription))["billing_reason"] == "subscription_cycle"
+        yearly = {"items": [{"id": subscription["items"][0]["id"], "price": await price(api, 500, "year")}]}
+        await api.make(f"/v1/subscriptions/{subscription['id']}", yearly)
+        sandbox.clock.advance(days=365)
+        assert (await newest_invoice(api, subscription))["period_start"] == at("2027-02-01")
+
+
 async def test_the_end_of_january_renews_at_the_ends_of_months(api: Api, sandbox: Sandbox) -> None:
     sandbox.clock.advance(days=30, hours=5)
     subscription = await plain(api)

@@ -106,7 +106,8 @@ def update(state: State, params: Params) -> JsonObject:
     metadata = params.metadata(subscription["metadata"])
     changes = _read_changes(state, subscription, params)
     subscription["metadata"] = metadata
-    if default is not None:
+    if params.given("default_payment_method"):
+        # An empty text removes it, and the default method of the customer is charged.
         subscription["default_payment_method"] = keep_method(state, default, customer)
     if at_period_end is not None:
         _end_with_period(state, subscription, at_period_end)
@@ -126,7 +127,7 @@ def cancel(state: State, params: Params) -> JsonObject:
         plan_changes.credit_rest(state, subscription)
     subscriptions.end(state, subscription)
     if invoice_now:
-        plan_changes.invoice_waiting(state, subscription, wait=0)
+        plan_changes.invoice_waiting(state, subscription)
     return state.view(subscription)
 
 

@@ -19,9 +19,12 @@ class AccountOptions:
         minimum_amounts: The smallest payment by currency, in minor units. A currency that is not listed has none.
             Default: 50 for USD, as documented.
         unknown_currencies: Whether currency codes that ISO 4217 does not list are accepted or refused.
-        plan_changes: What ``proration_behavior="always_invoice"`` does. ``"invoice"`` creates an invoice that the
-            merchant pays with a call of its own, as in WooshPay's documented flow. ``"charge"`` charges it at once, as
-            Stripe does.
+        plan_changes: What happens to the invoice of a change of plan, with ``proration_behavior="always_invoice"`` or
+            with a price of another interval. ``"invoice"`` leaves it open, and the merchant pays it with
+            ``invoices.pay``, as in WooshPay's documented flow; after an hour it is charged by itself. ``"charge"``
+            charges it at once, as Stripe does by default: if the card is declined or the customer has to authenticate,
+            the call still succeeds with the new plan in place, the subscription is ``past_due``, and the invoice stays
+            open and is tried again.
         error_bodies: ``"nested"`` puts the error object under ``error``; ``"flat"`` puts its members at the top level.
     """
 

@@ -29,6 +29,15 @@ def interval_of(price: Mapping[str, Any]) -> tuple[str, int]:
     return recurring["interval"], recurring.get("interval_count") or 1
 
 
+def this_second(state: State) -> int:
+    """Return the time in whole seconds, rounded down, in milliseconds since 1970.
+
+    ``created`` is rounded to the nearest second, so it can lie in the future. A period must not begin in the future: it
+    would not be over yet when the clock was advanced by exactly its length.
+    """
+    return state.clock.now // 1000 * 1000
+
+
 def period_from(state: State, subscription: Record, start: int) -> tuple[int, int]:
     """The period of a subscription that begins at a moment."""
     interval, count = interval_of(state.need("price", items_of(state, subscription)[0]["price"]))
@@ -56,7 +65,9 @@ def draft(
     """
     customer = state.need("customer", subscription["customer"])
     period = (subscription["current_period_start"], subscription["current_period_end"])
-    copied = ("default_payment_method", "collection_method", "days_until_due", "payment_settings")
+    # The default payment method is not copied: whenever the invoice is charged, the method that is the default then
+    # must be used, so that a new card rescues a renewal that failed.
+    copied = ("collection_method", "days_until_due", "payment_settings")
     invoice = invoices.start_draft(
         state,
         customer,

@@ -4,7 +4,8 @@
     draft with auto_advance, made by hand           an hour after its creation     finalized, then as below
     of a renewal                                    at once                        finalized, then as below
     open, charged automatically, auto_advance       at once                        the method is charged off session
-    open, of a change of plan                       after an hour                  the same
+    open, of a change of plan                       after an hour; at once if      the same
+                                                    the account's option says so
     refused                                         1, 3, 5 and 7 days after       the same
                                                     the first attempt
     refused five times                              -                              given up
@@ -14,6 +15,9 @@
 Stripe leaves a renewal in draft for an hour. Nothing in WooshPay's pages speaks of that, and whoever advances the clock
 to the end of a period expects it paid. The invoice of a change of plan waits, as WooshPay's own guide pays it by a
 call. The days of the retries are this sandbox's choice.
+
+Each attempt charges the method that is the default at that moment, see `standing.method_for`. After the last retry
+nothing is charged by itself any more: a new card then needs a call of ``invoices.pay``.
 """
 
 from __future__ import annotations
@@ -33,8 +37,15 @@ HOUR: Final = 3_600_000
 _COLLECT: Final = "invoices.collect"
 
 
-def advance(state: State, invoice: Record, *, wait: int = 0) -> None:
-    """Finalize a draft; collect or send what is then open, after a while where ``wait`` says so."""
+def advance(state: State, invoice: Record, *, wait: int = 0, present: bool = False) -> None:
+    """Finalize a draft, then collect or send the open invoice.
+
+    Args:
+        state: The sandbox.
+        invoice: The invoice.
+        wait: Milliseconds until the first attempt to collect it. Default: 0, which collects it at once.
+        present: Whether the customer can authenticate a payment that is tried at once. Default: false.
+    """
     if invoice["status"] == "draft":
         invoices.finalize(state, invoice)
     if invoice["status"] != "open":
@@ -49,7 +60,7 @@ def advance(state: State, invoice: Record, *, wait: int = 0) -> None:
     if wait:
         state.remind(due, _COLLECT, invoice)
     else:
-        _collect(state, invoice)
+        _collect(state, invoice, present=present)
 
 
 def advance_later(state: State, invoice: Record) -> None:
@@ -99,7 +110,7 @@ def stop(state: State, subscription: Record) -> None:
             invoice.update(auto_advance=False, next_payment_attempt=None)
 
 
-def _collect(state: State, invoice: Record) -> None:
+def _collect(state: State, invoice: Record, *, present: bool = False) -> None:
     intent = invoices.intent_of(state, invoice)
     if intent["status"] not in payments.CONFIRMABLE:
         return  # a payment is under way, and its outcome comes by itself
@@ -108,11 +119,15 @@ def _collect(state: State, invoice: Record) -> None:
         _note_failure(state, invoice)
         return
     try:
-        payments.attempt(state, intent, method, off_session=True)
+        payments.attempt(state, intent, method, off_session=not present)
     except SandboxError as error:
         # A refusal has been noted when its event came up; anything else means that the method is no good.
         if error.status != 402:
             _note_failure(state, invoice)
+        return
+    if intent["status"] == "requires_action":
+        # Not paid yet: the invoice is tried again if the customer does not authenticate.
+        _note_failure(state, invoice)
 
 
 def _note_failure(state: State, invoice: Record) -> None:

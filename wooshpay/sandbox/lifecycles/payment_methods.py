@@ -265,6 +265,10 @@ def detach(state: State, method: Record) -> None:
     customer = state.need("customer", owner)
     if customer.get("payment_method") == method.id:
         customer["payment_method"] = None
+    for subscription in state.store["subscription"].where(customer=owner):
+        if subscription.get("default_payment_method") == method.id:
+            subscription["default_payment_method"] = None
+            state.emit("customer.subscription.updated", subscription)
 
 
 def save(method: Record, customer: str | None, usage: str | None) -> None:

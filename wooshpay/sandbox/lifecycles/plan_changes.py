@@ -7,15 +7,20 @@
 
 A change to another interval starts a new period now, and is billed at once whatever the behavior; ``none`` leaves out
 the credit. In a trial nothing is paid for yet, so nothing is prorated and its end stays. Credit and charge are counted
-with the discount that the current period has. The invoice of a change is open for an hour before it is collected by
-itself: the guide pays it by a call of its own.
+with the discount that the current period has.
+
+How the invoice of a change is paid depends on the account's option ``plan_changes``. With ``invoice`` it is open for an
+hour before it is collected by itself, since WooshPay's own flow ends with a call that pays it. With ``charge`` it is
+charged at once, as at Stripe: if the card is declined or the customer has to authenticate, the call succeeds all the
+same, the new plan is in place, the subscription is ``past_due`` and the invoice stays open and is tried again. Stripe
+does so by default (``payment_behavior=allow_incomplete``). Nobody has seen which of the two WooshPay does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import attrs
 
@@ -76,7 +81,7 @@ def apply(state: State, subscription: Record, changes: Sequence[Change], behavio
     restarts = _interval(state, subscription) != old_interval
     prorated = behavior != "none" and subscription["status"] != "trialing"
     if prorated:
-        at = state.clock.second
+        at = billing_periods.this_second(state)
         _prorate(state, subscription, credits, total_before, -1, at)
         if not restarts:
             total = subscriptions.total_of(state, subscription)
@@ -86,7 +91,7 @@ def apply(state: State, subscription: Record, changes: Sequence[Change], behavio
     if restarts:
         _restart(state, subscription)
     elif behavior == "always_invoice":
-        invoice_waiting(state, subscription)
+        _invoice(state, subscription, **_how_paid(state))
     return changed
 
 
@@ -94,17 +99,34 @@ def credit_rest(state: State, subscription: Record) -> None:
     """Credit what is unused of the current period, as when the subscription ends."""
     parts = [_Part.of(state, item) for item in items_of(state, subscription)]
     total = subscriptions.total_of(state, subscription)
-    _prorate(state, subscription, parts, total, -1, state.clock.second)
+    _prorate(state, subscription, parts, total, -1, billing_periods.this_second(state))
 
 
-def invoice_waiting(state: State, subscription: Record, *, wait: int = collection.HOUR) -> None:
-    """Bill at once what waits for a subscription, where anything does."""
+def invoice_waiting(state: State, subscription: Record) -> None:
+    """Create an invoice for what waits for a subscription, if anything does, and collect it at once."""
+    _invoice(state, subscription, wait=0, present=False)
+
+
+def _invoice(state: State, subscription: Record, *, wait: int, present: bool) -> None:
     takes = {subscription.id}
     if not invoice_lines.waiting(state, subscription["customer"], subscription["currency"], takes):
         return
     invoice = billing_periods.draft(state, subscription, "subscription_update", whole_period=False, others=False)
     invoices.announce(state, invoice)
-    collection.advance(state, invoice, wait=wait)
+    collection.advance(state, invoice, wait=wait, present=present)
+
+
+class _HowPaid(TypedDict):
+    """When the invoice of a change is collected, and whether the customer can authenticate then."""
+
+    wait: int
+    present: bool
+
+
+def _how_paid(state: State) -> _HowPaid:
+    if state.options.plan_changes == "charge":
+        return {"wait": 0, "present": True}
+    return {"wait": collection.HOUR, "present": False}
 
 
 @attrs.frozen
@@ -138,7 +160,7 @@ def _interval(state: State, subscription: Record) -> tuple[str, int]:
 
 
 def _restart(state: State, subscription: Record) -> None:
-    now = state.clock.second
+    now = billing_periods.this_second(state)
     subscription.private["anchor_day"] = day_of_month(now)
     start, end = billing_periods.period_from(state, subscription, now)
     subscription.update(current_period_start=start, current_period_end=end, billing_cycle_anchor=now)
@@ -147,7 +169,7 @@ def _restart(state: State, subscription: Record) -> None:
     state.remind(end, "subscriptions.renew", subscription)
     invoice = billing_periods.draft(state, subscription, "subscription_update", others=False)
     billing_periods.announce(state, subscription, invoice)
-    collection.advance(state, invoice, wait=collection.HOUR)
+    collection.advance(state, invoice, **_how_paid(state))
 
 
 def _prorate(state: State, subscription: Record, parts: Iterable[_Part], total: int, sign: int, at: int) -> None:

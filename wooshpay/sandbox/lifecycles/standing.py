@@ -32,13 +32,18 @@ def subscription_of(state: State, invoice: Record) -> Record | None:
 
 
 def method_for(state: State, invoice: Record) -> Record | None:
-    """The payment method to charge: the invoice's own, else the subscription's, else the customer's, else the newest
-    that is attached to the customer."""
+    """Return the payment method to charge now.
+
+    That is the method that the merchant named for this invoice, otherwise the current default of the subscription,
+    otherwise the current default of the customer, otherwise the newest method that is attached to the customer. Only
+    methods that are attached to the customer count.
+    """
     subscription = subscription_of(state, invoice)
     customer = state.need("customer", invoice["customer"])
     chosen = (
         invoice.get("default_payment_method"),
         subscription.get("default_payment_method") if subscription is not None else None,
+        subscription.get("default_source") if subscription is not None else None,
         customer.get("payment_method"),
     )
     for id in chosen:

@@ -89,7 +89,7 @@ def start(
     if isinstance(coupon, str):
         coupon = state.need("coupon", coupon, param="coupon")
     kept: JsonObject | None = snapshot(dict(coupon)) if coupon is not None else None
-    now = state.clock.second
+    now = billing_periods.this_second(state)
     trial_end = now + trial_period_days * MILLISECONDS_PER_DAY if trial_period_days else None
     subscription = state.add(
         "sub",
