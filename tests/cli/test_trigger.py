@@ -146,6 +146,8 @@ def test_the_endpoint_gets_a_signed_event_and_its_answer_is_shown(shop: Endpoint
     event = webhooks.construct(hook.body, hook.headers, SECRET, tolerance=60)
     assert event.type == PAID
     assert hook.headers["Content-Type"] == "application/json"
+    assert hook.headers["Wooshpay-Signature"] == hook.headers["Signature"]
+    assert len(hook.headers["Signature"].partition(",")[0]) == len("t=1234567890123")
     assert re.fullmatch(rf"{PAID}\t{event.id}\t200\t\d+ ms\n", run.stdout)
     assert shop.hooks.empty()
 
@@ -189,6 +191,30 @@ def test_several_events_and_each_of_them_twice(shop: Endpoint) -> None:
     assert len(run.stdout.splitlines()) == 4
 
 
+@pytest.mark.parametrize("name", ["Wooshpay-Signature", "Signature"])
+def test_one_header_only(shop: Endpoint, name: str) -> None:
+    assert trigger(PAID, "--to", shop.url, "--header", name).returncode == 0
+    hook = shop.next()
+    assert {"Wooshpay-Signature", "Signature"} & hook.headers.keys() == {name}
+    webhooks.verify(hook.body, hook.headers, SECRET)
+
+
+def test_fields_of_the_object_are_set(shop: Endpoint) -> None:
+    run = trigger(PAID, "--to", shop.url, "--set", "metadata.order=17", "--set", "amount=500", "--count", "2")
+    assert (run.returncode, run.stderr) == (0, "")
+    for _ in range(2):
+        hook = shop.next()
+        about = webhooks.construct(hook.body, hook.headers, SECRET).data.to_dict()["object"]
+        assert (about["metadata"]["order"], about["amount"]) == ("17", 500)
+
+
+def test_fields_of_an_object_of_ones_own_are_set(shop: Endpoint, tmp_path: Path) -> None:
+    file = tmp_path / "object.json"
+    file.write_text('{"id": "pi_1", "object": "payment_intent", "amount": 5}')
+    assert trigger(PAID, "--to", shop.url, "--object", str(file), "--set", "description=a=b").returncode == 0
+    assert json.loads(shop.next().body)["data"]["object"] == {**json.loads(file.read_text()), "description": "a=b"}
+
+
 @pytest.mark.parametrize("type", [PAID, "galaxy.exploded"])
 def test_an_object_of_ones_own(shop: Endpoint, tmp_path: Path, type: str) -> None:
     file = tmp_path / "object.json"
@@ -224,6 +250,11 @@ def test_a_file_that_is_no_object_is_a_sentence(tmp_path: Path, content: str, sa
         ([PAID, "--to", "shop.example.com"], SECRET, "https://"),
         ([PAID, "--to", "ftp://127.0.0.1/webhooks"], SECRET, "https://"),
         ([PAID, "--to", "http://127.0.0.1:9", "--count", "0"], SECRET, "--count"),
+        ([PAID, "--to", "http://127.0.0.1:9", "--set", "amount"], SECRET, "must have the form PATH=VALUE"),
+        ([PAID, "--to", "http://127.0.0.1:9", "--set", "=5"], SECRET, "must have the form PATH=VALUE"),
+        ([PAID, "--to", "http://127.0.0.1:9", "--set", "amout=5"], SECRET, "Did you mean amount?"),
+        ([PAID, "--to", "http://127.0.0.1:9", "--set", "amount=five"], SECRET, "amount: must be a whole number"),
+        ([PAID, "--to", "http://127.0.0.1:9", "--set", "a\x1b[2J=5"], SECRET, "has no field"),
     ],
 )
 def test_wrong_use_is_a_sentence(arguments: list[str], secret: str | None, says: str) -> None:

@@ -99,8 +99,13 @@ class Hook:
     """One webhook delivery as it arrived."""
 
     name: str
-    signature: str
     body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def signature(self) -> str:
+        """The signature, from whichever header there is."""
+        return self.headers.get("Wooshpay-Signature") or self.headers["Signature"]
 
     @property
     def event(self) -> dict[str, Any]:
@@ -116,6 +121,8 @@ class Shop:
         self.hooks: list[Hook] = []
         # Statuses to answer deliveries with, one after another; 200 when there are none left.
         self.answers: list[int] = []
+        # The text of every answer to a delivery, and its type.
+        self.says = ("", "text/plain")
         self.base_url = ""
         self._runner: web.AppRunner | None = None
 
@@ -143,8 +150,9 @@ class Shop:
 
     async def _take(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        self.hooks.append(Hook(name, request.headers["Wooshpay-Signature"], await request.read()))
-        return web.Response(status=self.answers.pop(0) if self.answers else 200)
+        self.hooks.append(Hook(name, await request.read(), request.headers))
+        text, kind = self.says
+        return web.Response(status=self.answers.pop(0) if self.answers else 200, text=text, content_type=kind)
 
     async def _show(self, request: web.Request) -> web.Response:
         page = request.match_info["page"]

@@ -74,7 +74,7 @@ async def test_delivered_signed_and_in_order(api: Api, sandbox: Sandbox, shop: S
         moment = stamp.removeprefix("t=")
         expected = hmac.new(endpoint["secret"].encode(), f"{moment}.".encode() + hook.body, hashlib.sha256)
         assert signature == expected.hexdigest()
-        assert len(moment) == 10
+        assert len(moment) == 13
         event = webhooks.construct(hook.body, {"Wooshpay-Signature": hook.signature}, endpoint["secret"])
         assert event.to_dict() == await api.find(f"/v1/events/{event.id}")
     assert shop.hooks[-1].event["data"]["object"] == intent

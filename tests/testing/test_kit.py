@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from wooshpay import SignatureError, WooshPay, WooshPayError, webhooks
-from wooshpay.sandbox import SyncSandbox
+from wooshpay.sandbox import SyncSandbox, WebhookOptions
 from wooshpay.testing.requests import Requests
 from wooshpay.testing.scenes import SCENES
 from wooshpay.testing.webhooks import SignedEvent, Webhooks
@@ -182,3 +182,31 @@ def test_what_set_the_stage_is_forgotten(wooshpay_client: WooshPay, wooshpay_req
     wooshpay_client.customers.create()
     wooshpay_requests.clear()
     assert list(wooshpay_requests) == []
+
+
+# ---- the forms of deliveries
+
+
+def test_both_headers_are_sent_and_each_is_enough(wooshpay_webhooks: Webhooks) -> None:
+    """A program that reads `Signature` only must work in its tests as it does with WooshPay."""
+    made = wooshpay_webhooks.make("refund.created")
+    assert made.headers["Wooshpay-Signature"] == made.headers["Signature"]
+    for name in ("Wooshpay-Signature", "Signature"):
+        webhooks.verify(made.body, {name: made.headers[name]}, wooshpay_webhooks.secret, tolerance=60)
+
+
+def test_deliveries_have_the_form_that_the_sandbox_was_told(
+    wooshpay_sandbox: SyncSandbox, wooshpay_webhooks: Webhooks
+) -> None:
+    """The odd forms that receivers must survive are for tests without a server, too."""
+    wooshpay_sandbox.webhooks = WebhookOptions(
+        signature_header="Signature", signature_unit="seconds", created_unit="seconds", left_out=("livemode",)
+    )
+    made = wooshpay_webhooks.make("refund.created")
+    assert "Wooshpay-Signature" not in made.headers
+    assert len(made.headers["Signature"].partition(",")[0]) == len("t=1234567890")
+    assert len(str(made.event["created"])) == 10
+    assert "livemode" not in made.event
+    assert made.event == json.loads(made.body)
+    old = wooshpay_webhooks.sign(made.event, t=1_700_000_000_000)
+    assert old.headers["Signature"].startswith("t=1700000000000,")

@@ -56,6 +56,13 @@ class TestHeaders:
             multi(("WOOSHPAY-signature", HEADER)),
             message(("Wooshpay-Signature", HEADER)),
             {"Signature": "keyId=proxy", "Wooshpay-Signature": HEADER},
+            {"Signature": HEADER, "Wooshpay-Signature": HEADER},
+            [(b"signature", HEADER.encode()), (b"wooshpay-signature", HEADER.encode())],
+            {"HTTP_SIGNATURE": HEADER, "HTTP_WOOSHPAY_SIGNATURE": HEADER},
+            {"Signature": webhooks.sign(BODY, OTHER, t=NOW), "Wooshpay-Signature": HEADER},
+            multi(("Signature", "keyId=proxy"), ("Signature", "keyId=other"), ("Wooshpay-Signature", HEADER)),
+            {"Wooshpay-Signature": None, "Signature": HEADER},
+            {"Wooshpay-Signature": " ", "Signature": HEADER},
         ],
         ids=lambda headers: type(headers).__name__,
     )
@@ -76,6 +83,12 @@ class TestHeaders:
     def test_a_header_that_came_twice_is_refused(self, headers: Any) -> None:
         with pytest.raises(SignatureError, match="more than once"):
             webhooks.verify(BODY, headers, SECRET, now=NOW)
+
+    @pytest.mark.parametrize("wrong", [webhooks.sign(BODY, OTHER, t=NOW), "t=1", HEADER[:-1], f"{HEADER},t=1"])
+    def test_a_wrong_signature_is_refused_although_the_other_header_is_right(self, wrong: str) -> None:
+        """Of two headers that differ, one rule must decide, or it depends on the framework which one does."""
+        with pytest.raises(SignatureError):
+            webhooks.verify(BODY, {"Wooshpay-Signature": wrong, "Signature": HEADER}, SECRET, now=NOW)
 
     @pytest.mark.parametrize("headers", [None, {}, [], {"Wooshpay-Signature": None}, "", {7: "x", None: "y"}])
     def test_an_absent_header_is_a_missing_signature(self, headers: Any) -> None:
@@ -161,6 +174,12 @@ class TestTime:
         assert webhooks.verify(BODY, webhooks.sign(BODY, SECRET), SECRET, tolerance=60).timestamp <= time.time()
         with pytest.raises(TimestampError, match=r"3[56]\d\d seconds in the future"):
             webhooks.verify(BODY, webhooks.sign(BODY, SECRET, t=int(time.time()) + 3600), SECRET)
+
+    def test_the_present_time_is_signed_in_milliseconds(self) -> None:
+        """WooshPay sends milliseconds, so a verifier that is tested with `sign` must meet them."""
+        t = webhooks.sign(BODY, SECRET).partition(",")[0].removeprefix("t=")
+        assert len(t) == 13
+        assert abs(int(t) / 1000 - time.time()) < 60
 
     def test_an_endless_tolerance_allows_any_time(self) -> None:
         webhooks.verify(BODY, HEADER, SECRET, tolerance=math.inf, now=0)

@@ -22,6 +22,10 @@ from wooshpay.cli.streams import OutputError, complain, reason_of, write_line
 from wooshpay.cli.texts import visible
 from wooshpay.core.json import JsonObject, dumps, is_object, loads
 from wooshpay.core.redaction import redact
+from wooshpay.sandbox.engine.clock import real_time
+from wooshpay.sandbox.webhooks.options import HEADER_CHOICES
+from wooshpay.sandbox.webhooks.signing import SignatureHeader, Signing, signature_headers
+from wooshpay.testing.changes import ChangeError, with_texts
 from wooshpay.testing.scenes import SCENES, make_event
 from wooshpay.testing.stage import open_stage
 
@@ -29,6 +33,13 @@ TIMEOUT_SECONDS: Final = 10.0
 _MOST: Final = 1000
 # Of an answer's text: enough for the sentence that says why.
 _LONGEST_TEXT: Final = 300
+
+
+def _read_changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
+    for value in values:
+        if not value.partition("=")[0] or "=" not in value:
+            raise click.BadParameter(f"{visible(value)!r} must have the form PATH=VALUE, such as metadata.order=17.")
+    return [(path, text) for path, _, text in (value.partition("=") for value in values)]
 
 
 @click.command("trigger")
@@ -48,6 +59,21 @@ _LONGEST_TEXT: Final = 300
     metavar="FILE",
     help="The JSON object that the event is about, in place of one made in a sandbox; - reads standard input.",
 )
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="PATH=VALUE",
+    callback=_read_changes,
+    help="Change a field of the object, such as metadata.order=17 or amount=500. May be given several times.",
+)
+@click.option(
+    "--header",
+    type=click.Choice(HEADER_CHOICES, case_sensitive=False),
+    default="both",
+    show_default=True,
+    help="The header that carries the signature.",
+)
 @click.option("--count", type=click.IntRange(1, _MOST), default=1, show_default=True, help="Send so many events.")
 @click.option("--duplicate", is_flag=True, help="Send every event twice, as WooshPay may.")
 @click.option("--list", "listing", is_flag=True, help="Show the types of events, and send nothing.")
@@ -56,6 +82,8 @@ def command(
     url: str | None,
     secret: str | None,
     file: BinaryIO | None,
+    changes: list[tuple[str, str]],
+    header: SignatureHeader,
     count: int,
     duplicate: bool,
     listing: bool,
@@ -83,11 +111,11 @@ def command(
         raise click.UsageError(f"{unknown(event)} Any other type takes --object FILE.")
     _check(secret)
     with open_stage() as stage:
-        events = [make_event(stage, event, about) for _ in range(count)]
+        events = [_changed(make_event(stage, event, about), changes) for _ in range(count)]
     copies = 2 if duplicate else 1
     sending = Sending([made for made in events for _ in range(copies)])
     try:
-        asyncio.run(_send(sending, url, secret or "", console))
+        asyncio.run(_send(sending, url, secret or "", Signing(header=header), console))
     except OutputError as error:
         complain(f"Error: {error}\n{len(sending.answers)} of {len(sending.events)} events were sent.")
         raise SystemExit(RESULT_NOT_SHOWN) from None
@@ -149,16 +177,25 @@ def _read(file: BinaryIO) -> JsonObject:
     return value
 
 
-async def _send(sending: Sending, url: str, secret: str, console: Console) -> None:
+def _changed(event: JsonObject, changes: list[tuple[str, str]]) -> JsonObject:
+    if not changes:
+        return event
+    try:
+        return {**event, "data": {**event["data"], "object": with_texts(event["data"]["object"], changes)}}
+    except ChangeError as error:
+        raise click.UsageError(f"--set {visible(str(error))}") from None
+
+
+async def _send(sending: Sending, url: str, secret: str, signing: Signing, console: Console) -> None:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "wooshpay-trigger"}) as session:
         for event in sending.events:
-            sending.answers.append(await _post(session, url, dumps(event), secret))
+            sending.answers.append(await _post(session, url, dumps(event), secret, signing))
             _show(console, event, sending.answers[-1])
 
 
-async def _post(session: aiohttp.ClientSession, url: str, body: bytes, secret: str) -> Answer:
-    headers = {"Content-Type": "application/json", "Wooshpay-Signature": webhooks.sign(body, secret)}
+async def _post(session: aiohttp.ClientSession, url: str, body: bytes, secret: str, signing: Signing) -> Answer:
+    headers = {"Content-Type": "application/json", **signature_headers(body, secret, real_time(), signing)}
     began = time.monotonic()
     try:
         async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:

@@ -82,7 +82,7 @@ class Server:
         }
         account = Account(**{**made_up, **(chosen or {})})
         self.state = State(account=account, clock=self.clock, ids=ids, options=options or AccountOptions())
-        self.deliveries = Deliveries(self.state, self.lock, seed=seed)
+        self.deliveries = Deliveries(self.state, self.lock, seed=seed, real_now=now or real_time)
         self.state.deliver = self.deliveries.take
         self.faults = Faults(seed=seed)
         self.log = RequestLog()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
-from wooshpay.core.json import JsonObject, dumps
-from wooshpay.webhooks import sign
+from wooshpay.core.json import Json, JsonObject, dumps
+from wooshpay.sandbox.engine.clock import real_time
+from wooshpay.sandbox.webhooks.signing import signature_headers
 
 if TYPE_CHECKING:
     from wooshpay.sandbox import SyncSandbox
@@ -66,29 +68,35 @@ class Webhooks:
             wanted.reverse()
         return [self.sign(event) for event in wanted for _ in range(times)]
 
-    def make(self, type: str, about: JsonObject | None = None) -> SignedEvent:
+    def make(self, type: str, about: JsonObject | None = None, *, set: Mapping[str, Json] | None = None) -> SignedEvent:
         """Make one event of any type, by letting it happen in the sandbox.
 
         Args:
             type: What happened, such as ``charge.dispute.created``; ``wooshpay trigger --list`` has all types.
             about: The object that it is about, in place of one that is made.
+            set: Other values for fields of the object, by their paths: ``{"metadata.order": "17", "amount": 500}``.
+                They are in the delivery only. The object in the sandbox does not change.
 
         Returns:
             The delivery, signed now. It, and what else happened on the way to it, is not taken any more.
 
         Raises:
-            LookupError: There is no such type, and ``about`` is left out.
+            LookupError: There is no such type, and there is no ``about``.
+            ChangeError: A ``ValueError``: the object has no field of that path, or the value is of another type.
         """
         from wooshpay import WooshPay
+        from wooshpay.testing.changes import with_changes
         from wooshpay.testing.scenes import SCENES, make_event
         from wooshpay.testing.stage import Stage
 
         if about is None and type not in SCENES:
             raise LookupError(f"There is no ready-made event {type!r}: say what it is about with about={{...}}.")
-        before = {event["id"] for event in self._sandbox.store.events()}
+        before = [event["id"] for event in self._sandbox.store.events()]
         with WooshPay(self._sandbox.api_key, base_url=self._sandbox.base_url) as client:
             event = make_event(Stage(self._sandbox, client), type, about)
-        self._taken.update({event["id"] for event in self._sandbox.store.events()} - before)
+        self._taken.update({event["id"] for event in self._sandbox.store.events()}.difference(before))
+        if set:
+            event = {**event, "data": {**event["data"], "object": with_changes(event["data"]["object"], set)}}
         return self.sign(event)
 
     def sign(self, event: JsonObject, *, secret: str | None = None, t: int | None = None) -> SignedEvent:
@@ -97,17 +105,22 @@ class Webhooks:
         Args:
             event: The event, with ``id``, ``type`` and ``data``.
             secret: Another secret, for the test that a forged delivery is refused.
-            t: Another time of signing, in seconds since 1970.
+            t: Another time of signing, in milliseconds or seconds since 1970; it is sent as it is given. Default: now.
 
         Returns:
-            The delivery.
+            The delivery, in the form that ``wooshpay_sandbox.webhooks`` says: which headers, which unit, which fields.
         """
-        body = dumps(event)
-        signature = sign(body, secret or self.secret, t=t)
+        options = self._sandbox.webhooks
+        delivered = options.delivered(event)
+        body = dumps(delivered)
+        signing, signed_at = (options.signing, real_time()) if t is None else (options.signing.at_exactly, t)
         return SignedEvent(
             id=event["id"],
             type=event["type"],
-            event=event,
+            event=delivered,
             body=body,
-            headers={"Content-Type": "application/json", "Wooshpay-Signature": signature},
+            headers={
+                "Content-Type": "application/json",
+                **signature_headers(body, secret or self.secret, signed_at, signing),
+            },
         )

@@ -151,19 +151,19 @@ def sign(body: Body, secret: str, *, t: int | None = None) -> str:
     Args:
         body: The raw body.
         secret: The endpoint's secret.
-        t: The time, usually in seconds since 1970; the present one when left out.
+        t: The time, in milliseconds or seconds since 1970. Default: now, in milliseconds.
 
     Returns:
-        The header value, such as ``t=1492774577,v1=6fdf...``.
+        The header value, such as ``t=1492774577123,v1=6fdf...``.
 
     Raises:
         PayloadError: The body is not raw bytes.
         ConfigurationError: The secret or the time cannot work.
     """
     if t is None:
-        t = int(time.time())
+        t = time.time_ns() // 1_000_000
     if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < 10**_MOST_DIGITS:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-        raise ConfigurationError("t must be a whole number of seconds since 1970.")
+        raise ConfigurationError("t must be a whole number of milliseconds or seconds since 1970.")
     message = b"%d.%b" % (t, raw_body(body))
     return f"t={t},v1={hmac.digest(_key(secret), message, 'sha256').hex()}"
 
@@ -243,6 +243,10 @@ def check_tolerance(tolerance: float | None) -> None:
 def find_signature(headers: Headers) -> str:
     """Return the value of the signature header; an empty text if it is missing.
 
+    WooshPay sends it under two names. ``Wooshpay-Signature`` decides if it is there, even if it is wrong and
+    ``Signature`` is right: other software puts signatures of its own into ``Signature``, and a delivery that somebody
+    changed on its way is delivered again.
+
     Raises:
         SignatureError: The header came more than once.
         ConfigurationError: These are not headers.
@@ -255,8 +259,8 @@ def find_signature(headers: Headers) -> str:
             raise SignatureError(
                 "The signature header came more than once. WooshPay sends it once: the delivery was changed on its way."
             )
-        if values:
-            return _text(values[0])
+        if values and (text := _text(values[0])).strip():
+            return text
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from math import isfinite
+from math import inf, isfinite, nan
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -34,7 +34,7 @@ from wooshpay.sandbox.requests.faults import Fault, Faults
 from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.requests.reading import read_body, read_query
 from wooshpay.sandbox.webhooks.deliveries import Deliveries
-from wooshpay.sandbox.webhooks.options import WebhookOptions
+from wooshpay.sandbox.webhooks.options import HEADER_CHOICES, LONGEST_AGE, UNITS, WebhookOptions
 
 ROOT: Final = "/sandbox"
 
@@ -278,6 +278,12 @@ class Controls:
             "delay": _number(params, "delay"),
             "disorder": _number(params, "disorder"),
             "seed": params.integer("seed"),
+            "created_unit": params.choice("created_unit", UNITS),
+            "signature_unit": params.choice("signature_unit", UNITS),
+            "signature_age": _number(params, "signature_age", least=-LONGEST_AGE, most=LONGEST_AGE),
+            "signature_header": params.choice("signature_header", HEADER_CHOICES),
+            "extra_signatures": params.integer("extra_signatures", least=0, most=20),
+            "left_out": params.texts("left_out"),
         }
         settings: dict[str, Any] = {name: value for name, value in read.items() if value is not None}
         with self.lock:
@@ -297,16 +303,17 @@ class Controls:
         }
 
 
-def _number(params: Params, name: str) -> float | None:
+def _number(params: Params, name: str, *, least: float = 0, most: float = inf) -> float | None:
     value = params.values.get(name)
     if value is None:
         return None
     try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else nan
     except (ValueError, OverflowError):
-        number = -1.0
-    if not isfinite(number) or number < 0:
-        raise invalid(params.named(name), "a number that is not negative")
+        number = nan
+    if not isfinite(number) or not least <= number <= most:
+        wanted = "a number that is not negative" if most == inf else f"a number from {least:.0f} to {most:.0f}"
+        raise invalid(params.named(name), wanted)
     return number
 
 

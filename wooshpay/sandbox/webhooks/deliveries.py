@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import attrs
 
 from wooshpay.core.json import dumps
-from wooshpay.core.redaction import redact
+from wooshpay.sandbox.engine.clock import real_time
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.keeping import Row, decode, encode
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.engine.wakeup import Wakeup
 from wooshpay.sandbox.webhooks.options import WebhookOptions
+from wooshpay.sandbox.webhooks.posting import DeliveryAttempt, post
+from wooshpay.sandbox.webhooks.signing import Signing, signature_headers
 
 if TYPE_CHECKING:
     import aiohttp
 
 MOST_ATTEMPTS: Final = 18
 WINDOW: Final = 72 * 3_600_000
+# The machine's clock may be set back a little between two attempts.
+_CLOCK_ERROR: Final = 60_000
 _GROWTH: Final = 1.5
 TIMEOUT_SECONDS: Final = 10.0
 # The name of the options among the deliveries in a state file.
 _OPTIONS: Final = "options"
+# What an event remembers: when it was first signed, in milliseconds of the machine's time.
+_FIRST_SIGNED: Final = "first_signed"
 
 DeliveryState: TypeAlias = Literal["pending", "delivered", "given_up"]
 
@@ -40,26 +46,6 @@ def attempt_offset(number: int) -> int:
     return round(WINDOW * (_GROWTH**number - 1) / (_GROWTH ** (MOST_ATTEMPTS - 1) - 1))
 
 
-@attrs.frozen(kw_only=True)
-class DeliveryAttempt:
-    """One POST.
-
-    Attributes:
-        due: When it fell due, in milliseconds on the sandbox's clock.
-        status: The status of the answer; ``None`` where none came.
-        error: What went wrong, where no answer came.
-    """
-
-    due: int
-    status: int | None = None
-    error: str | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the endpoint took the event."""
-        return self.status is not None and 200 <= self.status < 300
-
-
 @attrs.define(kw_only=True, eq=False)
 class Delivery:
     """One event on its way to one endpoint.
@@ -69,7 +55,9 @@ class Delivery:
         event_type: Its type.
         endpoint_id: The endpoint.
         body: The bytes of every attempt.
-        signed_at: The ``t`` of the signature, in seconds; every attempt keeps the first one.
+        signed_at: When it was first signed, in milliseconds of the machine's time; ``None`` before the first attempt.
+            Every attempt has the signature of the first one.
+        signing: How it is signed.
         next_at: When the next attempt is due; ``None`` where there is none.
         state: How it stands.
         attempts: The attempts so far.
@@ -79,7 +67,8 @@ class Delivery:
     event_type: str
     endpoint_id: str
     body: bytes = attrs.field(repr=False)
-    signed_at: int
+    signed_at: int | None = None
+    signing: Signing = attrs.field(factory=Signing)
     first_at: int
     next_at: int | None
     state: DeliveryState = "pending"
@@ -99,14 +88,19 @@ class Deliveries:
         state: The sandbox.
         lock: Guards the objects.
         seed: Makes disorder repeatable.
+        real_now: The machine's time in milliseconds. Receivers compare the time of a signature with their own clock,
+            which does not follow the sandbox's.
     """
 
     table = "deliveries"
 
-    def __init__(self, state: State, lock: Guard, *, seed: int | None = None) -> None:
+    def __init__(
+        self, state: State, lock: Guard, *, seed: int | None = None, real_now: Callable[[], int] = real_time
+    ) -> None:
         self._state = state
         self._lock = lock
         self._seed = seed
+        self._real_now = real_now
         self._options = WebhookOptions()
         self._options_changed = False
         self._chance = random.Random(seed)  # noqa: S311  # a seed asks for chance that repeats
@@ -157,6 +151,8 @@ class Deliveries:
     def take(self, event: Record) -> None:
         """Deliver an event to every endpoint that wants it, as the options say."""
         with self._lock:
+            if self._options.created_unit != "milliseconds":
+                event.private["created_unit"] = self._options.created_unit
             for endpoint in self._wanting(event):
                 for _ in range(1 + self._options.duplicates):
                     held_back = self._options.delay + self._options.disorder * self._chance.random()
@@ -184,8 +180,8 @@ class Deliveries:
             event_id=event.id,
             event_type=event["type"],
             endpoint_id=endpoint_id,
-            body=dumps(self._state.view(event)),
-            signed_at=event.private.setdefault("signed_at", self._state.clock.now // 1000),
+            body=dumps(self._options.delivered(self._state.view(event))),
+            signing=self._options.signing,
             first_at=due,
             next_at=due,
             number=len(self._all),
@@ -263,20 +259,36 @@ class Deliveries:
     async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, due: int) -> None:
         try:
             with self._lock:
+                # By its number: where work was undone meanwhile, another object stands for it.
+                delivery = self._all[delivery.number]
                 endpoint = self._state.store["webhook_endpoint"].get(delivery.endpoint_id)
                 if endpoint is None or endpoint["status"] != "enabled":
                     self._touch(delivery)
                     delivery.state, delivery.next_at = "given_up", None
                     return
-            attempt = await _post(session, endpoint, delivery, due)
+                # In the state file before it is sent, so that an attempt after a crash has the same signature.
+                signed_at = self.sign(delivery)
+            headers = signature_headers(delivery.body, endpoint["secret"], signed_at, delivery.signing)
+            attempt = await post(session, endpoint["url"], delivery.body, headers, due)
             with self._lock:
-                # By its number: where work was undone meanwhile, another object stands for it.
                 self._note(self._all[delivery.number], attempt)
         finally:
             del self._under_way[delivery.endpoint_id]
             self._in_flight.discard(delivery.number)
             self._wakeup.set()
             self._on_change()
+
+    def sign(self, delivery: Delivery) -> int:
+        """Return when a delivery was first signed. All deliveries of an event within the window share that time."""
+        now = self._real_now()
+        if delivery.signed_at is None or not _is_current(delivery.signed_at, now):
+            event = self._state.store["event"].get(delivery.event_id)
+            private = {} if event is None else event.private
+            if not _is_current(private.get(_FIRST_SIGNED), now):
+                private[_FIRST_SIGNED] = now
+            self._touch(delivery)
+            delivery.signed_at = private[_FIRST_SIGNED]
+        return delivery.signed_at
 
     def _note(self, delivery: Delivery, attempt: DeliveryAttempt) -> None:
         self._touch(delivery)
@@ -290,22 +302,13 @@ class Deliveries:
             self._put(delivery, delivery.next_at)
 
 
-async def _post(session: aiohttp.ClientSession, endpoint: Record, delivery: Delivery, due: int) -> DeliveryAttempt:
-    import aiohttp
+def _is_current(signed_at: int | None, now: int) -> bool:
+    """Whether WooshPay would still deliver with a signature of this time.
 
-    from wooshpay.webhooks import sign
-
-    headers = {
-        "Content-Type": "application/json",
-        "Wooshpay-Signature": sign(delivery.body, endpoint["secret"], t=delivery.signed_at),
-    }
-    try:
-        async with session.post(
-            endpoint["url"], data=delivery.body, headers=headers, allow_redirects=False
-        ) as response:
-            return DeliveryAttempt(due=due, status=response.status)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return DeliveryAttempt(due=due, error=redact(f"{type(error).__name__}: {error}"))
+    It never delivers with one that is older than the window. One from the future is that of a state file of an earlier
+    version, which kept the sandbox's time.
+    """
+    return signed_at is not None and -_CLOCK_ERROR <= now - signed_at <= WINDOW
 
 
 def _row(delivery: Delivery) -> Row:
@@ -317,6 +320,11 @@ def _row(delivery: Delivery) -> Row:
 def _load(row: Row) -> Delivery:
     facts = decode(row.body or b"")
     facts["body"] = facts["body"].encode()
+    if "signing" not in facts:  # a state file of an earlier version, in which the time was that of the sandbox
+        tried = bool(facts["attempts"])
+        facts["signed_at"] = facts["signed_at"] * 1000 if tried else None
+        facts["signing"] = {"unit": "seconds", "header": "Wooshpay-Signature"} if tried else {}
+    facts["signing"] = Signing(**facts["signing"])
     facts["attempts"] = [DeliveryAttempt(**attempt) for attempt in facts["attempts"]]
     return Delivery(**facts)
 
