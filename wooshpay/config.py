@@ -232,7 +232,8 @@ def check_base_url(url: str, *, live: bool) -> str:
     if name is None:
         raise ConfigurationError(
             f"The base URL names the host {redact(host)!r}, which cannot exist: between its dots there must be 1 to 63"
-            f" letters, digits or hyphens, and an IPv4 address needs all four numbers. Pass something like {TEST_URL!r}."
+            " letters, digits or hyphens, and an IPv4 address needs all four numbers. Pass something like"
+            f" {TEST_URL!r}."
         )
     host = name
     if parts.scheme == "http":

@@ -40,7 +40,7 @@ LOOPBACK = [
     ("2130706433", "127.0.0.1"),
     ("127.0.0.1.", "127.0.0.1"),
     ("127.65535", "127.0.255.255"),
-    ("１２７.０.０.１", "127.0.0.1"),
+    ("\uff11\uff12\uff17.\uff10.\uff10.\uff11", "127.0.0.1"),  # full-width digits
     ("127。0。0。1", "127.0.0.1"),
     ("[::1]", "::1"),
     ("[0:0:0:0:0:0:0:1]", "::1"),
@@ -127,7 +127,7 @@ def test_the_refusal_says_what_is_allowed_and_what_to_do() -> None:
         "Plain http would send the key unencrypted to shop.example. It is allowed only with a test key, to this machine"
         " and to private networks: private IP addresses, host names without a dot, *.internal and *.local. Use https."
     )
-    with pytest.raises(ConfigurationError, match="0.0.0.0 is an address that a server listens on"):
+    with pytest.raises(ConfigurationError, match=r"0\.0\.0\.0 is an address that a server listens on"):
         base_url("http://0.0.0.0:4242")
 
 
@@ -174,13 +174,3 @@ def test_no_name_under_a_public_domain_is_accepted(start: str, end: str) -> None
     for beginning in (start, f"localhost{start}", f"127.0.0.1{start}", f"x.internal{start}", f"{start}.local"):
         with pytest.raises(ConfigurationError):
             base_url(f"http://{beginning}{end}")
-
-
-@given(st.text(max_size=20))
-def test_any_text_is_a_base_url_or_refused_with_a_sentence(text: str) -> None:
-    try:
-        kept = base_url(f"http://{text}")
-    except ConfigurationError as error:
-        assert error.message.endswith(".")
-        return
-    assert kept.isascii() or urlsplit(kept).hostname is not None

@@ -119,7 +119,7 @@ def _of_tls(reached: Reached) -> Finding:
         return Finding(
             "tls",
             "ok",
-            "none: plain http, which the SDK allows only with a test key, on this machine and private networks",
+            "none: plain http, allowed with a test key on this machine and private networks",
         )
     if reached.valid_for is None:
         return Finding("tls", "ok", reached.tls)
