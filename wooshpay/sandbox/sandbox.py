@@ -36,7 +36,7 @@ class _Face:
 
     @property
     def base_url(self) -> str:
-        """Where it listens, such as ``http://127.0.0.1:41234``: pass it to a client as ``base_url``."""
+        """The URL for clients, such as ``http://127.0.0.1:41234``; the public URL if there is one."""
         if not self._server.state.base_url:
             raise RuntimeError("The sandbox has no address before it is entered: use it in a with block.")
         return self._server.state.base_url
@@ -58,7 +58,7 @@ class _Face:
 
     @property
     def dashboard_url(self) -> str:
-        """The dashboard, with the key that opens it: for a browser on this machine."""
+        """The URL of the dashboard, with the key that opens it."""
         return f"{self.base_url}/dashboard?key={self._account.dashboard_key}"
 
     @property
@@ -136,8 +136,12 @@ class Sandbox(_Face):
     `SyncSandbox`, which runs on a thread of its own.
 
     Args:
-        host: The address to listen on.
+        host: The address to listen on. With ``"0.0.0.0"`` or ``"::"``, which are all addresses of the machine, the
+            sandbox still calls itself ``127.0.0.1`` or ``::1``, unless there is a ``public_url``.
         port: The port; 0 takes a free one.
+        public_url: The URL under which clients and browsers reach the sandbox, such as ``http://sandbox:4242`` between
+            containers or ``https://sandbox.shop.example`` behind a proxy. Every URL that the sandbox gives out begins
+            with it. Default: the address that it listens on.
         api_key: The secret key; made up when left out.
         publishable_key: The publishable key; made up when left out.
         seed: Makes ids, secrets and times repeatable: without ``now``, the clock begins at 2026-01-01T00:00:00Z and
@@ -150,7 +154,8 @@ class Sandbox(_Face):
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
-        SandboxError: On entering, if ``webhook`` is no address for webhooks.
+        SandboxError: On entering, if ``webhook`` is no address for webhooks; at once, if ``public_url`` is not valid
+            or has a path.
     """
 
     def __init__(
@@ -158,6 +163,7 @@ class Sandbox(_Face):
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        public_url: str | None = None,
         api_key: str | None = None,
         publishable_key: str | None = None,
         seed: int | None = None,
@@ -172,6 +178,7 @@ class Sandbox(_Face):
             Server(
                 host=host,
                 port=port,
+                public_url=public_url,
                 chosen=chosen,
                 webhook=webhook,
                 seed=seed,

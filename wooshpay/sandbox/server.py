@@ -15,9 +15,11 @@ from aiohttp.typedefs import Handler
 
 from wooshpay.core.json import dumps
 from wooshpay.sandbox.behaviours.webhook_endpoints import register
+from wooshpay.sandbox.controls.health import Health
 from wooshpay.sandbox.controls.http import Controls
 from wooshpay.sandbox.controls.publishing import Publisher
 from wooshpay.sandbox.engine.account_options import AccountOptions
+from wooshpay.sandbox.engine.addresses import OwnNames, local_url, read_public_url
 from wooshpay.sandbox.engine.clock import Clock, real_time
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.facts import Facts
@@ -28,6 +30,7 @@ from wooshpay.sandbox.engine.registry import load
 from wooshpay.sandbox.engine.state import Account, State
 from wooshpay.sandbox.engine.unit import STATE_NOT_KEPT, Units
 from wooshpay.sandbox.engine.wakeup import Wakeup
+from wooshpay.sandbox.lifecycles.moving import move_pages
 from wooshpay.sandbox.pages.actions import ActionPages
 from wooshpay.sandbox.pages.checkout import CheckoutPage
 from wooshpay.sandbox.pages.dashboard.desk import Desk
@@ -55,6 +58,7 @@ class Server:
         host: The address to listen on.
         port: The port; 0 takes the one that the state file remembers, or else a free one.
         chosen: Keys of the account, by their names there; the rest are made up.
+        public_url: The URL under which others reach it; ``None`` for the address that it listens on.
         webhook: The address of an endpoint that gets every event.
         seed: Makes ids, secrets and times repeatable.
         now: The real time in milliseconds.
@@ -67,6 +71,7 @@ class Server:
         *,
         host: str,
         port: int,
+        public_url: str | None = None,
         chosen: dict[str, str] | None = None,
         webhook: str | None = None,
         seed: int | None = None,
@@ -74,6 +79,7 @@ class Server:
         state_file: str | os.PathLike[str] | None = None,
         options: AccountOptions | None = None,
     ) -> None:
+        self._public_url = None if public_url is None else read_public_url(public_url)
         load()
         self._host = host
         self._port = port
@@ -114,7 +120,9 @@ class Server:
             deliveries=self.deliveries,
             settle=self.settle,
         )
+        self._health = Health(self.lock)
         self._pages = (
+            self._health,  # before the controls, which need the key
             controls,
             Publisher(self.state),
             CheckoutPage(self.state, self.lock),
@@ -167,6 +175,8 @@ class Server:
             # stalled requests are let go, before their connections are closed.
             starting.callback(self._gate.breakage.closing.set)
             starting.push_async_callback(site.stop)
+            starting.callback(self._health.stop)
+            self._health.start()
             self._running = starting.pop_all()
 
     async def stop(self) -> None:
@@ -205,10 +215,12 @@ class Server:
                 raise
             site = web.TCPSite(runner, self._host, 0)
             await site.start()
+        bound: str = runner.addresses[0][0]
         port: int = runner.addresses[0][1]
-        host = f"[{self._host}]" if ":" in self._host else self._host
         with self.lock:
-            self.state.base_url = f"http://{host}:{port}"
+            self.state.base_url = self._public_url or local_url(self._host, bound, port)
+            self.state.own_names = OwnNames.of(self._host, bound, self._public_url)
+            move_pages(self.state)
             self._facts.port = port
         return site
 
