@@ -112,6 +112,15 @@ class _Face:
         """
         return carry_out(self._server.state, self._server.lock, name, loads(dumps(params)))
 
+    def reset(self) -> None:
+        """Go back to the state of a new sandbox, with the same address, keys and options: for the next test.
+
+        All objects, deliveries, faults, idempotency keys and logged requests are gone, `webhooks` has its default, and
+        the clock is where it was at the start. The webhook endpoint that the sandbox was started with stays. IDs are
+        never used again, so that no receiver takes a new event for an old one. ``POST /sandbox/reset`` does the same.
+        """
+        self._server.reset()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"
 

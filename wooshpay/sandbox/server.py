@@ -81,6 +81,7 @@ class Server:
     ) -> None:
         self._public_url = None if public_url is None else read_public_url(public_url)
         load()
+        self._real_time = now is None
         self._host = host
         self._port = port
         self._webhook = webhook
@@ -119,6 +120,7 @@ class Server:
             log=self.log,
             deliveries=self.deliveries,
             settle=self.settle,
+            reset=self.reset,
         )
         self._health = Health(self.lock)
         self._pages = (
@@ -197,6 +199,23 @@ class Server:
             raise TimeoutError(
                 f"The sandbox was still delivering webhooks after {seconds:g} seconds; an endpoint does not answer."
             ) from None
+
+    def reset(self) -> None:
+        """Go back to the state of a new sandbox, with the same address, keys and options.
+
+        All objects, deliveries, faults, idempotency keys and logged requests are gone, and the clock is where it
+        was at the start. Only the webhook endpoint that the sandbox was started with stays. IDs are never used again.
+        """
+        with self.lock:
+            secret = self.state.account.webhook_secret
+            self.state.store.clear(lambda record: record.kind == "webhook_endpoint" and record["secret"] == secret)
+            self._keys.clear()
+            self.deliveries.clear()
+            self.faults.clear()
+            self.log.clear()
+            seeded = self.state.ids.seed is not None and self._real_time
+            self.clock.start_again(SEEDED_TIME if seeded else None)
+            self._register_webhook()
 
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals])
