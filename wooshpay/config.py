@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,15 @@ from urllib.parse import urlsplit
 import attrs
 
 from wooshpay.core.effects import Effects
-from wooshpay.core.hosts import UNSAFE_IN_URL, ascii_host, check_proxy, in_url
+from wooshpay.core.hosts import (
+    UNSAFE_IN_URL,
+    ascii_host,
+    check_proxy,
+    in_url,
+    is_loopback,
+    is_private,
+    read_address,
+)
 from wooshpay.core.redaction import Secret, redact
 from wooshpay.core.retry import RetryEvent, RetryPolicy
 from wooshpay.core.unset import UNSET, Unset
@@ -33,6 +40,7 @@ DEFAULT_MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 DEFAULT_MAX_ERROR_BYTES: Final = 1024 * 1024
 
 _KEY = re.compile(r"(sk|pk)_(test|live)_[\x21-\x7e]+")
+_BRACKETS = re.compile(r"\[[^\[\]]*\](?::\d*)?", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -211,6 +219,8 @@ def check_base_url(url: str, *, live: bool) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        if host and ":" in host and not _BRACKETS.fullmatch(parts.netloc.rpartition("@")[2]):
+            host = None  # urlsplit takes no notice of what stands around the brackets, as in [::1].example
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if not host or port == 0 or parts.scheme not in {"http", "https"} or UNSAFE_IN_URL.search(url):
@@ -222,15 +232,12 @@ def check_base_url(url: str, *, live: bool) -> str:
     if name is None:
         raise ConfigurationError(
             f"The base URL names the host {redact(host)!r}, which cannot exist: between its dots there must be 1 to 63"
-            f" letters, digits or hyphens. Pass something like {TEST_URL!r}."
+            " letters, digits or hyphens, and an IPv4 address needs all four numbers. Pass something like"
+            f" {TEST_URL!r}."
         )
     host = name
-    if parts.scheme == "http" and (live or not is_loopback(host)):
-        raise ConfigurationError(
-            "A live key is never sent over plain http: use an https base URL."
-            if live
-            else f"Plain http is for the loopback host only, and {host} is another: use https."
-        )
+    if parts.scheme == "http":
+        _check_plain_http(host, live=live)
     other = TEST_URL if live else LIVE_URL
     if host == urlsplit(other).hostname:
         kind = "live" if live else "test"
@@ -239,11 +246,19 @@ def check_base_url(url: str, *, live: bool) -> str:
     return f"{parts.scheme}://{in_url(host)}{'' if port is None else f':{port}'}{path}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _check_plain_http(host: str, *, live: bool) -> None:
+    """Refuse to send a key unencrypted, unless it is a test key that stays on this machine or a private network."""
+    if live:
+        raise ConfigurationError("A live key is never sent over plain http: use an https base URL.")
+    address = read_address(host)
+    if address is not None and address.is_unspecified:
+        raise ConfigurationError(
+            f"{host} is an address that a server listens on, but no client can connect to it everywhere. Use the"
+            " server's own address in the base URL, such as http://127.0.0.1:4242."
+        )
+    if not (is_loopback(host) or is_private(host)):
+        raise ConfigurationError(
+            f"Plain http would send the key unencrypted to {host}. It is allowed only with a test key, to this machine"
+            " and to private networks: private IP addresses, host names without a dot, *.internal and *.local. Use"
+            " https."
+        )

@@ -97,11 +97,11 @@ def test_a_base_url_is_taken_with_and_without_v1(url: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("key", "url", "words"),
     [
-        (KEY, "http://gateway.example", "loopback"),
-        (KEY, "http://10.0.0.1", "loopback"),
-        (KEY, "http://0.0.0.0", "loopback"),
-        (KEY, "http://localhost.evil.example", "loopback"),
-        (KEY, "http://127.0.0.1.evil.example", "loopback"),
+        (KEY, "http://gateway.example", "private networks"),
+        (KEY, "http://0.0.0.0", "listens on"),
+        (KEY, "http://[::]:4242", "listens on"),
+        (KEY, "http://localhost.evil.example", "private networks"),
+        (KEY, "http://127.0.0.1.evil.example", "private networks"),
         (LIVE_KEY, "http://localhost:8000", "plain http"),
         (LIVE_KEY, "http://api.wooshpay.com", "plain http"),
         (LIVE_KEY, TEST, "other mode"),
@@ -147,8 +147,9 @@ def test_a_base_url_that_would_put_the_key_at_risk_is_refused(key: str, url: Any
         "ä" * 60,
         "exa<mple.com",
         "exam%70le.com",
-        "127.1",
-        "2130706433",
+        "10.1",
+        "134744072",
+        "0x08080808",
         "1.2.3.999",
     ],
 )
@@ -444,6 +445,20 @@ async def test_a_copy_with_options_shares_the_connections_and_nothing_else() -> 
     assert of_client.deadline == pytest.approx(client.clock.monotonic + 40.0)
     assert ("X-A" in of_copy.headers, "X-B" in of_copy.headers) == (False, True)
     assert ("X-A" in of_client.headers, "X-B" in of_client.headers) == (True, False)
+
+
+def test_a_live_key_never_follows_a_test_client_to_a_private_host() -> None:
+    """A shop that rotates its key with `with_options` would send the live key to the sandbox, in the clear."""
+    for url in ("http://sandbox:4242", "http://10.0.0.7:4242", "http://127.0.0.1:4242"):
+        test = ScriptedClient(base_url=url)
+        assert f"{LIVE}>" in repr(test.with_options(api_key=LIVE_KEY))
+        for make in (ScriptedClient().with_options, test.with_options):
+            with pytest.raises(ConfigurationError, match="live key is never sent over plain http"):
+                make(api_key=LIVE_KEY, base_url=url)
+        with pytest.raises(ConfigurationError, match="live key is never sent over plain http"):
+            ScriptedClient(api_key=LIVE_KEY).with_options(base_url=url)
+        with pytest.raises(ConfigurationError, match="live key is never sent over plain http"):
+            resolve(None, None, {"WOOSHPAY_API_KEY": LIVE_KEY, "WOOSHPAY_BASE_URL": url})
 
 
 async def test_a_copy_with_a_key_of_the_other_mode_gets_the_other_host() -> None:

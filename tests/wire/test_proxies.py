@@ -110,6 +110,20 @@ def test_this_machine_is_never_reached_through_a_proxy(origin: str, monkeypatch:
     assert proxy_from_environment(origin) is None
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://sandbox:4242", "http://10.0.0.7", "http://[fd00::1]:1", "http://a.internal"]
+)
+def test_plain_http_to_a_private_network_never_goes_through_a_proxy(
+    origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The company's proxy would read the key, and it cannot resolve the name of a container anyway."""
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    assert proxy_from_environment(origin) is None
+    https = origin.replace("http:", "https:")
+    assert proxy_from_environment(https) == "http://proxy.example:3128", "encrypted, the proxy sees no key"
+
+
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 @pytest.mark.parametrize(
     "proxy", ["garbage", "socks5://me:hunter2@one:1", "http://me:hunter2@one:99999", "http://a..b:1"]

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from wooshpay.errors import ConfigurationError
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 UNSAFE_IN_URL: Final = re.compile(r"[\s\x00-\x1f\x7f\\]")
 _LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
 _LONGEST_NAME: Final = 253
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# The interface of a link-local IPv6 address, as in fe80::1%25eth0.
+_ZONE: Final = re.compile(r"[A-Za-z0-9._~-]{1,32}")
+
+# RFC 1918, link-local, and the shared range of RFC 6598 that carriers and overlay networks such as Tailscale use;
+# unique local and link-local IPv6. The other ranges that `ipaddress` calls private belong to nobody's network.
+_PRIVATE_NETWORKS: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"),
+        *("fc00::/7", "fe80::/10"),
+    )
+)
+# ICANN keeps "internal" out of the public DNS, and "local" belongs to multicast DNS.
+_PRIVATE_DOMAINS: Final = (".internal", ".local")
 
 
 def ascii_host(host: str) -> str | None:
     """Return a host in the form in which it is sent, or ``None`` if it is not a valid host.
 
-    The resolver fails on such names with a `UnicodeError`.
+    The resolver fails on such names with a `UnicodeError`. Every spelling of a loopback address becomes the usual one,
+    so that the address that was checked is the address that is connected to.
 
     Args:
         host: A host name, which may have letters beyond ASCII, or an IP address without brackets.
     """
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
+    address = read_address(host)
+    if address is not None:
+        return _written_address(host, address)
     host = host.lower()
     if not host.isascii() or "xn--" in host:
         from yarl import URL
@@ -37,10 +53,82 @@ def ascii_host(host: str) -> str | None:
         except ValueError:
             return None
     labels = host.removesuffix(".").split(".")
-    # What ends with a number is an IP address in a short form, such as 127.1, to some programs and a name to others.
-    if len(host) > _LONGEST_NAME or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         return None
-    return host
+    if _is_number(labels[-1]):
+        # To resolvers, 127.1 and 0x7f000001 are IP addresses. Programs read such spellings differently, so that only
+        # those of the loopback addresses are accepted.
+        short = _read_short_address(labels)
+        return str(short) if short is not None and short.is_loopback else None
+    return "localhost" if host == "localhost." else host
+
+
+def read_address(host: str) -> Address | None:
+    """Return the IP address that a host is, or ``None`` for a name. An IPv4 address within IPv6 becomes IPv4."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return address if mapped is None else mapped
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, in the form that `ascii_host` returns, can only be this machine."""
+    address = read_address(host)
+    if address is not None:
+        return address.is_loopback
+    return host == "localhost" or host.endswith(".localhost")  # RFC 6761
+
+
+def is_private(host: str) -> bool:
+    """Return whether a host, in the form that `ascii_host` returns, can only be on a private network.
+
+    These are private, link-local, unique local and carrier-grade NAT addresses; names without a dot, such as that of a
+    container; and names that end with ``.internal`` or ``.local``.
+    """
+    address = read_address(host)
+    if address is not None:
+        return any(address in network for network in _PRIVATE_NETWORKS)
+    return "." not in host or host.endswith(_PRIVATE_DOMAINS)
+
+
+def _written_address(host: str, address: Address) -> str | None:
+    if address.is_loopback:
+        return str(address) if "%" not in host else None
+    _, percent, zone = host.partition("%")
+    if percent and not (address.is_link_local and _ZONE.fullmatch(zone)):
+        return None
+    return str(ipaddress.ip_address(host))
+
+
+def _is_number(label: str) -> bool:
+    """Return whether resolvers read a host that ends with this label as an IPv4 address, as URLs do (WHATWG)."""
+    return label.isdigit() or _read_number(label) is not None
+
+
+def _read_number(part: str) -> int | None:
+    """Read a decimal, octal (0177) or hexadecimal (0x7f) number as resolvers do."""
+    base = 16 if part.startswith("0x") else 8 if part.startswith("0") and len(part) > 1 else 10
+    digits = part[2:] or "0" if base == 16 else part
+    try:
+        return int(digits, base) if digits.isalnum() else None
+    except ValueError:
+        return None
+
+
+def _read_short_address(parts: list[str]) -> ipaddress.IPv4Address | None:
+    """Read an IPv4 address whose last number fills all bytes that are left, as in 127.1 and 2130706433."""
+    numbers = [_read_number(part) for part in parts]
+    value = 0
+    for number in numbers[:-1]:
+        if number is None or number > 0xFF:
+            return None
+        value = value << 8 | number
+    last, left = numbers[-1], 5 - len(numbers)
+    if last is None or left < 1 or last >= 1 << 8 * left:
+        return None
+    return ipaddress.IPv4Address(value << 8 * left | last)
 
 
 def in_url(host: str) -> str:

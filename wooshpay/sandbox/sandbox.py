@@ -37,7 +37,7 @@ class _Face:
 
     @property
     def base_url(self) -> str:
-        """Where it listens, such as ``http://127.0.0.1:41234``: pass it to a client as ``base_url``."""
+        """The URL for clients, such as ``http://127.0.0.1:41234``; the public URL if there is one."""
         if not self._server.state.base_url:
             raise RuntimeError("The sandbox has no address before it is entered: use it in a with block.")
         return self._server.state.base_url
@@ -59,7 +59,7 @@ class _Face:
 
     @property
     def dashboard_url(self) -> str:
-        """The dashboard, with the key that opens it: for a browser on this machine."""
+        """The URL of the dashboard, with the key that opens it."""
         return f"{self.base_url}/dashboard?key={self._account.dashboard_key}"
 
     @property
@@ -120,6 +120,15 @@ class _Face:
         """Return all simulated actions with their parameters, by name. ``GET /sandbox/acts`` lists the same."""
         return list_acts()
 
+    def reset(self) -> None:
+        """Go back to the state of a new sandbox, with the same address, keys and options: for the next test.
+
+        All objects, deliveries, faults, idempotency keys and logged requests are gone, `webhooks` has its default, and
+        the clock is where it was at the start. The webhook endpoint that the sandbox was started with stays. IDs are
+        never used again, so that no receiver takes a new event for an old one. ``POST /sandbox/reset`` does the same.
+        """
+        self._server.reset()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"
 
@@ -144,8 +153,12 @@ class Sandbox(_Face):
     `SyncSandbox`, which runs on a thread of its own.
 
     Args:
-        host: The address to listen on.
+        host: The address to listen on. With ``"0.0.0.0"`` or ``"::"``, which are all addresses of the machine, the
+            sandbox still calls itself ``127.0.0.1`` or ``::1``, unless there is a ``public_url``.
         port: The port; 0 takes a free one.
+        public_url: The URL under which clients and browsers reach the sandbox, such as ``http://sandbox:4242`` between
+            containers or ``https://sandbox.shop.example`` behind a proxy. Every URL that the sandbox gives out begins
+            with it. Default: the address that it listens on.
         api_key: The secret key; made up when left out.
         publishable_key: The publishable key; made up when left out.
         seed: Makes ids, secrets and times repeatable: without ``now``, the clock begins at 2026-01-01T00:00:00Z and
@@ -158,7 +171,8 @@ class Sandbox(_Face):
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
-        SandboxError: On entering, if ``webhook`` is no address for webhooks.
+        SandboxError: On entering, if ``webhook`` is no address for webhooks; at once, if ``public_url`` is not valid
+            or has a path.
     """
 
     def __init__(
@@ -166,6 +180,7 @@ class Sandbox(_Face):
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        public_url: str | None = None,
         api_key: str | None = None,
         publishable_key: str | None = None,
         seed: int | None = None,
@@ -180,6 +195,7 @@ class Sandbox(_Face):
             Server(
                 host=host,
                 port=port,
+                public_url=public_url,
                 chosen=chosen,
                 webhook=webhook,
                 seed=seed,

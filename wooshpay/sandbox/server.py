@@ -14,7 +14,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from wooshpay.core.json import dumps
+from wooshpay.sandbox.controls.health import Health
 from wooshpay.sandbox.engine.account_options import AccountOptions
+from wooshpay.sandbox.engine.addresses import OwnNames, local_url, read_public_url
 from wooshpay.sandbox.engine.clock import Clock, real_time
 from wooshpay.sandbox.engine.errors import STATE_NOT_KEPT, ErrorBodies, SandboxError
 from wooshpay.sandbox.engine.facts import Facts
@@ -46,6 +48,7 @@ class Server:
         host: The address to listen on.
         port: The port; 0 takes the one that the state file remembers, or else a free one.
         chosen: Keys of the account, by their names there; the rest are made up.
+        public_url: The URL under which others reach it; ``None`` for the address that it listens on.
         webhook: The address of an endpoint that gets every event.
         seed: Makes ids, secrets and times repeatable.
         now: The real time in milliseconds.
@@ -58,6 +61,7 @@ class Server:
         *,
         host: str,
         port: int,
+        public_url: str | None = None,
         chosen: dict[str, str] | None = None,
         webhook: str | None = None,
         seed: int | None = None,
@@ -65,6 +69,8 @@ class Server:
         state_file: str | os.PathLike[str] | None = None,
         options: AccountOptions | None = None,
     ) -> None:
+        self._public_url = None if public_url is None else read_public_url(public_url)
+        self._real_time = now is None
         self._host = host
         self._port = port
         self._webhook = webhook
@@ -96,6 +102,7 @@ class Server:
             keys=self._keys,
             lock=self.lock,
         )
+        self._health = Health(self.lock)
         self._wakeup = Wakeup()
         self._progress = Wakeup()
         self._running = AsyncExitStack()
@@ -111,6 +118,7 @@ class Server:
             log=self.log,
             deliveries=self.deliveries,
             settle=self.settle,
+            reset=self.reset,
         )
         return (controls, Publisher(self.state))
 
@@ -168,6 +176,8 @@ class Server:
             # stalled requests are let go, before their connections are closed.
             starting.callback(self._gate.breakage.closing.set)
             starting.push_async_callback(site.stop)
+            starting.callback(self._health.stop)
+            self._health.start()
             self._running = starting.pop_all()
 
     async def stop(self) -> None:
@@ -189,8 +199,26 @@ class Server:
                 f"The sandbox was still delivering webhooks after {seconds:g} seconds; an endpoint does not answer."
             ) from None
 
+    def reset(self) -> None:
+        """Go back to the state of a new sandbox, with the same address, keys and options.
+
+        All objects, deliveries, faults, idempotency keys and logged requests are gone, and the clock is where it
+        was at the start. Only the webhook endpoint that the sandbox was started with stays. IDs are never used again.
+        """
+        with self.lock:
+            secret = self.state.account.webhook_secret
+            self.state.store.clear(lambda record: record.kind == "webhook_endpoint" and record["secret"] == secret)
+            self._keys.clear()
+            self.deliveries.clear()
+            self.faults.clear()
+            self.log.clear()
+            seeded = self.state.ids.seed is not None and self._real_time
+            self.clock.start_again(SEEDED_TIME if seeded else None)
+            self._register_webhook()
+
     async def _listen(self, starting: AsyncExitStack) -> web.TCPSite:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_refusals(self.state.options.error_bodies)])
+        self._health.add_routes(app.router)
         app.router.register_resource(LateRoutes(_may_be_control, self._controls))
         app.router.register_resource(LateRoutes(_may_be_page, self._hosted_pages))
         # Line ends too, which "." would leave out.
@@ -206,10 +234,15 @@ class Server:
                 raise
             site = web.TCPSite(runner, self._host, 0)
             await site.start()
+        bound: str = runner.addresses[0][0]
         port: int = runner.addresses[0][1]
-        host = f"[{self._host}]" if ":" in self._host else self._host
         with self.lock:
-            self.state.base_url = f"http://{host}:{port}"
+            self.state.base_url = self._public_url or local_url(self._host, bound, port)
+            self.state.own_names = OwnNames.of(self._host, bound, self._public_url)
+            if self.state_file is not None:
+                from wooshpay.sandbox.lifecycles.moving import move_pages
+
+                move_pages(self.state)
             self._facts.port = port
         return site
 

@@ -6,8 +6,7 @@ import os
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from wooshpay.config import is_loopback
-from wooshpay.core.hosts import DEFAULT_PORTS, check_proxy, in_url
+from wooshpay.core.hosts import DEFAULT_PORTS, check_proxy, in_url, is_loopback, is_private
 
 
 def proxy_from_environment(origin: str) -> str | None:
@@ -21,7 +20,8 @@ def proxy_from_environment(origin: str) -> str | None:
         origin: Scheme, host and port of the server.
 
     Returns:
-        The proxy's URL, or ``None``. This machine itself is never reached through a proxy.
+        The proxy's URL, or ``None``. This machine itself is never reached through a proxy, and neither is a private
+        network over plain http: the proxy would get the key unencrypted.
 
     Raises:
         ConfigurationError: The SDK cannot use that proxy; the sentence names the variable.
@@ -29,6 +29,8 @@ def proxy_from_environment(origin: str) -> str | None:
     parts = urlsplit(origin)
     host = parts.hostname or ""
     port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    if parts.scheme == "http" and is_private(host):
+        return None
     # NO_PROXY may name a port too.
     if is_loopback(host) or proxy_bypass(host) or proxy_bypass(f"{in_url(host)}:{port}"):
         return None

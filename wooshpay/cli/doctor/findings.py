@@ -116,7 +116,11 @@ def of_connection(reached: Reached, place: str) -> list[Finding]:
 
 def _of_tls(reached: Reached) -> Finding:
     if reached.tls is None:
-        return Finding("tls", "ok", "none: plain http, which the SDK allows on this machine only")
+        return Finding(
+            "tls",
+            "ok",
+            "none: plain http, allowed with a test key on this machine and private networks",
+        )
     if reached.valid_for is None:
         return Finding("tls", "ok", reached.tls)
     says = f"{reached.tls}, the certificate is valid for {reached.valid_for.days} more days"

@@ -12,7 +12,7 @@ import attrs
 from aiohttp import web
 
 from wooshpay import __version__
-from wooshpay.core.json import JsonObject, dumps
+from wooshpay.core.json import Json, JsonObject, dumps
 from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.controls import publishing
 from wooshpay.sandbox.controls.acting import carry_out, list_acts
@@ -58,6 +58,7 @@ class Controls:
         faults: The faults that are switched on.
         log: The requests so far.
         deliveries: The webhook deliveries.
+        reset: Goes back to the state of a new sandbox.
         settle: Waits until nothing is due any more, for so many seconds.
     """
 
@@ -67,6 +68,7 @@ class Controls:
     log: RequestLog
     deliveries: Deliveries
     settle: Callable[[float], Awaitable[None]]
+    reset: Callable[[], None]
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put the controls on a server."""
@@ -94,6 +96,7 @@ class Controls:
             ("GET", "/webhooks", self._webhooks),
             ("POST", "/webhooks", self._set_webhooks),
             ("POST", "/settle", self._settle),
+            ("POST", "/reset", self._reset),
         ]
 
     def _handler(self, control: Control | None) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -289,6 +292,12 @@ class Controls:
         with self.lock:
             self.deliveries.options = WebhookOptions(**settings)
         return options_json(self.deliveries.options)
+
+    def _reset(self, params: Params) -> JsonObject:
+        self.reset()
+        with self.lock:
+            endpoints: list[Json] = [endpoint.id for endpoint in self.state.store["webhook_endpoint"].look()]
+            return {"object": "sandbox.reset", "clock": clock_json(self.state.clock), "webhook_endpoints": endpoints}
 
     async def _settle(self, params: Params) -> JsonObject:
         timeout = _number(params, "timeout")

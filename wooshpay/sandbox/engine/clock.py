@@ -170,6 +170,15 @@ class Clock:
             wait = (due - self.now) / 1000
             return None if wait > 0 and self._frozen is not None else max(0.0, wait)
 
+    def start_again(self, frozen: int | None) -> None:
+        """Forget all alarms, and put the time back: to the real time, or to a moment at which the clock stands."""
+        with self._lock:
+            if self._changed is not None:
+                self._changed.update({alarm.number: None for alarm in self._alarms})
+            self._alarms.clear()
+            self.put_back(0, frozen, frozen or 0)
+        self._tell_watchers()
+
     # ---- for the state file
 
     def restore(self, rows: Iterable[Row]) -> None:

@@ -12,6 +12,7 @@ import attrs
 from wooshpay.core.json import JsonObject
 from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.account_options import AccountOptions
+from wooshpay.sandbox.engine.addresses import OwnNames
 from wooshpay.sandbox.engine.clock import Alarm, Clock
 from wooshpay.sandbox.engine.errors import bug, not_found
 from wooshpay.sandbox.engine.ids import Ids, require_id
@@ -61,7 +62,8 @@ class State:
         clock: The time.
         ids: Makes ids.
         store: The objects.
-        base_url: Where the server listens, without a slash at the end; hosted pages are under it.
+        base_url: The URL that clients and browsers use, without a slash at the end; hosted pages are under it.
+        own_names: The host names under which the dashboard is served.
         deliver: Told of every new event.
         options: How the account differs from others.
     """
@@ -71,6 +73,7 @@ class State:
     ids: Ids
     store: Store = attrs.field(factory=Store)
     base_url: str = ""
+    own_names: OwnNames = attrs.field(factory=OwnNames)
     deliver: Callable[[Record], None] = _nobody
     options: AccountOptions = attrs.field(factory=AccountOptions)
     _cause: Cause | None = None

@@ -287,6 +287,12 @@ class Store:
         """The kinds of which there is a record."""
         return [kind for kind, collection in self._collections.items() if len(collection)]
 
+    def clear(self, keep: Callable[[Record], bool]) -> None:
+        """Remove all records but the ones to keep."""
+        for collection in self._collections.values():
+            for record in [record for record in collection.look() if not keep(record)]:
+                collection.remove(record.id)
+
     # ---- for the state file
 
     def restore(self, rows: Iterable[Row]) -> None:

@@ -90,6 +90,12 @@ class Keys:
         if entry is not None and entry.answer is None:
             del self._entries[key]
 
+    def clear(self) -> None:
+        """Forget all responses. Requests that are being worked on keep their keys."""
+        for key in [key for key, entry in self._entries.items() if entry.answer is not None]:
+            del self._entries[key]
+            self._touch(key)
+
     # ---- for the state file
 
     def restore(self, rows: Iterable[Row]) -> None:

@@ -111,6 +111,8 @@ class Deliveries:
         self._count = 0
         # The deliveries that the state file does not hold as they are; None without a file.
         self._changed: dict[int, Delivery] | None = None
+        # The numbers of deliveries that the state file still holds although they were dropped.
+        self._dropped: set[int] = set()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._in_flight: set[int] = set()
         self._wakeup = Wakeup()
@@ -167,6 +169,20 @@ class Deliveries:
         self.wake()
         return made
 
+    def clear(self) -> None:
+        """Drop all deliveries. The outcome of an attempt that is under way is not noted. The options are the default
+        ones again.
+        """
+        with self._lock:
+            if self._changed is not None:
+                self._dropped.update(range(len(self._all)))
+                self._changed = {}
+            # A new set, so that attempts under way find out that their deliveries were dropped.
+            self._all, self._lanes, self._in_flight = [], {}, set()
+            self.moves += 1
+            self.options = WebhookOptions()
+        self.wake()
+
     def _wanting(self, event: Record) -> list[Record]:
         """The endpoints that an event goes to, oldest first."""
         return [
@@ -209,7 +225,7 @@ class Deliveries:
 
     def restore(self, rows: Iterable[Row]) -> None:
         """Begin with the deliveries that the state file holds; what is due is due, also what was under way."""
-        self._all, self._lanes, self._changed = [], {}, {}
+        self._all, self._lanes, self._changed, self._dropped = [], {}, {}, set()
         for row in rows:
             if row.id == _OPTIONS:
                 self.options = WebhookOptions(**decode(row.body or b""))
@@ -224,7 +240,9 @@ class Deliveries:
     def changes(self) -> list[Row]:
         """The deliveries that the state file does not hold as they are."""
         changed, self._changed = self._changed or {}, {}
-        rows = [_row(delivery) for delivery in changed.values()]
+        dropped, self._dropped = self._dropped, set()
+        rows = [Row(str(number), None) for number in sorted(dropped - changed.keys())]
+        rows += [_row(delivery) for delivery in changed.values()]
         if self._options_changed:
             self._options_changed = False
             rows.append(Row(_OPTIONS, encode(attrs.asdict(self._options)), -1))
@@ -253,12 +271,18 @@ class Deliveries:
                     continue
                 due, _, delivery = heapq.heappop(lane)
                 self._in_flight.add(delivery.number)
-                self._under_way[endpoint_id] = asyncio.create_task(self._attempt(session, delivery, due))
+                self._under_way[endpoint_id] = asyncio.create_task(
+                    self._attempt(session, delivery, due, self._in_flight)
+                )
         return min(waits, default=None)
 
-    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, due: int) -> None:
+    async def _attempt(
+        self, session: aiohttp.ClientSession, delivery: Delivery, due: int, under_way: set[int]
+    ) -> None:
         try:
             with self._lock:
+                if under_way is not self._in_flight:
+                    return  # all deliveries were dropped before this attempt began
                 # By its number: where work was undone meanwhile, another object stands for it.
                 delivery = self._all[delivery.number]
                 endpoint = self._state.store["webhook_endpoint"].get(delivery.endpoint_id)
@@ -271,10 +295,12 @@ class Deliveries:
             headers = signature_headers(delivery.body, endpoint["secret"], signed_at, delivery.signing)
             attempt = await post(session, endpoint["url"], delivery.body, headers, due)
             with self._lock:
-                self._note(self._all[delivery.number], attempt)
+                if under_way is self._in_flight:
+                    # By its number: where work was undone meanwhile, another object stands for it.
+                    self._note(self._all[delivery.number], attempt)
         finally:
             del self._under_way[delivery.endpoint_id]
-            self._in_flight.discard(delivery.number)
+            under_way.discard(delivery.number)
             self._wakeup.set()
             self._on_change()
 

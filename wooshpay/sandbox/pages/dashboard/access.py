@@ -9,37 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from wooshpay.core.hosts import DEFAULT_PORTS
 from wooshpay.sandbox.engine.state import State
 
 ROOT: Final = "/dashboard"
-
-
-def is_local(host: str, base_url: str) -> bool:
-    """Whether a Host header names this machine.
-
-    Args:
-        host: The header.
-        base_url: Where the sandbox listens.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    own = urlsplit(base_url).hostname or ""
-    if name == "localhost" or name.endswith(".localhost") or name == own:
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    # Where it listens on every address of the machine, each of them is its own; none of them comes of a DNS name.
-    return address.is_loopback or own in {"0.0.0.0", "::"}  # noqa: S104  # compared, not listened on
 
 
 def may_enter(request: web.Request, state: State) -> bool:
@@ -52,10 +30,24 @@ def is_key(given: str, state: State) -> bool:
     return _same(given, state.account.dashboard_key)
 
 
-def let_in(state: State) -> web.Response:
-    """Change the key in the address for a cookie."""
+def let_in(state: State, host: str) -> web.Response:
+    """Exchange the key in the address for a cookie.
+
+    Args:
+        state: The sandbox.
+        host: The Host header of the request.
+    """
+    public = urlsplit(state.base_url)
     response = web.Response(status=303, headers={"Location": ROOT, "Cache-Control": "no-store"})
-    response.set_cookie(_cookie_name(state), _derived(state, "cookie"), path=ROOT, httponly=True, samesite="Strict")
+    response.set_cookie(
+        _cookie_name(state),
+        _derived(state, "cookie"),
+        path=ROOT,
+        httponly=True,
+        samesite="Strict",
+        # Over plain http, as on this machine, browsers would not send a secure cookie back.
+        secure=public.scheme == "https" and host.lower() == public.netloc,
+    )
     return response
 
 
@@ -71,7 +63,8 @@ def is_form_token(given: str, state: State) -> bool:
 
 def _cookie_name(state: State) -> str:
     # Browsers share cookies among the ports of a machine: each sandbox has a cookie of its own.
-    return f"wooshpay_dashboard_{urlsplit(state.base_url).port}"
+    public = urlsplit(state.base_url)
+    return f"wooshpay_dashboard_{public.port or DEFAULT_PORTS[public.scheme]}"
 
 
 def _derived(state: State, purpose: str) -> str:

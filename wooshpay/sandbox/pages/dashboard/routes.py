@@ -92,11 +92,18 @@ class Dashboard:
     def _checked(self, handler: _Handler) -> _Handler:
         async def check(request: web.Request) -> web.StreamResponse:
             state = self.desk.state
-            if not access.is_local(request.headers.get("Host", ""), state.base_url):
-                return message("Not here", "The dashboard is served under this machine's own names only.", status=403)
+            host = request.headers.get("Host", "")
+            if not state.own_names.include(host):
+                return message(
+                    "Unknown host name",
+                    "The dashboard is served only under the sandbox's own host names, as any other name may belong to"
+                    " somebody who points it here. To add one, start the sandbox with --public-url or"
+                    " Sandbox(public_url=...). A proxy must pass on the Host header.",
+                    status=403,
+                )
             key = request.query.get("key")
             if key is not None and request.method == "GET" and access.is_key(key, state):
-                return access.let_in(state)
+                return access.let_in(state, host)
             if key is not None or not access.may_enter(request, state):
                 return message(
                     "The dashboard is locked",

@@ -23,6 +23,7 @@ class Trails:
     _newest: str | None = None
     _deliveries: dict[str, list[int]] = attrs.field(factory=dict[str, list[int]])
     _seen: int = 0
+    _last: Delivery | None = None
 
     def events_of(self, events: Collection, id: str) -> list[str]:
         """The ids of the events about an object, newest first."""
@@ -48,12 +49,14 @@ class Trails:
             id: The event or the endpoint.
             most: How many at most.
         """
-        if len(deliveries) < self._seen:
-            self._deliveries, self._seen = {}, 0  # work was undone
+        # Work was undone, or the sandbox was reset; since then as many deliveries may have been added.
+        if len(deliveries) < self._seen or (self._seen and deliveries[self._seen - 1] is not self._last):
+            self._deliveries, self._seen = {}, 0
         for number in range(self._seen, len(deliveries)):
             delivery = deliveries[number]
             self._deliveries.setdefault(delivery.event_id, []).append(number)
             self._deliveries.setdefault(delivery.endpoint_id, []).append(number)
         self._seen = len(deliveries)
+        self._last = deliveries[-1] if deliveries else None
         newest = islice(reversed(self._deliveries.get(id, [])), most)
         return [deliveries[number] for number in newest]
