@@ -276,9 +276,7 @@ class Deliveries:
                 )
         return min(waits, default=None)
 
-    async def _attempt(
-        self, session: aiohttp.ClientSession, delivery: Delivery, due: int, under_way: set[int]
-    ) -> None:
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery, due: int, under_way: set[int]) -> None:
         try:
             with self._lock:
                 if under_way is not self._in_flight:
