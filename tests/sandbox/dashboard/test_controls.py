@@ -12,7 +12,7 @@ HOUR = 3_600_000
 
 
 async def test_shows_what_falls_due_and_makes_it_happen(visitor: Visitor, api: Api, sandbox: Sandbox) -> None:
-    assert "Nothing is due by itself" in (await visitor.look("clock")).text
+    assert "Nothing is scheduled" in (await visitor.look("clock")).text
     session = await api.make("/v1/checkout/sessions", order())
     sight = await visitor.look("clock")
     assert "Expire a session that nobody completed in time." in sight.text
@@ -131,7 +131,7 @@ async def test_an_act_is_carried_out_and_its_answer_shown(visitor: Visitor, api:
     assert "balance.top_up" in listed.text
     assert (await visitor.look(listed.link("balance.top_up"))).status == 200
     sight = await visitor.send("acts/balance.top_up", parameters='{"amount": 5000, "currency": "usd"}')
-    assert (sight.status, "Done." in sight.text) == (200, True)
+    assert (sight.status, "The action was carried out" in sight.text) == (200, True)
     assert "50.00 USD" in (await visitor.look()).text
     assert (await api.find("/v1/balance"))["available"][0]["amount"] == 5000
 
@@ -140,7 +140,7 @@ async def test_an_act_is_carried_out_and_its_answer_shown(visitor: Visitor, api:
     ("parameters", "status", "said"),
     [
         ("{", 400, "not valid JSON"),
-        ("[1]", 400, "must be a JSON object"),
+        ("[1]", 400, "Enter a JSON object"),
         ("", 400, "amount"),
         ('{"amount": "<script>"}', 400, "amount"),
     ],

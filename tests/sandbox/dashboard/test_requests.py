@@ -9,7 +9,7 @@ from wooshpay.sandbox import Sandbox
 
 
 async def test_shows_what_was_asked_and_how_it_ended(visitor: Visitor, api: Api, sandbox: Sandbox) -> None:
-    assert "Nothing was asked yet" in (await visitor.look("requests")).text
+    assert "There are no requests yet" in (await visitor.look("requests")).text
     await api.post("/v1/customers", {"name": "Ada"}, key="order-7")
     await api.post("/v1/customers", {"name": "Ada"}, key="order-7")
     await api.post("/v1/payment_intents", payment(DECLINED))
@@ -44,7 +44,7 @@ async def test_an_answer_that_is_no_json_is_shown_as_it_came(visitor: Visitor, a
 async def test_an_answer_that_was_not_kept_is_said_to_be_none(visitor: Visitor, api: Api, sandbox: Sandbox) -> None:
     await api.get("/v1/balance")
     sandbox.requests[-1].forget_answer()
-    assert "Not kept" in (await visitor.look(f"requests/{sandbox.requests[-1].id}")).text
+    assert "is not kept" in (await visitor.look(f"requests/{sandbox.requests[-1].id}")).text
 
 
 async def test_the_log_is_shown_in_pages_forth_and_back(visitor: Visitor, api: Api, sandbox: Sandbox) -> None:

@@ -17,15 +17,15 @@ async def endpoint_at(api: Api, url: str, *types: str) -> dict[str, Any]:
 
 async def test_shows_endpoints_and_every_attempt(visitor: Visitor, api: Api, shop: Shop, sandbox: Sandbox) -> None:
     empty = (await visitor.look("webhooks")).text
-    assert "None yet" in empty
-    assert "Nothing was delivered yet" in empty
+    assert "There are no webhook endpoints yet" in empty
+    assert "No event has been delivered yet" in empty
     endpoint = await endpoint_at(api, shop.hook())
     silent = await endpoint_at(api, "http://127.0.0.1:9/x", "payment_intent.succeeded", "charge.captured")
     shop.answers.append(503)
     await api.make("/v1/payment_intents", payment(GOOD))
     await sandbox.settle()
     sight = await visitor.look("webhooks")
-    for text in (shop.hook(), "1 pending", "1 delivered", "2 types", ">503<", ">200<", "no answer", "ClientConnector"):
+    for text in (shop.hook(), "1 pending", "1 delivered", "2 types", ">503<", ">200<", "no response", "ClientConnector"):
         assert text in sight.text
     one = await visitor.look(f"webhooks/{silent['id']}")
     assert len([row for row in one.rows() if row.startswith("delivery_")]) == 1
@@ -67,7 +67,7 @@ async def test_resend_delivers_again_to_one_endpoint_or_to_all(
 async def test_events_with_their_objects_and_deliveries(
     visitor: Visitor, api: Api, shop: Shop, sandbox: Sandbox
 ) -> None:
-    assert "Nothing happened yet" in (await visitor.look("events")).text
+    assert "There are no events yet" in (await visitor.look("events")).text
     await endpoint_at(api, shop.hook())
     intent = await api.make("/v1/payment_intents", payment(GOOD))
     await sandbox.settle()

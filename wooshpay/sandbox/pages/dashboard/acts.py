@@ -1,107 +1,258 @@
-"""The acts: what somebody other than the merchant does, asked for by the tester."""
+"""Simulated actions and operations of the merchant, each with a form made from its declared parameters."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 import attrs
 from aiohttp import web
 
-from wooshpay.core.docstring import Docstring, read_docstring
-from wooshpay.core.json import Json, JsonObject, loads
+from wooshpay.core.docstring import read_docstring
+from wooshpay.core.json import Json, JsonObject
+from wooshpay.core.redaction import redact
 from wooshpay.sandbox.controls.acting import carry_out
+from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.engine.params import as_object
-from wooshpay.sandbox.engine.registry import acts, find_act
+from wooshpay.sandbox.engine.params import is_web_address
+from wooshpay.sandbox.engine.registry import act_parameters, acts, find_act
+from wooshpay.sandbox.engine.store import Store
 from wooshpay.sandbox.pages.answers import no_such_page
+from wooshpay.sandbox.pages.dashboard import operations
+from wooshpay.sandbox.pages.dashboard.access import ROOT
+from wooshpay.sandbox.pages.dashboard.act_forms import (
+    as_json,
+    fields,
+    read_object,
+    read_values,
+    refused_field,
+    values_in,
+)
 from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
-from wooshpay.sandbox.pages.dashboard.rows import can_be_shown
+from wooshpay.sandbox.pages.dashboard.rows import can_be_shown, find
 from wooshpay.sandbox.pages.dashboard.showing import show
 
-_NOTHING_YET = "{\n  \n}"
+_SEEN_BY_CUSTOMER: Final = "sandbox.page"
 
 
-@attrs.frozen
-class Act:
-    """An act.
+@attrs.frozen(kw_only=True)
+class Task:
+    """What a page with a form is about: a simulated action, or an operation of the merchant.
 
     Attributes:
         name: Its name.
-        says: Its docstring.
+        path: Where the form goes, within the dashboard.
+        summary: What it does, in a sentence.
+        body: Further paragraphs.
+        parameters: The parameters that it declares.
+        button: The text of the button.
+        simulated: Whether it is a simulated action.
     """
 
     name: str
-    says: Docstring
+    path: str
+    summary: str
+    body: tuple[str, ...] = ()
+    parameters: tuple[ActParameter, ...]
+    button: str
+    simulated: bool
+
+    @property
+    def area(self) -> str:
+        """The first part of its name, by which the list is grouped."""
+        return self.name.partition(".")[0]
 
 
-def all_acts() -> list[Act]:
-    """All acts, by name."""
-    return [Act(name, read_docstring(work.__doc__)) for name, work in acts().items()]
+@attrs.frozen(kw_only=True)
+class PageSeen:
+    """What the customer sees after a simulated action.
 
-
-def read_parameters(text: str) -> JsonObject:
-    """The parameters that were typed.
-
-    Raises:
-        ValueError: It says what to change.
+    Attributes:
+        status: How it ended.
+        message: The sentence on the customer's page.
+        url: Where the browser goes next; empty if it stays.
+        shown_url: The same without secrets.
+        leads: Whether the URL can be a link.
     """
-    if not text.strip():
-        return {}
-    try:
-        values = as_object(loads(text.encode()))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"The parameters are not valid JSON: {error}.") from None
-    if values is None:
-        raise ValueError('The parameters must be a JSON object, such as {"amount": 100}.')
-    return values
+
+    status: str
+    message: str
+    url: str
+    shown_url: str
+    leads: bool
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One sending of a form.
+
+    Attributes:
+        typed: The values that were sent, by parameter.
+        text: The JSON that was sent for an action that declares no parameters.
+        error: Why it was refused; ``None`` if it was not.
+        answer: The result, or the whole error; ``None`` if there is none.
+    """
+
+    typed: Mapping[str, str]
+    text: str = ""
+    error: SandboxError | None = None
+    answer: Json = None
+
+
+def all_tasks() -> list[Task]:
+    """Return all simulated actions, by name."""
+    return [task for name in acts() if (task := find_task(name)) is not None]
+
+
+def find_task(name: str) -> Task | None:
+    """Return the simulated action with a name."""
+    work = find_act(name)
+    if work is None:
+        return None
+    says = read_docstring(work.__doc__)
+    return Task(
+        name=name,
+        path=f"acts/{name}",
+        summary=_plain(says.summary),
+        body=tuple(_plain(text) for text in says.body),
+        parameters=act_parameters(name),
+        button="Carry out",
+        simulated=True,
+    )
+
+
+def _find_operation(name: str) -> Task | None:
+    operation = operations.OPERATIONS.get(name)
+    if operation is None:
+        return None
+    return Task(
+        name=name,
+        path=f"operations/{name}",
+        summary=operation.says,
+        parameters=operation.parameters,
+        button=operation.button,
+        simulated=False,
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def page_seen(answer: Json) -> PageSeen | None:
+    """Return what the customer sees, if that is what a result tells."""
+    if not isinstance(answer, dict) or answer.get("object") != _SEEN_BY_CUSTOMER:
+        return None
+    url = answer.get("url")
+    where = url if isinstance(url, str) else ""
+    return PageSeen(
+        status=str(answer.get("status") or ""),
+        message=redact(str(answer.get("message") or "")),
+        url=where,
+        shown_url=redact(where),
+        leads=is_web_address(where),
+    )
+
+
+# ---- simulated actions
 
 
 def show_acts(desk: Desk, visit: Visit) -> web.Response:
-    """All acts."""
-    return show(desk, "acts", title="Acts", section="acts", acts=all_acts())
+    """Show all simulated actions."""
+    return show(desk, "acts", title="Simulated actions", section="acts", acts=all_tasks())
 
 
 def show_act(desk: Desk, visit: Visit) -> web.Response:
-    """One act, with its form."""
-    return _show(desk, visit)
+    """Show the form of a simulated action; the address can hold values."""
+    task = find_task(visit.place("name"))
+    if task is None:
+        return no_such_page()
+    typed = values_in(visit.request.query)
+    return _show(desk, task, Attempt(typed=typed, text=as_json(typed)))
 
 
 def carry_out_act(desk: Desk, visit: Visit) -> web.Response:
-    """Carry an act out; show what it gives."""
-    if find_act(visit.place("name")) is None:
+    """Carry a simulated action out; show the result."""
+    task = find_task(visit.place("name"))
+    if task is None:
         return no_such_page()
-    text = visit.form.get("parameters", "")
+    typed = values_in(visit.form)
+    attempt = Attempt(typed=typed, text=visit.form.get("parameters", as_json(typed)))
     try:
-        answer = carry_out(desk.state, desk.lock, visit.place("name"), read_parameters(text))
-    except ValueError as error:
-        return _show(desk, visit, status=400, text=text, error=str(error))
+        values = _values(task, attempt)
+        answer = carry_out(desk.state, desk.lock, task.name, values)
     except SandboxError as error:
-        return _show(desk, visit, status=error.status, text=text, error=error.message, answer=error.body())
-    return _show(desk, visit, text=text, answer=answer, done=True)
+        return _show(desk, task, attrs.evolve(attempt, error=error, answer=error.body()))
+    return _show(desk, task, attrs.evolve(attempt, answer=answer))
 
 
-def _show(
-    desk: Desk,
-    visit: Visit,
-    *,
-    status: int = 200,
-    text: str = _NOTHING_YET,
-    error: str = "",
-    answer: Json = None,
-    done: bool = False,
-) -> web.Response:
-    act = next((act for act in all_acts() if act.name == visit.place("name")), None)
-    if act is None:
+def _values(task: Task, attempt: Attempt) -> JsonObject:
+    if task.parameters:
+        return read_values(task.parameters, attempt.typed)
+    try:
+        return {**read_object(attempt.text), **attempt.typed}
+    except ValueError as error:
+        raise SandboxError(str(error), code="parameter_invalid") from None
+
+
+# ---- operations of the merchant
+
+
+def show_operation(desk: Desk, visit: Visit) -> web.Response:
+    """Show the form of an operation; the address can hold values."""
+    task = _find_operation(visit.place("name"))
+    return no_such_page() if task is None else _show(desk, task, Attempt(typed=values_in(visit.request.query)))
+
+
+async def carry_out_operation(desk: Desk, visit: Visit) -> web.Response:
+    """Carry an operation out as the merchant; go on to its object."""
+    task = _find_operation(visit.place("name"))
+    if task is None:
         return no_such_page()
+    attempt = Attempt(typed=values_in(visit.form))
+    try:
+        values = read_values(task.parameters, attempt.typed)
+        operation = operations.OPERATIONS[task.name]
+        answer = await operations.carry_out(desk, visit.request, operation, values, visit.form.get("key") or None)
+    except SandboxError as error:
+        with desk.lock:
+            return _show(desk, task, attrs.evolve(attempt, error=error, answer=error.body()))
+    with desk.lock:
+        made = find(desk.state.store, str(answer.get("id")))
+        if made is not None:
+            return web.Response(status=303, headers={"Location": f"{ROOT}/object/{made.id}"})
+        return _show(desk, task, attrs.evolve(attempt, answer=answer))
+
+
+# ---- both
+
+
+def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
+    store = desk.state.store
+    error = attempt.error
     return show(
         desk,
         "act",
-        title=act.name,
-        section="acts",
-        status=status,
-        still=answer is not None or bool(error),
-        act=act,
-        text=text,
-        error=error,
-        done=done,
-        answer=json_tokens(answer, can_be_shown(desk.state.store)) if answer is not None else None,
+        title=task.name,
+        section="acts" if task.simulated else "objects",
+        status=200 if error is None else error.status,
+        still=attempt.answer is not None,
+        task=task,
+        fields=fields(store, task.parameters, attempt.typed, error),
+        about=_about(store, task, attempt.typed),
+        text=attempt.text,
+        key=operations.new_key(),
+        error=error.message if error is not None else "",
+        at_field=refused_field(task.parameters, error) is not None,
+        done=attempt.answer is not None and error is None,
+        seen=page_seen(attempt.answer),
+        answer=json_tokens(attempt.answer, can_be_shown(store)) if attempt.answer is not None else None,
     )
+
+
+def _about(store: Store, task: Task, typed: Mapping[str, str]) -> list[str]:
+    """Return the IDs of the objects that the values name, to lead back to them."""
+    ids = (typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id")
+    named = ids if task.parameters else (text.strip() for text in typed.values())
+    return [id for id in named if id and find(store, id) is not None]

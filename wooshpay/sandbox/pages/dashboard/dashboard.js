@@ -78,7 +78,7 @@ async function look() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.status === 403) {
-      show("off", "Locked: open the dashboard URL again");
+      show("off", "Locked. Open the dashboard URL again");
       source.close();
     } else {
       update(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -121,7 +121,7 @@ function show(state, text) {
 function follow() {
   if (source) source.close();
   source = new EventSource("/dashboard/changes");
-  source.onopen = () => show("on", "Live");
+  source.onopen = () => show("on", "Connected");
   source.onerror = () => show("off", "Not connected");
   source.onmessage = (message) => {
     if (message.data !== document.body.getAttribute("data-stamp")) look();
@@ -158,7 +158,7 @@ setClock(null);
 setInterval(tick, 1000);
 
 if (still) {
-  show("", "This page stays as it is");
+  show("", "This page does not update");
 } else {
   follow();
   document.addEventListener("visibilitychange", () => {

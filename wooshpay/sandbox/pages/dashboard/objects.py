@@ -17,15 +17,15 @@ from wooshpay.sandbox.pages.answers import no_such_page, redirect
 from wooshpay.sandbox.pages.dashboard.access import ROOT
 from wooshpay.sandbox.pages.dashboard.desk import Desk, Visit
 from wooshpay.sandbox.pages.dashboard.events import deliveries_of, event_lines
+from wooshpay.sandbox.pages.dashboard.filters import FilterForm, Filters
 from wooshpay.sandbox.pages.dashboard.json_text import json_tokens
 from wooshpay.sandbox.pages.dashboard.paging import part_of
-from wooshpay.sandbox.pages.dashboard.rows import can_be_shown, find, row
+from wooshpay.sandbox.pages.dashboard.rows import can_be_shown, find, row, shown_kinds
 from wooshpay.sandbox.pages.dashboard.showing import show
+from wooshpay.sandbox.pages.dashboard.steps import steps_of
 from wooshpay.sandbox.pages.dashboard.words import kind_name, plural
 from wooshpay.sandbox.rules.currencies import written
 
-# Shown as the balance.
-_NOT_LISTED: Final = frozenset({"balance.amount"})
 _MOST_EVENTS: Final = 50
 # What another object looks like is shown there.
 _WITHOUT_LINKS: Final = frozenset({"event"})
@@ -56,9 +56,9 @@ class Link:
 def kinds(state: State) -> list[Kind]:
     """The kinds of objects that there are, in alphabetical order."""
     found = [
-        Kind(kind, plural(kind_name(kind)), len(state.store[kind]))
-        for kind in state.store.kinds()
-        if kind not in _NOT_LISTED
+        Kind(kind, kind_name(kind) if count == 1 else plural(kind_name(kind)), count)
+        for kind in shown_kinds(state.store)
+        if (count := len(state.store[kind]))
     ]
     return sorted(found, key=lambda kind: kind.name)
 
@@ -99,11 +99,12 @@ def show_kinds(desk: Desk, visit: Visit) -> web.Response:
 
 def show_kind(desk: Desk, visit: Visit) -> web.Response:
     """The objects of a kind."""
-    kind = visit.place("kind")
-    if kind not in desk.state.store.kinds():
+    kind, store = visit.place("kind"), desk.state.store
+    if kind not in shown_kinds(store):
         return no_such_page()
-    collection = desk.state.store[kind]
-    part = part_of(collection, visit)
+    collection = store[kind]
+    filters = Filters.read(visit.request.query)
+    part = part_of(collection, visit, lambda record: filters.keeps(store, record))
     return show(
         desk,
         "kind",
@@ -113,6 +114,8 @@ def show_kind(desk: Desk, visit: Visit) -> web.Response:
         count=len(collection),
         rows=[row(record) for record in part.lines],
         part=part,
+        filters=filters,
+        form=FilterForm.of(kind, collection, filters.status),
     )
 
 
@@ -169,6 +172,7 @@ def _show_object(desk: Desk, visit: Visit, *, secrets: bool) -> web.Response:
         still=secrets,
         secrets=secrets,
         row=row(record),
+        steps=steps_of(record),
         links=links(state, record),
         tokens=json_tokens(state.view(record), can_be_shown(state.store), secrets=secrets),
         events=event_lines(desk, events),

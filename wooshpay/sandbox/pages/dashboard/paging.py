@@ -30,14 +30,26 @@ class Part(Generic[T]):
     newer: str | None = None
 
 
-def part_of(collection: Collection, visit: Visit) -> Part[Record]:
-    """The objects that the address asks for; the newest ones where its cursor names none."""
+def _any(record: Record) -> bool:
+    return True
+
+
+def part_of(collection: Collection, visit: Visit, keep: Callable[[Record], bool] = _any) -> Part[Record]:
+    """Return the objects that the address asks for; the newest ones if its cursor names none.
+
+    Args:
+        collection: The objects.
+        visit: The visit; its address can hold a cursor.
+        keep: Which objects count.
+    """
     after, before = visit.query("after"), visit.query("before")
     try:
-        page = collection.page(limit=PER_PAGE, starting_after=None if before else after, ending_before=before)
+        page = collection.page(
+            limit=PER_PAGE, starting_after=None if before else after, ending_before=before, keep=keep
+        )
     except UnknownCursor:
         after = before = None
-        page = collection.page(limit=PER_PAGE)
+        page = collection.page(limit=PER_PAGE, keep=keep)
     if not page.records:
         return Part([])
     more_older = page.has_more if before is None else True

@@ -18,6 +18,7 @@ from wooshpay.sandbox.pages.dashboard import (
     assets,
     changes,
     clock,
+    endpoints,
     events,
     faults,
     objects,
@@ -31,6 +32,7 @@ from wooshpay.sandbox.pages.templates import message
 
 # A page is made while the lock is held: it never waits.
 Page: TypeAlias = Callable[[Desk, Visit], web.Response]
+Call: TypeAlias = Callable[[Desk, Visit], Awaitable[web.Response]]
 
 _LOOKS: Final[Mapping[str, Page]] = {
     "": overview.show_overview,
@@ -49,6 +51,7 @@ _LOOKS: Final[Mapping[str, Page]] = {
     "/outcomes": outcomes.show_outcomes,
     "/acts": acts.show_acts,
     "/acts/{name}": acts.show_act,
+    "/operations/{name}": acts.show_operation,
 }
 
 _DEEDS: Final[Mapping[str, Page]] = {
@@ -62,6 +65,19 @@ _DEEDS: Final[Mapping[str, Page]] = {
     "/faults/clear": faults.clear,
     "/faults/{id}/remove": faults.remove,
     "/acts/{name}": acts.carry_out_act,
+    "/webhooks/{endpoint}/reveal": webhooks.reveal_endpoint,
+    "/webhooks/{endpoint}/resend": webhooks.resend_failed,
+}
+
+# Requests to the API as the merchant: the lock is not held while they wait.
+_CALLS: Final[Mapping[str, Call]] = {
+    "/operations/{name}": acts.carry_out_operation,
+    "/webhooks": endpoints.create,
+    "/webhooks/{endpoint}": endpoints.update,
+    "/webhooks/{endpoint}/disable": endpoints.disable,
+    "/webhooks/{endpoint}/enable": endpoints.enable,
+    "/webhooks/{endpoint}/delete": endpoints.delete,
+    "/webhooks/{endpoint}/test": endpoints.send_test_event,
 }
 
 _logger = logging.getLogger("wooshpay.sandbox")
@@ -84,7 +100,9 @@ class Dashboard:
         for path, page in _LOOKS.items():
             router.add_get(access.ROOT + path, self._checked(self._looking(page)))
         for path, page in _DEEDS.items():
-            router.add_post(access.ROOT + path, self._checked(self._doing(page)))
+            router.add_post(access.ROOT + path, self._checked(self._doing(self._at_once(page))))
+        for path, call in _CALLS.items():
+            router.add_post(access.ROOT + path, self._checked(self._doing(call)))
         router.add_get(access.ROOT + "/changes", self._checked(self._following))
         router.add_get(access.ROOT + "/assets/{name}", assets.serve)
         router.add_route("*", access.ROOT + "/{path:.*}", self._checked(self._nowhere))
@@ -107,7 +125,7 @@ class Dashboard:
             if key is not None or not access.may_enter(request, state):
                 return message(
                     "The dashboard is locked",
-                    "Open the address that the sandbox gives, as dashboard URL: it carries the key.",
+                    "Open the dashboard URL that the sandbox prints when it starts. The URL contains the key.",
                     status=403,
                 )
             return await handler(request)
@@ -116,28 +134,32 @@ class Dashboard:
 
     def _looking(self, page: Page) -> _Handler:
         async def look(request: web.Request) -> web.StreamResponse:
-            return self._make(page, Visit(request, {}))
+            return await self._made(self._at_once(page), Visit(request, {}))
 
         return look
 
-    def _doing(self, page: Page) -> _Handler:
+    def _doing(self, call: Call) -> _Handler:
         async def do(request: web.Request) -> web.StreamResponse:
             form = texts(await request.post())
             if not access.is_form_token(form.pop("token", ""), self.desk.state):
-                return message(
-                    "This form is no longer good", "Load the page again and send the form once more.", status=403
-                )
-            response = self._make(page, Visit(request, form))
+                return message("This form has expired", "Load the page again, then send the form again.", status=403)
+            response = await self._made(call, Visit(request, form))
             self.desk.touch()
             return response
 
         return do
 
-    def _make(self, page: Page, visit: Visit) -> web.Response:
+    def _at_once(self, page: Page) -> Call:
+        async def make(desk: Desk, visit: Visit) -> web.Response:
+            with desk.lock:
+                desk.state.clock.run_due()
+                return page(desk, visit)
+
+        return make
+
+    async def _made(self, call: Call, visit: Visit) -> web.Response:
         try:
-            with self.desk.lock:
-                self.desk.state.clock.run_due()
-                return page(self.desk, visit)
+            return await call(self.desk, visit)
         except SandboxError as error:
             return message("This did not work", error.message, status=error.status)
         except Exception as error:
@@ -151,7 +173,7 @@ class Dashboard:
                     wooshpay_error=type(error).__name__,
                 ),
             )
-            return message("The sandbox failed", "Its log says why.", status=500)
+            return message("The sandbox failed", "The sandbox's log says why.", status=500)
 
     async def _following(self, request: web.Request) -> web.StreamResponse:
         return await changes.follow(self.desk, request)

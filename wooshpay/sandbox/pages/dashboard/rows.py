@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from wooshpay.api import TAGS
 from wooshpay.core.json import Json
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.engine.store import Record, Store
@@ -43,14 +44,15 @@ def row(record: Record) -> Row:
     return Row(
         id=record.id,
         kind=record.kind,
-        status=_status(record),
+        status=status_of(record),
         amount=_amount(record),
         about=_about(record),
         created=_whole(record.get("created")),
     )
 
 
-def _status(record: Record) -> str:
+def status_of(record: Record) -> str:
+    """Return the status of an object, ``active`` or ``inactive`` if it can be either, or an empty text."""
     status = record.get("status")
     if isinstance(status, str):
         return status
@@ -74,11 +76,16 @@ def _whole(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def shown_kinds(store: Store) -> list[str]:
+    """Return the kinds of which there is an object that the API has too: not the sandbox's own counters."""
+    return [kind for kind in store.kinds() if kind in TAGS]
+
+
 def can_be_shown(store: Store) -> Callable[[str], bool]:
-    """Tells whether an id is one of an object or a request, which have pages of their own."""
+    """Return a function that tells whether an ID is that of an object or a request, which have pages of their own."""
     return lambda id: id.startswith("req_") or find(store, id) is not None
 
 
 def find(store: Store, id: str) -> Record | None:
-    """The object with an id, of whichever kind."""
-    return next((record for kind in store.kinds() if (record := store[kind].get(id)) is not None), None)
+    """Return the object with an ID, whatever its kind; ``None`` if the API has no such object."""
+    return next((record for kind in shown_kinds(store) if (record := store[kind].get(id)) is not None), None)

@@ -9,7 +9,7 @@ from aiohttp import web
 from wooshpay.sandbox.pages.dashboard.access import form_token
 from wooshpay.sandbox.pages.dashboard.changes import stamp
 from wooshpay.sandbox.pages.dashboard.desk import Desk
-from wooshpay.sandbox.pages.dashboard.words import iso, kind_name, plural, time_text, tone
+from wooshpay.sandbox.pages.dashboard.words import counted, iso, kind_name, plural, time_text, tone
 from wooshpay.sandbox.pages.templates import page
 
 POLICY: Final = (
@@ -26,7 +26,7 @@ NAVIGATION: Final = (
     ("clock", "Clock"),
     ("faults", "Faults"),
     ("outcomes", "Test cards"),
-    ("acts", "Acts"),
+    ("acts", "Simulated actions"),
 )
 
 
@@ -70,5 +70,6 @@ def show(
         tone=tone,
         kind_name=kind_name,
         plural=plural,
+        counted=counted,
         **facts,
     )

@@ -19,6 +19,15 @@ _TONES: Final[dict[str, Tone]] = {
 }
 
 
+# Where the value of ``object`` runs words together, or says less than the section of the API.
+_NAMES: Final = {
+    "fx_quote": "FX quote",
+    "invoiceitem": "Invoice item",
+    "item": "Checkout line item",
+    "line_item": "Invoice line item",
+}
+
+
 def iso(moment: int) -> str:
     """Milliseconds as a machine reads them."""
     return _datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -50,13 +59,18 @@ def duration(milliseconds: int) -> str:
 
 
 def kind_name(kind: str) -> str:
-    """A kind of object for people: ``payment_intent`` is a Payment intent."""
-    return kind.replace("_", " ").replace(".", " ").capitalize()
+    """Return a kind of object for people: ``payment_intent`` is a Payment intent."""
+    return _NAMES.get(kind) or kind.replace("_", " ").replace(".", " ").capitalize()
 
 
 def plural(name: str) -> str:
-    """The name of several: Beneficiary, Beneficiaries."""
+    """Return the name of several: Beneficiary, Beneficiaries."""
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def counted(count: int, name: str) -> str:
+    """Return a number with the name of what is counted: 1 event, 2 events."""
+    return f"{count:,} {name if count == 1 else plural(name)}"
 
 
 def tone(status: str) -> Tone:
