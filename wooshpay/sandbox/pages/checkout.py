@@ -131,6 +131,7 @@ class CheckoutPage:
             button=wording.button(seen, trial_days),
             needs_method=checkout_visit.needs_method(session),
             methods=checkout_visit.methods_of(session),
+            reasons=checkout_visit.reasons_of(session),
             cancel_url=address(session.get("cancel_url")),
             form=form,
             errors=errors,
