@@ -28,7 +28,7 @@ def carry_out(state: State, lock: Guard, name: str, values: JsonObject) -> JsonO
         cause = Cause(request_id=state.ids.new("req"))
         with state.caused_by(cause):
             state.clock.run_due()
-            return work(state, Params(values))
+            return work(state, Params(values, listed_currencies=state.options.unknown_currencies == "refused"))
 
 
 def list_acts() -> list[JsonObject]:
