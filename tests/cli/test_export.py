@@ -108,7 +108,7 @@ def test_what_a_customer_wrote_is_no_formula_in_a_spreadsheet(sandbox: SyncSandb
     """A description that begins with = would be run by whoever opens the file."""
     target = tmp_path / "charges.csv"
     assert export(sandbox, "charges", "-o", str(target), "--columns", "amount,description").code == 0
-    assert "1,'=HYPERLINK(1)" in target.read_text(encoding="utf-8").splitlines()
+    assert "50,'=HYPERLINK(1)" in target.read_text(encoding="utf-8").splitlines()
 
 
 def test_parquet_has_typed_columns(sandbox: SyncSandbox, tmp_path: Path) -> None:
