@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ VISA = "pm_card_visa"
 
 
 @asynccontextmanager
-async def account(**options: Any) -> AsyncIterator[Api]:
+async def account(**options: Any) -> AsyncGenerator[Api]:
     """A sandbox of an account with these options."""
     async with Sandbox(account=AccountOptions(**options)) as sandbox, aiohttp.ClientSession() as session:
         yield Api(session, sandbox.base_url, sandbox.api_key)
@@ -221,6 +221,6 @@ def test_a_wrong_option_is_refused_with_what_to_use(options: dict[str, Any], mes
 
 def test_options_cannot_change_behind_the_sandbox() -> None:
     given = {"USD": 70}
-    options = AccountOptions(minimum_amounts=given, payment_methods=["card"])  # type: ignore[arg-type]
+    options = AccountOptions(minimum_amounts=given, payment_methods=["card"])
     given["USD"] = 0
     assert (options.minimum_amounts["USD"], options.payment_methods) == (70, ("card",))

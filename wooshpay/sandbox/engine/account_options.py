@@ -43,7 +43,7 @@ def _are_types(options: AccountOptions, attribute: _Attribute, value: tuple[str,
         raise ValueError("payment_methods lists a type twice. List each type once.")
 
 
-def _are_amounts(options: AccountOptions, attribute: _Attribute, value: Mapping[str, int]) -> None:
+def _are_amounts(options: AccountOptions, attribute: _Attribute, value: Mapping[str, object]) -> None:
     for currency, amount in value.items():
         if not _CURRENCY.fullmatch(currency):
             raise ValueError(f"minimum_amounts: {currency!r} is not a currency code. Use three letters, such as USD.")
