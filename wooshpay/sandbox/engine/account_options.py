@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -20,7 +19,7 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 def _types_of(value: Iterable[str] | None) -> tuple[str, ...] | None:
-    # A single text is a mistake, not a list of letters; the validator says so.
+    # A single name stands for one type; as a sequence it would be a list of letters.
     return (value,) if isinstance(value, str) else None if value is None else tuple(value)
 
 
@@ -54,10 +53,12 @@ def _are_amounts(options: AccountOptions, attribute: _Attribute, value: Mapping[
             )
 
 
-def _is_a_choice(options: AccountOptions, attribute: _Attribute, value: str) -> None:
-    choices = typing.get_args(typing.get_type_hints(AccountOptions)[attribute.name])
-    if value not in choices:
-        raise ValueError(f"{attribute.name}: {value!r} is not a valid value. Use one of {', '.join(choices)}.")
+def _one_of(*choices: str) -> Callable[[AccountOptions, _Attribute, str], None]:
+    def validate(options: AccountOptions, attribute: _Attribute, value: str) -> None:
+        if value not in choices:
+            raise ValueError(f"{attribute.name}: {value!r} is not a valid value. Use one of {', '.join(choices)}.")
+
+    return validate
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +87,8 @@ class AccountOptions:
     minimum_amounts: Mapping[str, int] = attrs.field(
         factory=lambda: {"USD": 50}, converter=_by_currency, validator=_are_amounts
     )
-    unknown_currencies: Literal["accepted", "refused"] = attrs.field(default="accepted", validator=_is_a_choice)
-    plan_changes: Literal["invoice", "charge"] = attrs.field(default="invoice", validator=_is_a_choice)
-    error_bodies: Literal["nested", "flat"] = attrs.field(default="nested", validator=_is_a_choice)
+    unknown_currencies: Literal["accepted", "refused"] = attrs.field(
+        default="accepted", validator=_one_of("accepted", "refused")
+    )
+    plan_changes: Literal["invoice", "charge"] = attrs.field(default="invoice", validator=_one_of("invoice", "charge"))
+    error_bodies: Literal["nested", "flat"] = attrs.field(default="nested", validator=_one_of("nested", "flat"))
