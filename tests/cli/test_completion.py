@@ -41,7 +41,7 @@ def complete(*words: str) -> list[str]:
         (["refunds", "create", "--a"], ["--amount", "--api-key-file"]),
         (
             ["refunds", "create", "--reason", ""],
-            ["duplicate", "fraudulent", "requested_by_customer", "resolved_dispute"],
+            ["duplicate", "fraudulent", "requested_by_customer", "requested_by_merchant", "resolved_dispute"],
         ),
         (["payment-intents", "create", "--payment-method-types", "alipay_"], ["alipay_hk"]),
         (["payment-intents", "create", "--no-c"], ["--no-confirm"]),

@@ -63,6 +63,7 @@ def test_what_it_prints_works() -> None:
         assert exported["WOOSHPAY_PUBLISHABLE_KEY"].startswith("pk_test_")
         assert "in memory" in shown
         assert all(card.number in shown for card in CARDS)
+        assert "pm_card_visa" in shown
         # What is to be copied is never broken; all else fits a narrow terminal.
         prose = [line for line in shown.splitlines() if "http" not in line and "export" not in line]
         assert all(len(line) <= 80 for line in prose)

@@ -130,8 +130,8 @@ def rows(guide: Guide, heading: str) -> dict[str, str]:
 
 
 def test_the_cards_and_accounts_are_those_of_the_sandbox() -> None:
-    """A tester takes a number from the guide and trusts it."""
-    cards = {card.number: card.does for card in CARDS}
+    """A tester takes a number or a payment method from the guide and trusts it."""
+    cards = {card.number: f"`{card.payment_method}` | {card.does}" for card in CARDS}
     accounts = {account.number: f"`{account.failure.code}`" for account in ACCOUNTS}
     assert rows(SANDBOX, "Cards") == {**cards, **accounts}
 

@@ -274,7 +274,7 @@ async def test_a_form_is_answered_in_the_declared_types(api: Api) -> None:
     fields = {
         "mode": "payment",
         "success_url": "https://shop.example/",
-        **{f"line_items[0][price_data][{name}]": value for name, value in (("currency", "usd"), ("unit_amount", "5"))},
+        **{f"line_items[0][price_data][{name}]": value for name, value in (("currency", "usd"), ("unit_amount", "50"))},
         "line_items[0][price_data][product_data][name]": "Tea",
         "line_items[0][quantity]": "1",
         "phone_number_collection[enabled]": "true",

@@ -22,13 +22,13 @@ async def test_the_first_answer_is_given_again(api: Api, sandbox: Sandbox) -> No
 
 async def test_even_when_the_object_has_changed_since(api: Api) -> None:
     first = await api.post(PATH, payment(), key="k")
-    await api.make(f"{PATH}/{first.body['id']}", {"amount": 5})
+    await api.make(f"{PATH}/{first.body['id']}", {"amount": 50})
     assert (await api.post(PATH, payment(), key="k")).body["amount"] == 2000
 
 
 async def test_the_order_of_the_parameters_makes_no_difference(api: Api) -> None:
-    await api.post(PATH, {"amount": 5, "currency": "USD"}, key="k")
-    assert (await api.post(PATH, {"currency": "USD", "amount": 5}, key="k")).status == 200
+    await api.post(PATH, {"amount": 50, "currency": "USD"}, key="k")
+    assert (await api.post(PATH, {"currency": "USD", "amount": 50}, key="k")).status == 200
 
 
 async def test_a_decline_is_an_answer_too(api: Api, sandbox: Sandbox) -> None:
@@ -42,7 +42,7 @@ async def test_a_decline_is_an_answer_too(api: Api, sandbox: Sandbox) -> None:
 async def test_other_parameters_or_another_endpoint_409(api: Api, sandbox: Sandbox) -> None:
     await api.post(PATH, payment(), key="k")
     for reply in (
-        await api.post(PATH, payment(amount=5), key="k"),
+        await api.post(PATH, payment(amount=50), key="k"),
         await api.post("/v1/customers", payment(), key="k"),
         await api.post(f"{PATH}/pi_1", payment(), key="k"),
     ):

@@ -136,7 +136,7 @@ def test_plain_code_moves_the_clock_and_sees_what_falls_due() -> None:
                 "success_url": "https://shop.example",
                 "line_items": [
                     {
-                        "price_data": {"currency": "USD", "unit_amount": 5, "product_data": {"name": "Tea"}},
+                        "price_data": {"currency": "USD", "unit_amount": 50, "product_data": {"name": "Tea"}},
                         "quantity": 1,
                     }
                 ],

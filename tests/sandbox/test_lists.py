@@ -110,7 +110,7 @@ async def test_filters_on_sessions(api: Api) -> None:
 
 async def test_line_items_page_in_the_order_of_the_session(api: Api) -> None:
     def line(name: str) -> dict[str, Any]:
-        return {"price_data": {"currency": "USD", "unit_amount": 5, "product_data": {"name": name}}, "quantity": 1}
+        return {"price_data": {"currency": "USD", "unit_amount": 50, "product_data": {"name": name}}, "quantity": 1}
 
     session = await api.make("/v1/checkout/sessions", order(line_items=[line("a"), line("b"), line("c")]))
     path = f"/v1/checkout/sessions/{session['id']}/line_items"

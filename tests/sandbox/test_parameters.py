@@ -66,7 +66,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "invalid_cvc",
         "payment_method_data[card][cvc]",
     ),
-    ("/v1/payment_intents", payment(return_url="javascript:alert(1)"), "url_invalid", "return_url"),
+    ("/v1/payment_intents", payment(confirm=True, return_url="javascript:alert(1)"), "url_invalid", "return_url"),
     ("/v1/checkout/sessions", order(success_url=None), "parameter_missing", "success_url"),
     ("/v1/checkout/sessions", order(success_url="javascript:alert(1)"), "url_invalid", "success_url"),
     ("/v1/checkout/sessions", order(success_url="https://a.example/\r\nX: y"), "url_invalid", "success_url"),

@@ -90,14 +90,14 @@ async def test_errors_are_typed(sandbox: Sandbox) -> None:
             )
         assert (declined.value.code, declined.value.decline_code) == ("card_declined", "generic_decline")
         options = RequestOptions(idempotency_key="k")
-        await client.payment_intents.create(amount=1, currency="USD", options=options)
+        await client.payment_intents.create(amount=50, currency="USD", options=options)
         with pytest.raises(IdempotencyError):
-            await client.payment_intents.create(amount=2, currency="USD", options=options)
+            await client.payment_intents.create(amount=51, currency="USD", options=options)
 
 
 async def test_pages_are_followed_to_the_end(sandbox: Sandbox) -> None:
     async with AsyncWooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
-        made = [(await client.payment_intents.create(amount=n, currency="USD")).id for n in range(1, 8)]
+        made = [(await client.payment_intents.create(amount=n, currency="USD")).id for n in range(51, 58)]
         assert [intent.id async for intent in client.payment_intents.list(limit=3)] == made[::-1]
         found = client.payment_intents.search(query="currency:'usd'", limit=3)
         assert [intent.id async for intent in found] == made[::-1]

@@ -63,7 +63,7 @@ def test_what_falls_due_later_comes_after_the_clock_was_moved(
     wooshpay_client.checkout.sessions.create(
         success_url="https://shop.example/thanks",
         line_items=[
-            {"quantity": 1, "price_data": {"currency": "USD", "unit_amount": 1, "product_data": {"name": "Teapot"}}}
+            {"quantity": 1, "price_data": {"currency": "USD", "unit_amount": 100, "product_data": {"name": "Teapot"}}}
         ],
     )
     wooshpay_webhooks.take()

@@ -89,6 +89,7 @@ class NextAction(Object):
     redirect_to_url: RedirectAction | None = None
     alipay_handle_redirect: RedirectAction | None = None
     bank_transfer_id_handle_redirect: RedirectAction | None = None
+    bank_transfer_vn_handle_redirect: RedirectAction | None = None
     dana_handle_redirect: RedirectAction | None = None
     gcash_handle_redirect: RedirectAction | None = None
     ideal_handle_redirect: RedirectAction | None = None

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from wooshpay.api.charges import Charge
     from wooshpay.api.payment_intents import PaymentIntent
 
-RefundReason: TypeAlias = Literal["duplicate", "fraudulent", "requested_by_customer", "resolved_dispute"]
+RefundReason: TypeAlias = Literal[
+    "duplicate", "fraudulent", "requested_by_customer", "requested_by_merchant", "resolved_dispute"
+]
 RefundStatus: TypeAlias = Literal["pending", "succeeded", "failed", "canceled"]
 RefundOutcome: TypeAlias = Literal["succeeded", "failed", "canceled", "timed_out"]
 
@@ -74,7 +76,7 @@ class Refunds(Resource[W]):
         Args:
             payment_intent: Id of the payment.
             amount: Minor units to give back, at most what remains; everything that remains when left out.
-            reason: Why the money goes back.
+            reason: Why the money goes back. Unverified: ``requested_by_merchant``, which the reference does not list.
             metadata: Free pairs to keep with the refund.
             options: Settings for this call only.
 

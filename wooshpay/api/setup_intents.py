@@ -157,7 +157,7 @@ class SetupIntents(Resource[W]):
             payment_method_types: The payment methods that may be used; ``["card"]`` in the guide.
             payment_method_options: Settings by payment method.
             usage: Whether the customer will be present later.
-            return_url: Where the customer comes back to from a 3-D Secure challenge.
+            return_url: Where the customer comes back to from a 3-D Secure challenge; only with ``confirm=True``.
             description: Free text of the merchant.
             metadata: Free pairs to keep with the setup intent.
             options: Settings for this call only.

@@ -32,7 +32,8 @@ CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"]
 ProrationBehavior: TypeAlias = Literal["create_prorations", "always_invoice", "none"]
 """What a change of plan does about the rest of the period. The values are Stripe's."""
 
-# The last four stand in guides only; the reference does not list them, and calls ``sepa`` ``sepa_debit``.
+# The reference lists the types up to bpi. The four from sepa on are in guides only, where the reference calls sepa
+# sepa_debit. Unverified: the others, which programs in use send.
 PaymentMethodType: TypeAlias = Literal[
     "card",
     "alipayplus",
@@ -75,6 +76,15 @@ PaymentMethodType: TypeAlias = Literal[
     "bank_transfer_eu",
     "bank_transfer_uk",
     "mobile_money",
+    "akulaku",
+    "applepay",
+    "atome",
+    "bank_transfer_vn",
+    "googlepay",
+    "gopay",
+    "momo",
+    "vietcombank",
+    "zalo",
 ]
 
 

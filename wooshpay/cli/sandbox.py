@@ -109,6 +109,7 @@ def _show(sandbox: Sandbox, keeps: str) -> None:
     lines = (
         "\n  [bold]wooshpay sandbox[/]\n",
         "  [dim]# cards: any date to come, any CVC[/]",
+        "  [dim]# in code: pm_card_visa, pm_card_declined, pm_card_3ds ... in place of a card[/]",
         cards,
         "\n  [dim]# the dashboard[/]",
         f"  {dashboard}",

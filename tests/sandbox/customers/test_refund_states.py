@@ -133,7 +133,6 @@ async def test_only_a_pending_refund_can_still_end(api: Api, sandbox: Sandbox, n
     [
         ("promptpay", "THB", None, "has no refunds"),
         ("mcash", "MYR", None, "has no refunds"),
-        ("unionpay", "CNY", None, "has no refunds"),
         ("bank_transfer_eu", "EUR", None, "has no refunds"),
         ("pix", "BRL", 100, "as a whole only, that is 2000"),
     ],

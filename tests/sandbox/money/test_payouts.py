@@ -280,7 +280,7 @@ async def test_a_beneficiary_by_id_is_echoed_and_embedded(api: Api) -> None:
 
 async def test_the_parameters_of_older_references_are_kept_as_sent(api: Api) -> None:
     await funded(api)
-    intent = await api.make("/v1/payment_intents", {"amount": 5, "currency": "usd"})
+    intent = await api.make("/v1/payment_intents", {"amount": 50, "currency": "usd"})
     made = await sent(api, type="to_China", payment_intents_id=[intent["id"]])
     check(made)
     assert (made["type"], made["payment_intents_id"]) == ("to_China", [intent["id"]])

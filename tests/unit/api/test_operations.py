@@ -15,6 +15,7 @@ from wooshpay.api import SECTIONS, declarations
 from wooshpay.api.shared import PaymentMethodType
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.unset import UNSET
+from wooshpay.sandbox.rules.methods import TYPES
 
 TABLE = Path(__file__).parents[2] / "data" / "api" / "operations.tsv"
 
@@ -197,8 +198,12 @@ def test_null_metadata_is_sent_to_remove_all_pairs() -> None:
     assert DECLARED["payment_intents.update"].bind(("pi_1",), {"metadata": None}).body == {"metadata": None}
 
 
-def test_payment_method_types_are_the_37_of_the_reference_and_4_of_the_guides() -> None:
+def test_payment_method_types_are_those_of_the_reference_of_the_guides_and_of_programs_in_use() -> None:
     types = typing.get_args(PaymentMethodType)
-    assert len(types) == len(set(types)) == 41
+    assert len(types) == len(set(types)) == 37 + 4 + 9
     assert {"card", "9pay", "bpi"} < set(types)
-    assert set(types[-4:]) == {"sepa", "bank_transfer_eu", "bank_transfer_uk", "mobile_money"}
+    assert set(types[37:41]) == {"sepa", "bank_transfer_eu", "bank_transfer_uk", "mobile_money"}
+    assert set(types[41:]) == {
+        *("akulaku", "applepay", "atome", "bank_transfer_vn", "googlepay", "gopay", "momo", "vietcombank", "zalo")
+    }
+    assert set(types) <= set(TYPES), "the sandbox takes every type that the SDK names"

@@ -112,6 +112,12 @@ ACTIONS: dict[str, Any] = {
         "type": "bank_transfer_id_handle_redirect",
         "bank_transfer_id_handle_redirect": {"url": PAY},
     },
+    "bank transfer in Vietnam": {
+        "type": "bank_transfer_vn_handle_redirect",
+        "bank_transfer_vn_handle_redirect": {"url": PAY},
+    },
+    "momo under a key of its own": {"type": "momo_handle_redirect", "momo_handle_redirect": {"url": PAY}},
+    "momo as a bank transfer in Vietnam": {"type": "momo", "bank_transfer_vn_handle_redirect": {"url": PAY}},
     "dana, whose type names no key": {"type": "redirect_to_url", "dana_handle_redirect": {"url": PAY}},
     "gcash, whose type names no key": {"type": "redirect_to_url", "gcash_handle_redirect": {"url": PAY}},
     "ideal": {"type": "ideal_handle_redirect", "ideal_handle_redirect": {"url": PAY}},

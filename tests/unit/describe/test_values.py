@@ -134,12 +134,13 @@ def test_a_text_that_is_no_such_value_is_refused_in_a_sentence(hint: Any, text: 
 def test_a_listed_value_is_checked_and_a_usual_one_is_not() -> None:
     assert keywords("refunds.create", ("reason", "duplicate")) == {"reason": "duplicate"}
     assert problem("refunds.create", ("reason", "dup")) == (
-        "reason must be duplicate, fraudulent, requested_by_customer or resolved_dispute, not 'dup'"
+        "reason must be duplicate, fraudulent, requested_by_customer, requested_by_merchant or resolved_dispute,"
+        " not 'dup'"
     )
     assert keywords("checkout.sessions.create", ("payment_method_types", "newpay")) == {
         "payment_method_types": ["newpay"]
     }
-    assert "must be one of its 41 values, such as card, not 'crd'" in problem(
+    assert "must be one of its 50 values, such as card, not 'crd'" in problem(
         "payment_intents.create", ("payment_method_data.type", "crd")
     )
 

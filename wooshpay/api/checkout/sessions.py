@@ -211,7 +211,8 @@ class Sessions(Resource[W]):
             customer: Id of the customer.
             customer_email: Fills in the e-mail address.
             customer_creation: Whether a customer is made when none is given.
-            client_reference_id: The merchant's own reference.
+            client_reference_id: The merchant's own reference. Unverified: the session's payment intent carries it as
+                ``merchant_order_id``, unless ``payment_intent_data`` has one.
             metadata: Free pairs to keep with the session; they come back in webhooks.
             billing_address_collection: Whether the page always asks for the billing address.
             phone_number_collection: Whether the page asks for a phone number.

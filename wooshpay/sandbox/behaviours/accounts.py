@@ -10,14 +10,15 @@ from wooshpay.sandbox.engine.listing import envelope
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour
 from wooshpay.sandbox.engine.state import State
-from wooshpay.sandbox.rules.methods import SAVED, TYPES, rules_of
+from wooshpay.sandbox.lifecycles.acceptance import enabled_types
+from wooshpay.sandbox.rules.methods import SAVED, rules_of
 
 
 @behaviour("accounts.list_payment_methods")
 def list_payment_methods(state: State, params: Params) -> JsonObject:
-    """List the types of methods that the account can take, with the currencies where a guide names them."""
+    """List the types of methods that are enabled for the account, with the currencies where a guide names them."""
     entries: list[JsonObject] = []
-    for type in TYPES:
+    for type in enabled_types(state):
         currencies = sorted(rules_of(type).limits)
         entry: JsonObject = {"type": type, "can_be_saved": type in SAVED}
         entries.append({**entry, **({"currencies": currencies} if currencies else {})})

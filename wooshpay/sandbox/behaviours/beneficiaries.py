@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import missing
 from wooshpay.sandbox.engine.listing import list_page
@@ -101,7 +103,7 @@ def _changed_destination(kept: JsonObject, params: Params) -> JsonObject | None:
     details = sent.within(type)
     if type == kept["destination_type"]:
         merged[type] = {**kept[type], **(details.values if details is not None else {})}
-    return read_destination(Params(merged, place=sent.place))
+    return read_destination(attrs.evolve(sent, values=merged))
 
 
 def _check_entity(params: Params) -> None:

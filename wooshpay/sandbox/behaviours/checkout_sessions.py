@@ -18,8 +18,8 @@ from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout, orders, payment_methods
-from wooshpay.sandbox.rules.methods import require_savable
+from wooshpay.sandbox.lifecycles import acceptance, checkout, orders, payment_methods
+from wooshpay.sandbox.rules.methods import SAVED, require_savable
 
 PATH: Final = "/v1/checkout/sessions"
 MODES: Final = ("payment", "subscription", "setup")
@@ -42,7 +42,7 @@ def create(state: State, params: Params) -> JsonObject:
     if not success_url:
         raise missing("success_url")
     mode = _read_mode(params)
-    types = payment_methods.read_types(params)
+    types = payment_methods.read_types(state, params)
     customer = _customer(state, params)
     fields: JsonObject = {
         "billing_address_collection": params.choice("billing_address_collection", ("required", "auto")) or "auto",
@@ -64,6 +64,7 @@ def create(state: State, params: Params) -> JsonObject:
         for place, type in enumerate(types or ()):
             require_savable(type, param=f"payment_method_types[{place}]")
     if mode == "setup":
+        _require_savable_type(types or acceptance.offered_types(state))
         return state.view(checkout.open_session(state, fields, lines=[]))
     lines = orders.read_lines(state, params, subscribes=mode == "subscription")
     currency = lines[0].plan.currency
@@ -76,7 +77,17 @@ def create(state: State, params: Params) -> JsonObject:
         raise SandboxError(
             "Pass discounts or allow_promotion_codes, not both.", code="parameter_invalid", param="discounts"
         )
+    total = orders.total_of(lines, reduction, trial=trial)
+    offered = types or acceptance.offered_types(state)
+    if mode == "payment":
+        acceptance.require_minimum(state, total, currency, param="line_items")
+    if mode == "subscription" or total > 0:
+        acceptance.require_one_usable(
+            state, offered, max(total, 1), currency, saving=mode != "payment", param="payment_method_types"
+        )
     intent = read_intent(state, _intent_params(params, customer), amount=amount, currency=currency, method_types=types)
+    # Unverified: programs in use find their order so. Nothing of it is in the reference.
+    intent["merchant_order_id"] = intent["merchant_order_id"] or fields["client_reference_id"]
     session = checkout.open_session(
         state,
         fields,
@@ -147,6 +158,16 @@ def view_item(state: State, item: Record) -> JsonObject:
 
 def _find(state: State, params: Params) -> Record:
     return state.need("checkout.session", params.id)
+
+
+def _require_savable_type(types: list[str]) -> None:
+    if not SAVED.intersection(types):
+        raise SandboxError(
+            f"None of the payment methods {', '.join(types)} can be saved for later payments."
+            f" Types that can be saved: {', '.join(sorted(SAVED))}.",
+            code="payment_method_not_usable",
+            param="payment_method_types",
+        )
 
 
 def _email(session: Record) -> str | None:

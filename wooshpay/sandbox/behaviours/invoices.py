@@ -169,7 +169,7 @@ def read_days(params: Params, *, sent: bool) -> int | None:
     return days
 
 
-def read_settings(params: Params) -> JsonObject | None:
+def read_settings(state: State, params: Params) -> JsonObject | None:
     """``payment_settings``; types of methods come as a list or, as the reference has it, as a text."""
     settings = params.within("payment_settings")
     if settings is None:
@@ -181,7 +181,7 @@ def read_settings(params: Params) -> JsonObject | None:
         types = kept["payment_method_types"]
         listed = [part.strip() for part in types.split(",")] if isinstance(types, str) else types
         names = {"payment_method_types": listed}
-        kept["payment_method_types"] = payment_methods.read_types(Params(names, place="payment_settings"))
+        kept["payment_method_types"] = payment_methods.read_types(state, Params(names, place="payment_settings"))
     return {name: value for name, value in kept.items() if value is not None} or None
 
 
@@ -227,7 +227,7 @@ def _read(state: State, params: Params) -> JsonObject:
         "due_date": due_date,
         "footer": params.text("footer") or None,
         "metadata": params.metadata() or {},
-        "payment_settings": read_settings(params),
+        "payment_settings": read_settings(state, params),
         "statement_descriptor": params.text("statement_descriptor") or None,
     }
 

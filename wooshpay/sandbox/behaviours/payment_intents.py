@@ -26,7 +26,7 @@ from wooshpay.sandbox.engine.registry import behaviour
 from wooshpay.sandbox.engine.searching import search_page
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import payment_methods, payments
+from wooshpay.sandbox.lifecycles import acceptance, payment_methods, payments
 from wooshpay.sandbox.lifecycles.payment_methods import Draft
 from wooshpay.sandbox.rules.methods import require_payable, require_savable
 
@@ -63,14 +63,16 @@ class Attempted(TypedDict):
 def create(state: State, params: Params) -> JsonObject:
     """Create an intent; with ``confirm`` take the payment at once."""
     amount, currency = params.need_amount("amount"), params.need_currency("currency")
-    types = payment_methods.read_types(params)
-    confirmed = bool(params.flag("confirm"))
+    acceptance.require_minimum(state, amount, currency)
+    types = payment_methods.read_types(state, params)
+    confirmed = read_confirm(params)
     fields = read_intent(state, params, amount=amount, currency=currency, method_types=types)
     attempted = _read_attempt(params)
     method = payment_methods.choose(state, params)
     if confirmed and method is None:
         method = _method_by_type(state, types)
     _check_method(fields, method)
+    _check_types(state, fields, method)
     intent = make_intent(state, fields)
     kept = None
     if method is not None:
@@ -96,7 +98,7 @@ def read_intent(
         "customer": _customer(state, params),
         "metadata": params.metadata() or {},
         "payment_method_options": params.as_sent("payment_method_options"),
-        "payment_method_types": method_types or ["card"],
+        "payment_method_types": method_types or acceptance.usual_types(state),
         "quantity": params.integer("quantity", least=1),
         "return_url": params.url("return_url"),
         "setup_future_usage": params.choice("setup_future_usage", USAGES),
@@ -167,7 +169,11 @@ def update(state: State, params: Params) -> JsonObject:
     method = payment_methods.choose(state, params)
     held: str | None = intent.get("payment_method")
     # A method that it has already must still fit the other changes.
-    _check_method(after, method or (state.need("payment_method", held) if touched and held is not None else None))
+    used = method or (state.need("payment_method", held) if touched and held is not None else None)
+    _check_method(after, used)
+    if touched:
+        acceptance.require_minimum(state, after["amount"], after["currency"])
+        _check_types(state, after, used)
     intent.update(changes)
     if method is not None:
         _set_method(intent, payment_methods.keep(state, method))
@@ -183,7 +189,7 @@ def _read_changes(state: State, intent: Record, params: Params) -> JsonObject:
         "currency": params.currency("currency"),
         "customer": _customer(state, params),
         "payment_method_options": params.as_sent("payment_method_options"),
-        "payment_method_types": payment_methods.read_types(params),
+        "payment_method_types": payment_methods.read_types(state, params),
         "quantity": params.integer("quantity", least=1),
         "return_url": params.url("return_url"),
         "setup_future_usage": params.choice("setup_future_usage", USAGES),
@@ -280,11 +286,32 @@ def _check_method(fields: JsonObject, method: Draft | Record | None) -> None:
         require_savable(type, param="setup_future_usage")
 
 
+def _check_types(state: State, fields: JsonObject, method: Draft | Record | None) -> None:
+    """Refuse an intent that none of its types of payment method can pay, as long as it has no method."""
+    if method is None:
+        types: list[str] = fields["payment_method_types"]
+        amount, currency = fields["amount"], fields["currency"]
+        acceptance.require_one_usable(state, types, amount, currency, param="payment_method_types")
+
+
 def _set_method(intent: Record, method: Record) -> None:
     intent["payment_method"] = method.id
     intent["payment_method_types"] = [method["type"]]
     if intent["status"] == "requires_payment_method":
         intent["status"] = "requires_confirmation"
+
+
+def read_confirm(params: Params) -> bool:
+    """Return whether an intent is confirmed as it is created. The reference allows ``return_url`` only then."""
+    confirmed = bool(params.flag("confirm"))
+    if not confirmed and params.text("return_url"):
+        raise SandboxError(
+            "return_url can only be sent together with confirm=true."
+            " Send it with the call that confirms, where the customer may have to leave your page.",
+            code="parameter_invalid",
+            param="return_url",
+        )
+    return confirmed
 
 
 def _read_attempt(params: Params) -> Attempted:

@@ -16,7 +16,7 @@ from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import behaviour, view
 from wooshpay.sandbox.engine.state import State, plain_view
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import orders
+from wooshpay.sandbox.lifecycles import acceptance, orders
 from wooshpay.sandbox.lifecycles.orders import Line
 from wooshpay.sandbox.lifecycles.payment_links import MOST_LINES
 
@@ -27,6 +27,7 @@ PATH: Final = "/v1/payment_links"
 def create(state: State, params: Params) -> JsonObject:
     """Make a URL to pay at."""
     lines = orders.read_lines(state, params, subscribes=None, most=MOST_LINES)
+    _check_payable(state, lines)
     fields: JsonObject = {
         "active": True,
         "after_completion": _read_after(params) or {"type": "hosted_confirmation"},
@@ -95,6 +96,17 @@ def view_link(state: State, link: Record) -> JsonObject:
     }
 
 
+def _check_payable(state: State, lines: list[Line]) -> None:
+    """Refuse lines that nobody could pay on the pages of a link."""
+    currency, total = lines[0].plan.currency, orders.total_of(lines, None)
+    saving = orders.is_recurring(lines)
+    if not saving:
+        acceptance.require_minimum(state, total, currency, param="line_items")
+    if saving or total > 0:
+        types = acceptance.offered_types(state)
+        acceptance.require_one_usable(state, types, max(total, 1), currency, saving=saving, param="line_items")
+
+
 def _find(state: State, params: Params) -> Record:
     return state.need("payment_link", params.id)
 
@@ -154,4 +166,6 @@ def _read_changes(state: State, link: Record, params: Params) -> tuple[list[tupl
     plans = [(item, orders.line_of(state, item)) for item in own.values()]
     whole = [Line(quantities.get(item.id, line.quantity), line.plan) for item, line in plans]
     orders.check_together([*whole, *added], named)
+    if quantities or added:
+        _check_payable(state, [*whole, *added])
     return [(own[id], quantity) for id, quantity in quantities.items()], added

@@ -19,7 +19,8 @@ from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import refunds
 from wooshpay.sandbox.lifecycles.payments import require
 
-REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "resolved_dispute")
+# The reference does not list requested_by_merchant; a program in use sends it.
+REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "requested_by_merchant", "resolved_dispute")
 
 
 _REFUND: Final = ActParameter("refund", "The refund; it must be pending.", "id", required=True, of="refund")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.behaviours.payment_intents import read_confirm
 from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
@@ -31,16 +32,17 @@ CANCELLATION_REASONS: Final = ("abandoned", "requested_by_customer", "duplicate"
 # What touches the setup itself; description and metadata may change at any time.
 _SETUP: Final = (
     *("customer", "payment_method", "payment_method_data", "payment_method_options", "payment_method_types"),
-    *("return_url", "usage"),
+    "usage",
 )
 
 
 @behaviour("setup_intents.create")
 def create(state: State, params: Params) -> JsonObject:
     """Create an intent; with ``confirm`` make the first attempt at once."""
-    confirmed = bool(params.flag("confirm"))
+    confirmed = read_confirm(params)
     fields = _read(state, params)
     fields["metadata"] = params.metadata() or {}
+    fields["return_url"] = params.url("return_url")
     method = payment_methods.choose(state, params)
     if confirmed and method is None:
         raise missing("payment_method_data")
@@ -97,7 +99,7 @@ def confirm(state: State, params: Params) -> JsonObject:
     setups.require(setup, setups.CONFIRMABLE, "confirmed")
     if not params.text("return_url"):
         raise missing("return_url")
-    changes = _changes(state, setup, params)
+    changes = {**_changes(state, setup, params), "return_url": params.url("return_url")}
     method = payment_methods.choose(state, params) or _held(state, setup)
     if method is None:
         raise missing("payment_method_data")
@@ -124,7 +126,7 @@ def _read(state: State, params: Params) -> JsonObject:
     customer = params.text("customer") or None
     if customer is not None:
         state.need("customer", customer, param="customer")
-    types = payment_methods.read_types(params)
+    types = payment_methods.read_types(state, params)
     for place, type in enumerate(types or ()):
         require_savable(type, param=f"payment_method_types[{place}]")
     return {
@@ -132,7 +134,6 @@ def _read(state: State, params: Params) -> JsonObject:
         "description": params.text("description"),
         "payment_method_options": params.as_sent("payment_method_options"),
         "payment_method_types": types,
-        "return_url": params.url("return_url"),
         "usage": params.choice("usage", setups.USAGES),
     }
 

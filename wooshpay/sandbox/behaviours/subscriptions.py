@@ -203,7 +203,7 @@ def _read(state: State, params: Params) -> JsonObject:
         "days_until_due": read_days(params, sent=how == "send_invoice"),
         "default_source": params.text("default_source") or None,
         "next_pending_invoice_item_invoice": params.moment("next_pending_invoice_item_invoice"),
-        "payment_settings": read_settings(params),
+        "payment_settings": read_settings(state, params),
         "test_clock": params.text("test_clock") or None,
     }
 

@@ -28,7 +28,7 @@ def carry_out(state: State, lock: Guard, name: str, values: JsonObject) -> JsonO
         hint = _nearest(name, acts()) or "GET /sandbox/acts or sandbox.acts() lists all of them."
         raise SandboxError(f"There is no simulated action {name!r}; {hint}", status=404, code="unknown_act")
     parameters = act_parameters(name)
-    params = Params(values)
+    params = Params(values, listed_currencies=state.options.unknown_currencies == "refused")
     _check_names(name, parameters, params)
     with lock:
         cause = Cause(request_id=state.ids.new("req"))

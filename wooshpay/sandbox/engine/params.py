@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from wooshpay.core.json import Json, JsonObject
-from wooshpay.sandbox.engine.errors import invalid, missing
+from wooshpay.currencies import DECIMALS, WITHOUT_MINOR_UNIT
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 
 MAX_AMOUNT: Final = 99_999_999
 # Seconds reach this in the year 5138, milliseconds left it behind in March 1973.
@@ -46,12 +47,14 @@ class Params:
         path: What stood in the placeholders of the path.
         publishable: Whether the call came with the publishable key.
         place: Where these parameters stand, for error messages.
+        listed_currencies: Whether a currency must be one that ISO 4217 lists.
     """
 
     values: JsonObject
     path: Mapping[str, str] = attrs.field(factory=dict[str, str])
     publishable: bool = False
     place: str = ""
+    listed_currencies: bool = False
 
     @property
     def id(self) -> str:
@@ -131,7 +134,11 @@ class Params:
         value = self.text(name)
         if value is not None and not _CURRENCY.fullmatch(value):
             raise invalid(self.named(name), "a currency code of three letters, such as USD")
-        return value.upper() if value is not None else None
+        code = value.upper() if value is not None else None
+        if code is not None and self.listed_currencies and code not in DECIMALS and code not in WITHOUT_MINOR_UNIT:
+            message = f"The parameter {self.named(name)} is {code}, which is not a currency of ISO 4217, such as USD."
+            raise SandboxError(message, code="currency_unknown", param=self.named(name))
+        return code
 
     def need_currency(self, name: str) -> str:
         """A currency that must be there."""
@@ -162,7 +169,7 @@ class Params:
         found = as_object(value)
         if found is None:
             raise invalid(self.named(name), "an object")
-        return Params(found, place=self.named(name))
+        return Params(found, place=self.named(name), listed_currencies=self.listed_currencies)
 
     def need_within(self, name: str) -> Params:
         """The parameters inside an object that must be there."""
@@ -178,7 +185,8 @@ class Params:
             found = as_object(value)
             if found is None:
                 raise invalid(f"{self.named(name)}[{place}]", "an object")
-            entries.append(Params(found, place=f"{self.named(name)}[{place}]"))
+            inner = f"{self.named(name)}[{place}]"
+            entries.append(Params(found, place=inner, listed_currencies=self.listed_currencies))
         return entries
 
     def texts(self, name: str) -> list[str] | None:

@@ -9,11 +9,10 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.rules import cards
+from wooshpay.sandbox.rules.methods import VIETNAMESE
 
 # In answers for these the type says redirect_to_url although the key is named after the method.
 _PLAIN_REDIRECT: Final = frozenset({"gcash", "dana"})
-# Seen with this method alone; the others leave the code to the page.
-_CODE_IN_ANSWER: Final = frozenset({"bank_transfer_vn"})
 
 
 def needed(intent: Record, method: Record, *, off_session: bool = False) -> bool:
@@ -42,9 +41,10 @@ def next_action(state: State, intent: Record, method: Record) -> JsonObject:
         url = f"{state.base_url}/3ds/challenge?clientSecret={secret}"
         challenge = {"url": url, "return_url": intent.get("return_url") or url}
         return {"type": "challenge_redirect", "challenge_redirect": challenge}
-    key = f"{type}_handle_redirect"
+    # Programs that take these methods read the address and the code under the key of a bank transfer.
+    key = f"{'bank_transfer_vn' if type in VIETNAMESE else type}_handle_redirect"
     details = {"url": f"{state.base_url}/paymentcode?type={quote(type)}&clientSecret={secret}"}
-    if type in _CODE_IN_ANSWER:
+    if type in VIETNAMESE:  # the others leave the code to the page
         details["qrcode"] = code_of(intent, type)
     return {"type": "redirect_to_url" if type in _PLAIN_REDIRECT else key, key: details}
 

@@ -36,7 +36,7 @@ from wooshpay.sandbox.engine.errors import wrong_state
 from wooshpay.sandbox.engine.registry import duty, reaction
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import orders, payment_methods, payments, setups, subscriptions
+from wooshpay.sandbox.lifecycles import acceptance, orders, payment_methods, payments, setups, subscriptions
 from wooshpay.sandbox.lifecycles.orders import Line, Reduction
 
 LIFETIME: Final = MILLISECONDS_PER_DAY
@@ -85,6 +85,7 @@ def open_session(
         },
         allow_codes=allow_codes,
         line_items=[],
+        offered=fields.get("payment_method_types") or acceptance.offered_types(state),
         subscription_data=subscription or {},
     )
     if mode == "setup":

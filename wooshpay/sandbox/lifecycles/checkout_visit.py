@@ -10,24 +10,38 @@ setup         -          attempts the session's SetupIntent
 
 from __future__ import annotations
 
-from typing import Final
-
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout, coupons, orders, payment_methods, payments, setups, subscriptions
+from wooshpay.sandbox.lifecycles import (
+    acceptance,
+    checkout,
+    coupons,
+    orders,
+    payment_methods,
+    payments,
+    setups,
+    subscriptions,
+)
 from wooshpay.sandbox.rules.methods import SAVED, require_payable
-
-# Offered where the session does not say which methods it takes.
-_DEFAULT_METHODS: Final = ("card", "alipay")
 
 
 def methods_of(session: Record) -> list[str]:
     """The types of payment method that a session's page offers: those that take what is due, and can do it again."""
-    types: list[str] = session.get("payment_method_types") or list(_DEFAULT_METHODS)
-    return [type for type in types if _fits(session, type)]
+    return [type for type in _types_of(session) if _obstacle(session, type) is None]
+
+
+def reasons_of(session: Record) -> list[str]:
+    """Return why types of payment method are not offered on a session's page, as sentences.
+
+    They are those that the merchant listed; if nothing at all is offered, the usual ones too.
+    """
+    if not session.get("payment_method_types") and methods_of(session):
+        return []
+    found = [_obstacle(session, type) for type in _types_of(session)]
+    return [reason for reason in found if reason is not None]
 
 
 def require_ready(state: State, session: Record) -> None:
@@ -112,9 +126,14 @@ def read_code(state: State, session: Record, word: str) -> orders.Reduction:
     code = coupons.find_code(state, word, customer)
     if code is None:
         raise SandboxError("There is no such promotion code. Check the spelling.", code="promotion_code_invalid")
-    return orders.by_code(
+    reduction = orders.by_code(
         state, code, customer=customer, amount=session["amount_subtotal"], currency=session["currency"]
     )
+    if session["mode"] == "payment":
+        lines = [orders.line_of(state, item) for item in orders.items_of(state, session)]
+        total = orders.total_of(lines, reduction)
+        acceptance.require_minimum(state, total, session["currency"], param="promotion_code")
+    return reduction
 
 
 def remove_code(state: State, session: Record) -> None:
@@ -141,16 +160,22 @@ def last_refusal(state: State, session: Record) -> str | None:
     return message
 
 
-def _fits(session: Record, type: str) -> bool:
+def _types_of(session: Record) -> list[str]:
+    # A state file of an earlier version does not have what was offered when the session was opened.
+    listed: list[str] | None = session.get("payment_method_types") or session.private.get("offered")
+    return listed or list(acceptance.DEFAULT_TYPES)
+
+
+def _obstacle(session: Record, type: str) -> str | None:
     if session["mode"] != "payment" and type not in SAVED:
-        return False
+        return f"{type} cannot be saved for later payments."
     if session["mode"] == "setup":
-        return True
+        return None
     try:
         require_payable(type, session["amount_total"] or 1, session["currency"])
-    except SandboxError:
-        return False
-    return True
+    except SandboxError as error:
+        return error.message
+    return None
 
 
 def _subscribe(state: State, session: Record, draft: payment_methods.Draft, details: JsonObject) -> Record | None:

@@ -154,6 +154,16 @@ def by_code(
     return Reduction(coupon=state.view(coupon), code=code.id)
 
 
+def total_of(lines: Iterable[Line], reduction: Reduction | None, *, trial: bool = False) -> int:
+    """Return what lines cost together after a discount, in minor units. Nothing needs to be made yet."""
+    dues = [(line.due(trial=trial), line.plan) for line in lines]
+    whole = sum(due for due, _ in dues)
+    if reduction is None:
+        return whole
+    covered = sum(due for due, plan in dues if covers(reduction.coupon, plan.terms["product"] or ""))
+    return whole - amount_off(reduction.coupon, covered, dues[0][1].currency)
+
+
 # ---- keeping
 
 

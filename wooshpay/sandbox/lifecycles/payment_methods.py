@@ -29,6 +29,7 @@ from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing, wrong
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
+from wooshpay.sandbox.lifecycles import acceptance
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.cards import Decline
 from wooshpay.sandbox.rules.methods import TYPES
@@ -60,12 +61,14 @@ _VALID_YEARS: Final = 10
 # ---- making
 
 
-def read_types(params: Params) -> list[str] | None:
+def read_types(state: State, params: Params) -> list[str] | None:
     """The parameter ``payment_method_types``."""
     types = params.texts("payment_method_types")
     for place, type in enumerate(types or ()):
+        param = f"{params.named('payment_method_types')}[{place}]"
         if type not in TYPES:
-            raise invalid(f"{params.named('payment_method_types')}[{place}]", "a type of payment method")
+            raise invalid(param, "a type of payment method")
+        acceptance.require_enabled(state, type, param=param)
     return types or None
 
 
@@ -85,6 +88,7 @@ def read(state: State, data: Params) -> Draft:
     type = data.choice("type", TYPES) or ""
     if not type:
         raise missing(data.named("type"))
+    acceptance.require_enabled(state, type, param=data.named("type"))
     billing = data.as_sent("billing_details")
     fields: JsonObject = {"type": type, "billing_details": billing, "metadata": data.metadata() or {}}
     if type != "card":

@@ -34,7 +34,7 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.registry import duty
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import actions, ledger, payment_methods
+from wooshpay.sandbox.lifecycles import acceptance, actions, ledger, payment_methods
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.cards import Decline
 from wooshpay.sandbox.rules.methods import SAVED, require_payable
@@ -83,6 +83,7 @@ def attempt(
     """
     require(intent, CONFIRMABLE, "confirmed")
     payment_methods.require_usable(method, intent.get("customer"))
+    acceptance.require_enabled(state, method["type"], param="payment_method")
     require_payable(method["type"], intent["amount"], intent["currency"])
     intent.update(payment_method=method.id, last_payment_error=None, next_action=None)
     refusal = payment_methods.bad_card(state, method)

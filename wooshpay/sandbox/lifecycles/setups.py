@@ -38,7 +38,7 @@ from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.registry import duty
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import actions, payment_methods
+from wooshpay.sandbox.lifecycles import acceptance, actions, payment_methods
 from wooshpay.sandbox.rules import cards
 from wooshpay.sandbox.rules.cards import Decline
 from wooshpay.sandbox.rules.methods import require_savable
@@ -117,6 +117,7 @@ def attempt(state: State, setup: Record, method: Record, *, refuse_action: bool 
     """
     require(setup, CONFIRMABLE, "confirmed")
     payment_methods.require_usable(method, setup.get("customer"))
+    acceptance.require_enabled(state, method["type"], param="payment_method")
     require_savable(method["type"], param="payment_method")
     _abandon(state, setup)
     _record(state, setup, method)

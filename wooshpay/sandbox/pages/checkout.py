@@ -134,6 +134,7 @@ class CheckoutPage:
             needs_method=checkout_visit.needs_method(session),
             methods=checkout_visit.methods_of(session),
             cancel_url=customer_steps.way_back(session),
+            reasons=checkout_visit.reasons_of(session),
             form=form,
             errors=errors,
             refusal=refusal,

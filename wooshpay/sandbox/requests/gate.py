@@ -117,7 +117,12 @@ class Gate:
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
             fitted = fit(self.routes.operation(route.operation), values)
-            params = Params(fitted, path=route.path, publishable=publishable)
+            params = Params(
+                fitted,
+                path=route.path,
+                publishable=publishable,
+                listed_currencies=self.state.options.unknown_currencies == "refused",
+            )
             key = _key_of(request) if request.method == "POST" else None
             if key is None:
                 await slow_down(fault)

@@ -1,6 +1,7 @@
 """Payment methods by type: the currencies and amounts that they take, refunds, and whether they can be saved.
 
-Only what WooshPay's guides state stands here. Where a guide was not read, a method takes any currency and amount.
+The rules come from WooshPay's guides, except where a comment names another source. A type without rules of its own,
+such as momo, atome, gopay or applepay, takes any currency and amount, and can be refunded: its guide was not available.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ SAVED: Final = frozenset(
 )
 """The types that a guide lists as ones that can be saved for a customer."""
 
-WITH_CODE: Final = frozenset({"bank_transfer_vn", "paynow", "pix", "promptpay", "qris"})
+VIETNAMESE: Final = frozenset({"bank_transfer_vn", "momo", "vietcombank", "zalo"})
+"""The types whose ``next_action`` is that of a bank transfer in Vietnam, with a page and a QR code."""
+
+WITH_CODE: Final = VIETNAMESE | {"paynow", "pix", "promptpay", "qris"}
 """The types whose page shows a QR code."""
 
 
@@ -97,7 +101,8 @@ _RULES: Final = {
     "dana": MethodRules(limits=_takes(IDR=Limits(least=100, most=300_000_000)), refunds=_ONE_REFUND),
     "mcash": MethodRules(limits=_takes(MYR=Limits(most=250_000)), refunds=_NO_REFUNDS),
     "ovo": MethodRules(limits=_takes("IDR"), refunds=_NO_REFUNDS),
-    "unionpay": MethodRules(limits=_takes("CNY", MYR=Limits(most=250_000)), refunds=_NO_REFUNDS),
+    # An older guide says CNY and MYR only, and no refunds. Programs in use take USD with it and refund it.
+    "unionpay": MethodRules(limits=_takes("CNY", "USD", MYR=Limits(most=250_000))),
     # The lower of the two minimums that the guide gives: it is the wallet's.
     "9pay": MethodRules(limits=_takes(VND=Limits(least=5_000))),
     "ideal": MethodRules(limits=_takes("EUR"), refunds=RefundRules(days=365)),
