@@ -39,7 +39,7 @@ def sandbox() -> Iterator[SyncSandbox]:
 def test_the_program_of_a_guide_prints_what_the_guide_says(guide: Guide, sandbox: SyncSandbox, tmp_path: Path) -> None:
     """While it runs, a customer goes to every payment page that it names."""
     guide.save(tmp_path)
-    customer, printed = Customer(sandbox.base_url), ""
+    customer, printed = Customer(sandbox), ""
     errors = tmp_path / "stderr"
     with (
         errors.open("w") as stderr,
