@@ -54,7 +54,6 @@ _CARD_OF_OUTCOME: Final = {
     "pending_paid": "4000000000000077",
     "pending_failed": "4000000000000051",
 }
-_NUMBERS: Final = {card.payment_method: card.number for card in CARDS}
 _BUTTONS: Final = {
     "paid": "pay",
     "declined": "fail",
@@ -170,10 +169,11 @@ def _number(params: Params) -> str | None:
     given = params.text("card")
     if not given:
         return None
-    number = _NUMBERS.get(given, given)
+    ready_made = cards.card_for_method(given)
+    number = ready_made.number if ready_made is not None else given
     if cards.outcome_of(number) != "wrong_number":
         return cards.digits_of(number)
-    near = get_close_matches(given, _NUMBERS, 1) if given.startswith("pm_") else []
+    near = get_close_matches(given, [card.payment_method for card in CARDS], 1) if given.startswith("pm_") else []
     like = f"{near[0]} instead of {given!r}" if near else "pm_card_visa"
     raise invalid("card", f"a valid card number or the ID of a ready-made payment method, such as {like}")
 
