@@ -329,8 +329,8 @@ async def test_names_that_are_not_declared_pass(api: Api) -> None:
     ],
 )
 def test_a_value_is_fitted_without_loss(hint: Any, value: Any, fitted: Any) -> None:
-    assert fit_of(hint)(value, "x") == fitted
-    assert type(fit_of(hint)(value, "x")) is type(fitted)
+    assert fit_of(hint)(value, "x", []) == fitted
+    assert type(fit_of(hint)(value, "x", [])) is type(fitted)
 
 
 @pytest.mark.parametrize(
@@ -351,5 +351,5 @@ def test_a_value_is_fitted_without_loss(hint: Any, value: Any, fitted: Any) -> N
 )
 def test_what_cannot_be_told_is_refused(hint: Any, value: Any, place: str) -> None:
     with pytest.raises(SandboxError) as refused:
-        fit_of(hint)(value, "x")
+        fit_of(hint)(value, "x", [])
     assert (refused.value.status, refused.value.param) == (400, place)

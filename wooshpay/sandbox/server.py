@@ -60,6 +60,7 @@ class Server:
         now: The real time in milliseconds.
         state_file: Where the sandbox is kept; in memory alone when left out.
         options: How the account differs from others.
+        strict: Whether parameters that the API does not know are refused instead of dropped.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Server:
         now: Callable[[], int] | None = None,
         state_file: str | os.PathLike[str] | None = None,
         options: AccountOptions | None = None,
+        strict: bool = False,
     ) -> None:
         load()
         self._host = host
@@ -105,6 +107,7 @@ class Server:
             log=self.log,
             keys=self._keys,
             lock=self.lock,
+            strict=strict,
         )
         controls = Controls(
             state=self.state,
