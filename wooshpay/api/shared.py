@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Required, TypeAlias, TypedDict
 
 from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 
 if TYPE_CHECKING:
     from wooshpay.api.coupons import Discount
@@ -149,10 +150,10 @@ class BillingDetailsParam(TypedDict, total=False):
 class CreatedFilter(TypedDict, total=False):
     """Bounds on the time of creation, in milliseconds since 1970."""
 
-    gt: int | str
-    gte: int | str
-    lt: int | str
-    lte: int | str
+    gt: InMilliseconds[int | str]
+    gte: InMilliseconds[int | str]
+    lt: InMilliseconds[int | str]
+    lte: InMilliseconds[int | str]
 
 
 # ---- what a hosted page asks for ------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 A form has texts only, and JSON is often sent with a number where a text belongs. What can be told without loss becomes
 what is declared, so that it is answered so; the rest is refused by name. Plain parameters at the top are left alone:
-the behaviours read them themselves. Names that are not declared pass, as they do at WooshPay, and are noted.
+the behaviours read them themselves; only a time in the wrong unit is refused. Names that are not declared pass, as they
+do at WooshPay, and are noted.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import attrs
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.json import Json, JsonObject
 from wooshpay.core.paging import CURSORS
+from wooshpay.core.units import TimeUnit, unit_of
 from wooshpay.core.unset import Unset
 from wooshpay.sandbox.engine.errors import SandboxError, invalid
 from wooshpay.sandbox.engine.params import is_list, is_object
+from wooshpay.sandbox.engine.units import check_unit
 
 
 @attrs.frozen
@@ -67,6 +70,8 @@ def fit(declaration: Declaration, values: JsonObject, unknown: Unknowns) -> Json
     """
     fits = _fits_of(declaration)
     unknown.extend(Unknown(name, name, fits) for name in values if name not in fits)
+    for name, unit in _times_of(declaration).items():
+        check_unit(values.get(name), unit, param=name)
     return {
         name: fits[name](value, name, unknown) if isinstance(value, (dict, list)) and name in fits else value
         for name, value in values.items()
@@ -87,14 +92,28 @@ def _fits_of(declaration: Declaration) -> Mapping[str, _Fit]:
 
 
 @cache
+def _times_of(declaration: Declaration) -> Mapping[str, TimeUnit]:
+    hints = typing.get_type_hints(declaration.function, include_extras=True)
+    return {
+        declaration.wire.get(name, name): unit
+        for name, hint in hints.items()
+        for option in _options_of(hint)
+        if (unit := unit_of(option)) is not None
+    }
+
+
+@cache
 def fit_of(hint: Any) -> _Fit:
     """Return how a value is fitted to a type."""
     origin: Any = typing.get_origin(hint) or hint
     arguments = typing.get_args(hint)
+    unit = unit_of(hint)
+    if unit is not None:
+        return _time_of(unit, fit_of(arguments[0]))
     if origin in _MARKS:
         return fit_of(arguments[0])
     if origin in (typing.Union, types.UnionType):
-        kept = [option for option in arguments if option not in (type(None), Unset)]
+        kept = _options_of(hint)
         return fit_of(kept[0]) if len(kept) == 1 else _one_of([fit_of(option) for option in kept])
     if origin is str or origin is Literal:
         return _text
@@ -112,6 +131,13 @@ def fit_of(hint: Any) -> _Fit:
     if typing.is_typeddict(origin):
         return _object_of(lambda: _members(origin), _anything)
     return _anything
+
+
+def _options_of(hint: Any) -> list[Any]:
+    """Return what a type can be, without ``None`` and ``Unset``."""
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return [hint]
+    return [option for option in typing.get_args(hint) if option not in (type(None), Unset)]
 
 
 @cache
@@ -136,6 +162,14 @@ def _one_of(fits: Sequence[_Fit]) -> _Fit:
         chosen, noted = min(fitted, key=lambda found: (found[0] != value, len(found[1])))
         unknown.extend(noted)
         return chosen
+
+    return fit
+
+
+def _time_of(unit: TimeUnit, fit_number: _Fit) -> _Fit:
+    def fit(value: Json, place: str, unknown: Unknowns) -> Json:
+        check_unit(value, unit, param=place)
+        return fit_number(value, place, unknown)
 
     return fit
 
