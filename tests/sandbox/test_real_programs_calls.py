@@ -68,8 +68,7 @@ async def flat() -> AsyncIterator[Api]:
 
 def terminal_state(reply: Reply) -> str | None:
     """What a shop reads in the error of an expire: any status that ends a session means that it is closed."""
-    error = reply.body.get("error")
-    found = error if isinstance(error, dict) else reply.body
+    found: dict[str, Any] = reply.body.get("error") or reply.body
     status: str | None = found.get("status") or found.get("payment_status")
     return status
 

@@ -23,7 +23,7 @@ def wallet(**fields: Any) -> dict[str, Any]:
     return {"destination_type": "mobile_money", "mobile_money": account}
 
 
-def payout(amount: int = 15_000, **fields: Any) -> dict[str, Any]:
+def payout(amount: Any = 15_000, /, **fields: Any) -> dict[str, Any]:
     return {
         "payment_amount": amount,
         "source_amount": amount,
