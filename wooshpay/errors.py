@@ -170,7 +170,8 @@ class APIError(WooshPayError):
         code: WooshPay's code, such as ``card_declined``.
         param: The parameter at fault.
         decline_code: The issuer's reason on a declined card.
-        body: The answer: parsed JSON, or text where it was not JSON. Secrets in it are hidden.
+        body: The answer: parsed JSON, or text where it was not JSON. Secrets in it are hidden. Where the state of an
+            object forbids the call, the object's own status may be in ``body["status"]``.
         retry_after: Seconds that WooshPay asked to wait, where it said so.
     """
 

@@ -39,7 +39,7 @@ def test_ids_are_like_those_of_wooshpay() -> None:
 def test_created_is_the_nearest_second_to_the_moment_in_the_id(number: int, created: int) -> None:
     moment = (number >> 22) + ID_EPOCH
     assert Clock(lambda: moment).second == created
-    assert int(Ids(lambda: moment).new("x")[2:]) >> 22 == number >> 22
+    assert int(Ids(lambda: moment).new("pi")[3:]) >> 22 == number >> 22
 
 
 def test_ids_grow_within_a_millisecond_and_after_it() -> None:

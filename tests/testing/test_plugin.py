@@ -76,6 +76,53 @@ def test_in_a_plain_project(pytester: pytest.Pytester) -> None:
     )  # fmt: skip
 
 
+MISSPELLED = """
+    import pytest
+    from wooshpay import InvalidRequestError, RequestOptions
+
+    def test_it(wooshpay_client, wooshpay_sandbox):
+        options = RequestOptions(extra_body={"descripton": "Tea"})
+        with pytest.raises(InvalidRequestError, match="no parameter descripton.*nearest known one is description"):
+            wooshpay_client.customers.create(options=options)
+        assert wooshpay_sandbox.store.count("customer") == 0
+"""
+
+
+def test_a_setting_makes_the_fixtures_strict(pytester: pytest.Pytester) -> None:
+    """Otherwise a shop's tests pass with a parameter that WooshPay drops."""
+    pytester.makeini("[pytest]\nwooshpay_strict = true")
+    check(pytester, MISSPELLED, "-p", "no:asyncio", "-p", "no:anyio")
+
+
+def test_without_the_setting_unknown_parameters_are_dropped_and_listed(pytester: pytest.Pytester) -> None:
+    check(
+        pytester,
+        """
+        from wooshpay import RequestOptions
+
+        def test_it(wooshpay_client, wooshpay_sandbox):
+            wooshpay_client.customers.create(options=RequestOptions(extra_body={"descripton": "Tea"}))
+            assert wooshpay_sandbox.requests[-1].unknown_parameters == ("descripton",)
+        """,
+        "-p", "no:asyncio", "-p", "no:anyio",
+    )  # fmt: skip
+
+
+def test_a_fixture_of_the_project_replaces_the_sandbox(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+        from wooshpay.sandbox import Sandbox
+
+        @pytest.fixture
+        def wooshpay_sandbox():
+            with Sandbox(strict=True) as sandbox:
+                yield sandbox
+        """
+    )
+    check(pytester, MISSPELLED, "-p", "no:asyncio", "-p", "no:anyio")
+
+
 def test_every_test_gets_a_sandbox_of_its_own(pytester: pytest.Pytester) -> None:
     check(
         pytester,

@@ -12,6 +12,7 @@ from wooshpay.api.shared import (
     DestinationDataParam,
     DestinationType,
     Metadata,
+    MobileMoneyProvider,
     RoutingType,
 )
 from wooshpay.config import RequestOptions
@@ -95,6 +96,21 @@ class BeneficiaryUpi(Object):
 
 
 @model
+class BeneficiaryMobileMoney(Object):
+    """A mobile money account that payouts go to. Unverified: the fields are those that one merchant's program sends.
+
+    Attributes:
+        msisdn: The phone number, with its country's prefix and without a plus.
+        provider: The operator, such as ``mtn_rw``.
+        name: The name of the holder.
+    """
+
+    msisdn: str | None = None
+    provider: MobileMoneyProvider | str | None = None
+    name: str | None = None
+
+
+@model
 class BeneficiaryDestination(Object):
     """Where payouts go: the details stand under the key that ``destination_type`` names.
 
@@ -110,6 +126,7 @@ class BeneficiaryDestination(Object):
     alipay: BeneficiaryAlipay | None = None
     imps: BeneficiaryUpi | None = None
     upi: BeneficiaryUpi | None = None
+    mobile_money: BeneficiaryMobileMoney | None = None
 
 
 # ---- who gets the money, as it was told in 2022 and 2023 --------------------------------------------------------

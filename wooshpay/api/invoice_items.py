@@ -8,6 +8,7 @@ from wooshpay.api.shared import Metadata, Period, PriceDataParam
 from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, get, post
 from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ class InvoiceItem(Object):
 
 
 class PeriodParam(TypedDict, total=False):
-    """The time that a sum is for: the first and the last moment, as numbers or as text."""
+    """The time that a sum is for: the first and the last moment, in milliseconds since 1970, as numbers or as text."""
 
-    end: int | str
-    start: int | str
+    end: InMilliseconds[int | str]
+    start: InMilliseconds[int | str]
 
 
 class InvoiceItems(Resource[W]):

@@ -19,6 +19,7 @@ from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, delete, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class Invoices(Resource[W]):
         metadata: Metadata | Unset | None = UNSET,
         subscription: str | Unset = UNSET,
         days_until_due: int | Unset = UNSET,
-        due_date: int | Unset = UNSET,
+        due_date: InMilliseconds[int] | Unset = UNSET,
         default_payment_method: str | Unset = UNSET,
         footer: str | Unset = UNSET,
         payment_settings: PaymentSettingsParam | Unset = UNSET,

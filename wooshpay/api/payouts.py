@@ -132,6 +132,7 @@ class Payouts(Resource[W]):
         source_amount: int | Unset = UNSET,
         beneficiary: str | Unset = UNSET,
         beneficiary_data: BeneficiaryDataParam | Unset = UNSET,
+        destination_data: DestinationDataParam | Unset = UNSET,
         description: str | Unset = UNSET,
         merchant_payout_id: str | Unset = UNSET,
         metadata: Metadata | Unset | None = UNSET,
@@ -143,7 +144,8 @@ class Payouts(Resource[W]):
 
         It is ``pending`` first, ``in_transit`` once the bank has it, and then ``paid`` or ``failed``, mostly
         within three business days: watch ``payout.paid`` and ``payout.failed``. Give ``payment_amount`` for
-        what arrives or ``source_amount`` for what is spent, and ``beneficiary`` or ``beneficiary_data``.
+        what arrives or ``source_amount`` for what is spent, and one of ``beneficiary``, ``beneficiary_data`` and
+        ``destination_data``.
 
         Args:
             payment_currency: Three-letter code, such as ``EUR``, of what the beneficiary gets.
@@ -152,6 +154,8 @@ class Payouts(Resource[W]):
             source_amount: Minor units of ``source_currency``.
             beneficiary: Id of a beneficiary.
             beneficiary_data: A beneficiary made on the way.
+            destination_data: Where the money goes, in place of ``beneficiary_data`` with nothing else in it.
+                Unverified: the reference has it within ``beneficiary_data`` only.
             description: Free text of the merchant.
             merchant_payout_id: The merchant's own number of the payout; in the regional guides only.
             metadata: Free pairs to keep with the payout; supporting papers go here as file ids, under

@@ -8,6 +8,7 @@ from wooshpay.api.shared import Metadata
 from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, post
 from wooshpay.core.objects import IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class PromotionCodes(Resource[W]):
         code: str | Unset = UNSET,
         active: bool | Unset = UNSET,
         customer: str | Unset = UNSET,
-        expires_at: str | int | Unset = UNSET,
+        expires_at: InMilliseconds[str | int] | Unset = UNSET,
         max_redemptions: int | Unset = UNSET,
         restrictions: PromotionCodeRestrictionsParam | Unset = UNSET,
         metadata: Metadata | Unset | None = UNSET,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Required, TypeAlias, TypedDict
 
 from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 
 if TYPE_CHECKING:
     from wooshpay.api.coupons import Discount
@@ -159,10 +160,10 @@ class BillingDetailsParam(TypedDict, total=False):
 class CreatedFilter(TypedDict, total=False):
     """Bounds on the time of creation, in milliseconds since 1970."""
 
-    gt: int | str
-    gte: int | str
-    lt: int | str
-    lte: int | str
+    gt: InMilliseconds[int | str]
+    gte: InMilliseconds[int | str]
+    lt: InMilliseconds[int | str]
+    lte: InMilliseconds[int | str]
 
 
 # ---- what a hosted page asks for ------------------------------------------------------------------------------
@@ -498,8 +499,11 @@ class LineItemParam(TypedDict, total=False):
 
 # ---- paying out -----------------------------------------------------------------------------------------------
 
-DestinationType: TypeAlias = Literal["bank_account", "card", "carrier_billing", "alipay", "imps", "upi"]
-"""What kind of place a payout goes to."""
+DestinationType: TypeAlias = Literal["bank_account", "card", "carrier_billing", "alipay", "imps", "upi", "mobile_money"]
+"""What kind of place a payout goes to. ``mobile_money`` is unverified: one merchant's program sends it."""
+
+MobileMoneyProvider: TypeAlias = Literal["mtn_rw", "airtel_rw"]
+"""The operator of a mobile money account in Rwanda. Unverified, like ``mobile_money`` itself."""
 
 AccountHolderType: TypeAlias = Literal["individual", "company"]
 
@@ -561,6 +565,20 @@ class UpiAccountParam(TypedDict, total=False):
     phone_number: str
 
 
+class MobileMoneyAccountParam(TypedDict, total=False):
+    """A mobile money account in Rwanda to pay out to.
+
+    ``msisdn`` is the phone number with the prefix 250 and without a plus, such as ``250788123456``. ``name`` is the
+    name of its holder. Payouts are in whole Rwandan francs, from 980 to 2,000,000.
+
+    Inferred: all of it, from one merchant's program; WooshPay's reference does not mention it.
+    """
+
+    msisdn: Required[str]
+    provider: Required[MobileMoneyProvider | str]
+    name: str
+
+
 class DestinationDataParam(TypedDict, total=False):
     """Where a payout goes: ``destination_type`` and, under the key of that name, the details.
 
@@ -574,3 +592,4 @@ class DestinationDataParam(TypedDict, total=False):
     card: Mapping[str, Any]
     carrier_billing: Mapping[str, Any]
     imps: Mapping[str, Any]
+    mobile_money: MobileMoneyAccountParam

@@ -21,6 +21,7 @@ from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, delete, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import AsText, IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -235,11 +236,11 @@ class Subscriptions(Resource[W]):
         default_payment_method: str | Unset = UNSET,
         description: str | Unset = UNSET,
         metadata: Metadata | Unset | None = UNSET,
-        cancel_at: int | Unset = UNSET,
+        cancel_at: InMilliseconds[int] | Unset = UNSET,
         collection_method: CollectionMethod | Unset = UNSET,
         days_until_due: int | Unset = UNSET,
         default_source: str | Unset = UNSET,
-        next_pending_invoice_item_invoice: int | Unset = UNSET,
+        next_pending_invoice_item_invoice: InMilliseconds[int] | Unset = UNSET,
         payment_settings: PaymentSettingsParam | Unset = UNSET,
         test_clock: str | Unset = UNSET,
         trial_period_days: int | Unset = UNSET,

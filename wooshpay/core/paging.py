@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEFAULT_LIMIT: Final = 10
-_CURSORS: Final = ("starting_after", "ending_before")
+CURSORS: Final = ("starting_after", "ending_before")
 # Where a page begins and how long it is. ``None`` and "" mean that the parameter was not given.
-_POSITION: Final = (*_CURSORS, "page", "limit")
+_POSITION: Final = (*CURSORS, "page", "limit")
 
 
 def with_position(call: Call) -> Call:
@@ -85,7 +85,7 @@ def next_call(call: Call, page: ListObject[Any]) -> Call | None:
         return None
     if page.has_more is not True and len(entries) < _limit_of(call):
         return None
-    if call.query.keys() >= {*_CURSORS}:
+    if call.query.keys() >= {*CURSORS}:
         raise ConfigurationError(
             f"{call.operation}: starting_after and ending_before were both given. Pass only one of them to read more"
             " than one page.",

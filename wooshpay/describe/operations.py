@@ -95,7 +95,7 @@ class Facts:
 def facts_of(declaration: Declaration) -> Facts:
     """Read a declaration."""
     text = declaration.text
-    hints: dict[str, Any] = typing.get_type_hints(declaration.function, include_extras=True)
+    hints: dict[str, Any] = typing.get_type_hints(declaration.function)
     parameters: list[Parameter] = []
     for name, parameter in declaration.signature.parameters.items():
         if name == "options":

@@ -168,6 +168,8 @@ class Sandbox(_Face):
             was answered is there, and keys and port are the same. Faults and the request log are not kept.
         webhook: An address that gets every event, signed with `webhook_secret`.
         account: How the account differs from others: enabled payment methods, minimum amounts and more.
+        strict: Whether parameters that an operation does not know are refused with a 400 that names the nearest known
+            one. Default: they are dropped, as at WooshPay, and listed in ``requests`` as ``unknown_parameters``.
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
@@ -188,6 +190,7 @@ class Sandbox(_Face):
         state: str | os.PathLike[str] | None = None,
         webhook: str | None = None,
         account: AccountOptions | None = None,
+        strict: bool = False,
     ) -> None:
         keys = {"api_key": api_key, "publishable_key": publishable_key}
         chosen = {name: key for name, key in keys.items() if key}
@@ -202,6 +205,7 @@ class Sandbox(_Face):
                 now=now,
                 state_file=state,
                 options=account,
+                strict=strict,
             )
         )
         self._used = False

@@ -54,6 +54,7 @@ class Server:
         now: The real time in milliseconds.
         state_file: Where the sandbox is kept; in memory alone when left out.
         options: How the account differs from others.
+        strict: Whether parameters that the API does not know are refused instead of dropped.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Server:
         now: Callable[[], int] | None = None,
         state_file: str | os.PathLike[str] | None = None,
         options: AccountOptions | None = None,
+        strict: bool = False,
     ) -> None:
         self._public_url = None if public_url is None else read_public_url(public_url)
         self._real_time = now is None
@@ -101,6 +103,7 @@ class Server:
             log=self.log,
             keys=self._keys,
             lock=self.lock,
+            strict=strict,
         )
         self._health = Health(self.lock)
         self._wakeup = Wakeup()

@@ -21,12 +21,22 @@ if TYPE_CHECKING:
     from wooshpay.testing.webhooks import Webhooks
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the setting of the plugin to pytest's configuration."""
+    parser.addini(
+        "wooshpay_strict",
+        "Let the sandbox of the fixtures refuse parameters that WooshPay does not know. Default: false.",
+        type="bool",
+        default=False,
+    )
+
+
 @pytest.fixture
-def wooshpay_sandbox() -> Iterator[SyncSandbox]:
+def wooshpay_sandbox(pytestconfig: pytest.Config) -> Iterator[SyncSandbox]:
     """An offline WooshPay of the test's own, on a thread of its own: for plain and for asynchronous tests."""
     from wooshpay.sandbox import Sandbox
 
-    with Sandbox() as sandbox:
+    with Sandbox(strict=pytestconfig.getini("wooshpay_strict")) as sandbox:
         yield sandbox
 
 

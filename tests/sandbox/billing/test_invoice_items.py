@@ -19,7 +19,7 @@ async def item(api: Api, owner: str, amount: int = 100, **fields: Any) -> dict[s
 
 async def test_a_new_item_waits_for_an_invoice(api: Api) -> None:
     owner = await customer(api, None)
-    period = {"start": "1767225600", "end": NEW_YEAR + 5}
+    period = {"start": "1767225600000", "end": NEW_YEAR + 5}
     made = await item(api, owner, 250, description="Cups", metadata={"a": "1"}, period=period)
     assert made["id"].startswith("ii_")
     facts = {

@@ -33,6 +33,16 @@ async def test_a_request_shows_its_parameters_and_its_answer_without_secrets(
     assert sight.text.count("[hidden]") >= 3
 
 
+async def test_a_request_names_the_parameters_that_the_operation_does_not_know(
+    visitor: Visitor, api: Api, sandbox: Sandbox
+) -> None:
+    await api.make("/v1/customers", {"name": "Ada", "<b>": 1, "address": {"line3": "x"}})
+    sight = await visitor.look(f"requests/{sandbox.requests[-1].id}")
+    assert "<code>&lt;b&gt;</code>, <code>address[line3]</code>. WooshPay drops unknown parameters." in sight.text
+    await api.make("/v1/customers", {"name": "Ada"})
+    assert "does not know" not in (await visitor.look(f"requests/{sandbox.requests[-1].id}")).text
+
+
 async def test_an_answer_that_is_no_json_is_shown_as_it_came(visitor: Visitor, api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add("bad_gateway")
     async with api.session.get(f"{sandbox.base_url}/v1/balance") as response:

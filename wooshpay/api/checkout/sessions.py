@@ -26,6 +26,7 @@ from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
+from wooshpay.core.units import InMilliseconds
 from wooshpay.core.unset import UNSET, Unset
 from wooshpay.core.waiting import WaitResult, waiting
 
@@ -189,7 +190,7 @@ class Sessions(Resource[W]):
         billing_address_collection: AddressCollection | Unset = UNSET,
         phone_number_collection: PhoneNumberCollectionParam | Unset = UNSET,
         shipping_address_collection: ShippingAddressCollectionParam | Unset = UNSET,
-        expires_at: int | Unset = UNSET,
+        expires_at: InMilliseconds[int] | Unset = UNSET,
         options: RequestOptions | None = None,
     ) -> CheckoutSession:
         """Open a hosted page for one purchase, one subscription or one saved card.

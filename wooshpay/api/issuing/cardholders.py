@@ -10,6 +10,7 @@ from wooshpay.config import RequestOptions
 from wooshpay.core.declaration import Resource, W, get, paged, post
 from wooshpay.core.listing import ListObject
 from wooshpay.core.objects import IdOf, Moment, Object, model
+from wooshpay.core.units import InSeconds
 from wooshpay.core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class IssuingBirthDateParam(TypedDict):
 class IssuingTermsAcceptanceParam(TypedDict, total=False):
     """When and from where the cardholder accepted the terms. ``date`` is in seconds since 1970 at Stripe."""
 
-    date: int
+    date: InSeconds[int]
     ip: str
     user_agent: str
 

@@ -23,6 +23,7 @@ from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import ledger, payouts
 from wooshpay.sandbox.rules import payout_outcomes
+from wooshpay.sandbox.rules.destinations import check_currency
 from wooshpay.sandbox.rules.payout_outcomes import Failure
 
 STATUSES: Final = ("pending", "in_transit", "paid", "failed", "canceled")
@@ -50,6 +51,8 @@ def create(state: State, params: Params) -> JsonObject:
         "type": params.choice("type", _TYPES),
     }
     known, draft = _read_beneficiary(state, params)
+    destination: JsonObject = (known or draft)["destination_data"]
+    check_currency(destination, payment_currency, param="payment_currency")
     sums = payouts.price(source_currency, payment_currency, payment_amount=payment_amount, source_amount=source_amount)
     ledger.require(
         state, sums.source_amount, source_currency, param="payment_amount" if payment_amount else "source_amount"
@@ -135,16 +138,18 @@ def _named(state: State, params: Params) -> Record:
 def _read_beneficiary(state: State, params: Params) -> tuple[Record | None, JsonObject]:
     """The beneficiary that was named, or what a new one is made of."""
     id = params.text("beneficiary") or None
-    data = params.within("beneficiary_data")
-    if id is not None and data is not None:
-        raise SandboxError(
-            "Pass beneficiary or beneficiary_data, not both.", code="parameter_invalid", param="beneficiary_data"
-        )
+    ways = [name for name in ("beneficiary", "beneficiary_data", "destination_data") if params.values.get(name)]
+    if len(ways) > 1:
+        raise SandboxError(f"Pass {ways[0]} or {ways[1]}, not both.", code="parameter_invalid", param=ways[1])
     if id is not None:
         return state.need("beneficiary", id, param="beneficiary"), {}
-    if data is None:
-        raise missing("beneficiary")
-    return None, beneficiaries.read(data)
+    data = params.within("beneficiary_data")
+    if data is not None:
+        return None, beneficiaries.read(data)
+    if params.values.get("destination_data"):
+        # Unverified: the reference has it within beneficiary_data only.
+        return None, beneficiaries.read(Params({"destination_data": params.values["destination_data"]}))
+    raise missing("beneficiary")
 
 
 def _payment_intents(state: State, params: Params) -> list[str] | None:

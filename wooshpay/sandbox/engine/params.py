@@ -12,10 +12,9 @@ import attrs
 from wooshpay.core.json import Json, JsonObject
 from wooshpay.currencies import DECIMALS, WITHOUT_MINOR_UNIT
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
+from wooshpay.sandbox.engine.units import check_unit
 
 MAX_AMOUNT: Final = 99_999_999
-# Seconds reach this in the year 5138, milliseconds left it behind in March 1973.
-_MILLISECONDS_FROM: Final = 100_000_000_000
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
@@ -157,9 +156,10 @@ class Params:
         return value
 
     def moment(self, name: str) -> int | None:
-        """A time in milliseconds; seconds are told by their size."""
+        """Return a time in milliseconds; one in seconds is refused."""
         value = self.integer(name, least=0)
-        return value * 1000 if value is not None and value < _MILLISECONDS_FROM else value
+        check_unit(value, "milliseconds", param=self.named(name))
+        return value
 
     def within(self, name: str) -> Params | None:
         """The parameters inside an object."""

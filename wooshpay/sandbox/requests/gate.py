@@ -23,11 +23,12 @@ from wooshpay.sandbox.engine.state import Cause, State
 from wooshpay.sandbox.requests.access import check_access
 from wooshpay.sandbox.requests.breakage import Breakage, is_lost, slow_down
 from wooshpay.sandbox.requests.faults import Fault, Faults
-from wooshpay.sandbox.requests.fitting import fit
+from wooshpay.sandbox.requests.fitting import Unknowns, fit
 from wooshpay.sandbox.requests.idempotency import Answer, Keys
 from wooshpay.sandbox.requests.log import LoggedRequest, RequestLog
 from wooshpay.sandbox.requests.reading import read_body, read_query, visible
 from wooshpay.sandbox.requests.routing import Route, Routes
+from wooshpay.sandbox.requests.strictness import unknown_parameters
 
 _LONGEST_KEY: Final = 255
 
@@ -45,6 +46,7 @@ class Gate:
         log: Where requests are noted.
         keys: The idempotency keys.
         lock: Held while a behaviour works.
+        strict: Whether parameters that the operation does not declare are refused.
     """
 
     state: State
@@ -53,6 +55,7 @@ class Gate:
     log: RequestLog
     keys: Keys
     lock: Guard
+    strict: bool = False
     breakage: Breakage = attrs.field(
         default=attrs.Factory(lambda self: Breakage(error_bodies=self.state.options.error_bodies), takes_self=True)
     )
@@ -116,7 +119,7 @@ class Gate:
                 require_id(_printable(id), param=name)
             values = {**read_query(request.query.items()), **body}
             entry.params = visible(values)
-            fitted = fit(self.routes.operation(route.operation), values)
+            fitted = self._fit(route.operation, values, entry)
             params = Params(
                 fitted,
                 path=route.path,
@@ -136,6 +139,16 @@ class Gate:
         except web.RequestPayloadError:
             cut = SandboxError("The body of the request did not arrive whole.", code="body_incomplete")
             return self._refusal(cut, entry)
+
+    def _fit(self, operation: str, values: JsonObject, entry: LoggedRequest) -> JsonObject:
+        unknown: Unknowns = []
+        try:
+            fitted = fit(self.routes.operation(operation), values, unknown)
+        finally:
+            entry.unknown_parameters = tuple(redact(parameter.name) for parameter in unknown)
+        if unknown and self.strict:
+            raise unknown_parameters(operation, unknown)
+        return fitted
 
     async def _work_once(
         self, work: Behaviour, params: Params, entry: LoggedRequest, key: str, path: str, fault: Fault | None

@@ -31,6 +31,8 @@ class LoggedRequest:
         path: The path, without the query.
         operation: The SDK name of the operation; ``None`` where there is no such route.
         params: The parameters from query and body, without secrets and card numbers.
+        unknown_parameters: The names of parameters that the operation does not declare, such as
+            ``payment_method_data[card][colour]``. They are dropped, and refused by a strict sandbox.
         idempotency_key: The key it carried.
         replayed: Whether an earlier answer was given again.
         fault: The fault that hit it.
@@ -44,6 +46,7 @@ class LoggedRequest:
     path: str
     operation: str | None = None
     params: JsonObject = attrs.field(factory=dict[str, Any])
+    unknown_parameters: tuple[str, ...] = ()
     idempotency_key: str | None = None
     replayed: bool = False
     fault: FaultKind | None = None

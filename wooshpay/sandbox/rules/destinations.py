@@ -9,8 +9,11 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.params import Params
 
-TYPES: Final = ("bank_account", "card", "carrier_billing", "alipay", "imps", "upi")
+TYPES: Final = ("bank_account", "card", "carrier_billing", "alipay", "imps", "upi", "mobile_money")
 HOLDER_TYPES: Final = ("individual", "company")
+# Mobile money is unverified: one merchant's program pays out to these, and to no other country.
+MOBILE_MONEY_PROVIDERS: Final = ("mtn_rw", "airtel_rw")
+MOBILE_MONEY_CURRENCY: Final = "RWF"
 ROUTING_TYPES: Final = ("iban", "aba", "sort")
 
 EUROZONE: Final = frozenset(
@@ -23,6 +26,7 @@ _CHINA: Final = ("currency", "swift", "account_holder_type", "routing_number", "
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _SWIFT = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)
 _UPI_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_MSISDN = re.compile(r"250\d{9}", re.ASCII)
 _UPI_PHONE = re.compile(r"\d{1,4}-\d{4,14}", re.ASCII)
 # The guides' own samples are shorter than real numbers: an ABA number of eight digits, an IBAN of sixteen characters.
 _ROUTING: Final = {
@@ -52,12 +56,24 @@ def read_destination(data: Params) -> JsonObject:
             read = _texts(details, ("user_id", "first_name", "last_name"), need=("user_id", "first_name"))
         case "upi":
             read = _upi(details)
+        case "mobile_money":
+            read = _mobile_money(details)
         case "imps":
             # The reference does not say what it holds; an answer to upi shows it with the same fields.
             read = {**(data.as_sent(type) or {}), **_texts(details, ("vpa", "phone_number"))}
         case _:
             read = data.as_sent(type) or {}
     return {"destination_type": type, type: read}
+
+
+def check_currency(destination: JsonObject, currency: str, *, param: str) -> None:
+    """Refuse a currency in which a destination cannot be paid.
+
+    Raises:
+        SandboxError: 400, mobile money is paid in Rwandan francs only.
+    """
+    if destination["destination_type"] == "mobile_money" and currency != MOBILE_MONEY_CURRENCY:
+        raise invalid(param, f"{MOBILE_MONEY_CURRENCY} for a payout to mobile money")
 
 
 def _texts(details: Params, names: tuple[str, ...], *, need: tuple[str, ...] = ()) -> JsonObject:
@@ -75,6 +91,16 @@ def _upi(details: Params) -> JsonObject:
         raise invalid(details.named("vpa"), "a UPI address such as somebody@bank")
     if not _UPI_PHONE.fullmatch(read["phone_number"]):
         raise invalid(details.named("phone_number"), "a country's prefix, a hyphen and a number, as in 91-8276831583")
+    return read
+
+
+def _mobile_money(details: Params) -> JsonObject:
+    read = _texts(details, ("msisdn", "provider", "name"), need=("msisdn", "provider"))
+    if not _MSISDN.fullmatch(read["msisdn"]):
+        raise invalid(
+            details.named("msisdn"), "a phone number in Rwanda: 250 and nine digits without a plus, as in 250788123456"
+        )
+    details.choice("provider", MOBILE_MONEY_PROVIDERS)
     return read
 
 

@@ -61,6 +61,8 @@ LIMITS: Final = (
     Limit("New Zealand", "NZD", "0.01"),
     Limit("mainland China", "CNY", "300"),
     Limit("South Africa", "ZAR", "20", "200000"),
+    # Unverified: the guide has no row for it; one merchant's program refuses other amounts.
+    Limit("Rwanda", "RWF", "980", "2000000"),
 )
 
 _BY_CURRENCY: Final = {limit.currency: limit for limit in LIMITS}

@@ -38,6 +38,11 @@ class TestAccount:
     number: str
     failure: Failure
 
+    @property
+    def msisdn(self) -> str:
+        """The phone number of a mobile money account that fails in the same way, such as ``250111111113``."""
+        return f"250{self.number[-9:]}"
+
 
 COULD_NOT_PROCESS: Final = Failure("could_not_process", "The bank could not process the payout.")
 
@@ -65,10 +70,10 @@ def failure_of(details: Mapping[str, Any]) -> Failure | None:
     Args:
         details: The object that ``destination_type`` names.
     """
-    for digits in _digits(details):
-        for account in ACCOUNTS:
-            if digits.endswith(account.number):
-                return account.failure
+    msisdn: str | None = details.get("msisdn")
+    for account in ACCOUNTS:
+        if msisdn == account.msisdn or any(digits.endswith(account.number) for digits in _digits(details)):
+            return account.failure
     return None
 
 
