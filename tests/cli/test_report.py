@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from rich.console import Console
 from support.cli import Run, run
@@ -144,13 +145,27 @@ NOW = 1_795_564_800.0  # 2026-11-25T00:00:00Z
     ],
 )
 def test_a_time_is_read_as_people_write_it(typed: str, meant: str) -> None:
-    instant = Moment(lambda: NOW).convert(typed, None, None)
-    assert datetime.fromtimestamp(instant.at / 1000, UTC).isoformat() == meant
+    instant = Moment().convert(typed, None, None)
+    assert datetime.fromtimestamp(instant.moment(NOW) / 1000, UTC).isoformat() == meant
 
 
 def test_a_span_without_an_end_holds_all_of_today() -> None:
     """Clocks differ: what WooshPay made a second ago may lie a second ahead."""
-    assert read_period(Instant("1", 1), None, lambda: NOW + 5) == Period(1, 1_795_564_800_000 + DAY)
+    assert read_period(Instant("1", 1), None, NOW + 5) == Period(1, 1_795_564_800_000 + DAY, open_ended=True)
+    a_minute_before_midnight = NOW + 86_400 - 60
+    assert read_period(None, None, a_minute_before_midnight).until == 1_795_564_800_000 + 2 * DAY
+
+
+def test_a_span_with_an_end_holds_nothing_later() -> None:
+    period = read_period(None, Instant("1", 1), NOW)
+    assert (period.filter, period.holds(datetime.fromtimestamp(NOW, UTC))) == ({"lt": 1}, False)
+    endless = read_period(Instant("1", 1), None, NOW)
+    assert (endless.filter, endless.holds(datetime.fromtimestamp(2 * NOW, UTC))) == ({"gte": 1}, True)
+
+
+def test_a_span_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(click.UsageError, match="--since must lie before --until"):
+        read_period(Instant("30d", None, 30 * DAY), Instant("60d", None, 60 * DAY), NOW)
 
 
 # ---- pictures

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -82,6 +83,14 @@ class Connection:
             click.UsageError: See `key`.
         """
         return {"api_key": self.key(environ), **self._limits()}
+
+    def may_reach_sandbox(self, environ: Mapping[str, str] = os.environ) -> bool:
+        """Return whether the host may be a sandbox: it is another than WooshPay's, and no real money is meant."""
+        from wooshpay.config import LIVE_URL, TEST_URL
+
+        url = self.base_url or environ.get(URL_VARIABLE)
+        own = {urlsplit(known).hostname for known in (LIVE_URL, TEST_URL)}
+        return bool(url) and not self.live and urlsplit(url).hostname not in own
 
     def _limits(self) -> dict[str, Any]:
         given = {"base_url": self.base_url, "timeout": self.timeout, "max_retries": self.max_retries}

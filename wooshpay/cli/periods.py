@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import attrs
 import click
 
-from wooshpay.core.clock import wall_time
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _AGO: Final = re.compile(r"(\d{1,6})([hdw])")
-_DAY: Final = 86_400_000
+_HOUR: Final = 3_600_000
+_DAY: Final = 24 * _HOUR
+# What has just been created may be dated a little later than now: clocks differ, and `created` is rounded to a second.
+_AHEAD: Final = 300_000
 _HOURS: Final = {"h": 1, "d": 24, "w": 168}
 
 
@@ -26,21 +27,26 @@ class Period:
     Attributes:
         since: Where it begins, itself included, in milliseconds since 1970; ``None`` for the beginning of time.
         until: Where it ends, itself not included, in milliseconds since 1970.
+        open_ended: Whether ``until`` is only the end of today, because nobody asked for an end: then objects that are
+            dated later are in.
     """
 
     since: int | None
     until: int
+    open_ended: bool = False
 
     @property
     def filter(self) -> dict[str, int]:
-        """The bounds as a list's ``created`` parameter."""
-        return {"lt": self.until} if self.since is None else {"gte": self.since, "lt": self.until}
+        """The bounds as a list's ``created`` parameter; empty if there are none."""
+        since = {} if self.since is None else {"gte": self.since}
+        return since if self.open_ended else {**since, "lt": self.until}
 
     def holds(self, moment: datetime | None) -> bool:
-        """Whether a moment lies in it. Of an object without a time nobody can tell: it is in."""
+        """Return whether a moment lies in it. An object without a time cannot be judged: it is in."""
         if moment is None:
             return True
-        return milliseconds(moment) < self.until and (self.since is None or self.since <= milliseconds(moment))
+        at = milliseconds(moment)
+        return (self.since is None or self.since <= at) and (self.open_ended or at < self.until)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -50,15 +56,25 @@ def milliseconds(moment: datetime) -> int:
 
 @attrs.frozen
 class Instant:
-    """A time that was typed.
+    """A time that was typed: a fixed one, or one that is counted back from the API's time.
 
     Attributes:
-        text: As it was typed.
-        at: What it meant then, in milliseconds since 1970.
+        text: The time as it was typed.
+        at: The fixed time in milliseconds since 1970; ``None`` if it is counted back.
+        ago: How far it is counted back, in milliseconds.
     """
 
     text: str
-    at: int
+    at: int | None
+    ago: int = 0
+
+    def moment(self, now: float) -> int:
+        """Return the time that it means, in milliseconds since 1970.
+
+        Args:
+            now: The API's time, in seconds since 1970.
+        """
+        return self.at if self.at is not None else round(now * 1000) - self.ago
 
 
 if TYPE_CHECKING:
@@ -73,9 +89,6 @@ class Moment(_Instants):
 
     name = "time"
 
-    def __init__(self, now: Callable[[], float] = wall_time) -> None:
-        self._now = now
-
     def convert(self, value: str | Instant, param: click.Parameter | None, ctx: click.Context | None) -> Instant:
         """Read what was typed."""
         if isinstance(value, Instant):
@@ -83,8 +96,7 @@ class Moment(_Instants):
         ago = _AGO.fullmatch(value)
         try:
             if ago is not None:
-                span = timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
-                return Instant(value, milliseconds(datetime.fromtimestamp(self._now(), UTC) - span))
+                return Instant(value, None, int(ago[1]) * _HOURS[ago[2]] * _HOUR)
             moment = datetime.fromisoformat(value)
             # Converted to UTC as that fails for a time of the first or last day of the calendar.
             aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -98,11 +110,12 @@ class Moment(_Instants):
             )
 
 
-def period_options(since: str | None = None) -> Callable[[F], F]:
+def period_options(since: str | None = None, *, end: str = "no end") -> Callable[[F], F]:
     """Give a command ``--since`` and ``--until``; it gets an `Instant` or ``None`` for each.
 
     Args:
         since: The default of ``--since``, as it would be typed.
+        end: The default of ``--until``, in words.
     """
 
     def decorate(command: F) -> F:
@@ -115,22 +128,32 @@ def period_options(since: str | None = None) -> Callable[[F], F]:
             metavar="TIME",
             help=f"Created at or after: 2026-11-24, 2026-11-24T09:00+07:00, 12h, 30d or 4w. In UTC.{beginning}",
         )
-        late = click.option(
-            "--until", type=Moment(), metavar="TIME", help="Created before; the end of today when left out."
-        )
+        late = click.option("--until", type=Moment(), metavar="TIME", help=f"Created before. Default: {end}.")
         return early(late(command))
 
     return decorate
 
 
-def read_period(since: Instant | None, until: Instant | None, now: Callable[[], float] = wall_time) -> Period:
-    """Make the span of what was typed.
+def depends_on_now(since: Instant | None, until: Instant | None) -> bool:
+    """Return whether the API's time matters for a period: a bound is counted back, or what began ends with today."""
+    counted_back = any(instant is not None and instant.at is None for instant in (since, until))
+    return counted_back or (since is not None and until is None)
+
+
+def read_period(since: Instant | None, until: Instant | None, now: float) -> Period:
+    """Return the period that was typed. Without ``until`` it ends with today, and is open-ended.
+
+    Args:
+        since: The beginning.
+        until: The end.
+        now: The API's time, in seconds since 1970.
 
     Raises:
         click.UsageError: It ends before it begins.
     """
-    # Not now: WooshPay's clock may be ahead of ours, and what has just happened belongs in.
-    end = until.at if until is not None else (round(now() * 1000) // _DAY + 1) * _DAY
-    if since is not None and since.at >= end:
+    start = since.moment(now) if since is not None else None
+    # In the last minutes of a day it is the end of the next one.
+    end = until.moment(now) if until is not None else ((round(now * 1000) + _AHEAD) // _DAY + 1) * _DAY
+    if start is not None and start >= end:
         raise click.UsageError("--since must lie before --until.")
-    return Period(since.at if since is not None else None, end)
+    return Period(start, end, open_ended=until is None)

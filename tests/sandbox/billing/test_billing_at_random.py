@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sandbox.billing.desk import SAVED_BUT_REFUSED, attach, balance, customer, invoices_of, price
+from sandbox.billing.desk import NEW_YEAR, SAVED_BUT_REFUSED, attach, balance, customer, invoices_of, price
 from sandbox.rig import CHALLENGED, GOOD, Api, Reply, card_form
 
-from wooshpay.sandbox import Sandbox
+from wooshpay.sandbox import AccountOptions, Sandbox
 
 LATER = ("4000000000000077", "4000000000000051")
 
@@ -97,7 +98,11 @@ class Chaos:
 
     async def card(self) -> None:
         numbers = (GOOD, GOOD, SAVED_BUT_REFUSED, CHALLENGED, *LATER)
-        await attach(self.api, self.chance.choice(self.customers), self.chance.choice(numbers))
+        owner = self.chance.choice(self.customers)
+        method = await attach(self.api, owner, self.chance.choice(numbers))
+        subscription = self.any("subscription")
+        if subscription is not None and subscription["customer"] == owner:
+            await self.send(f"/v1/subscriptions/{subscription['id']}", {"default_payment_method": method})
 
     async def visit(self) -> None:
         invoice = self.any("invoice")
@@ -115,6 +120,13 @@ class Chaos:
 
     def check(self, reply: Reply) -> None:
         assert reply.status in {200, 400, 402}, reply.body
+
+
+@pytest.fixture(params=["invoice", "charge"])
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A sandbox of each kind of account: one that leaves invoices of plan changes open, and one that charges them."""
+    async with Sandbox(now=lambda: NEW_YEAR, account=AccountOptions(plan_changes=request.param)) as sandbox:
+        yield sandbox
 
 
 @pytest.mark.parametrize("seed", range(6))

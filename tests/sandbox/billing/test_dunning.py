@@ -24,7 +24,7 @@ from sandbox.billing.desk import (
     refused,
     subscribe,
 )
-from sandbox.rig import Api, Reply
+from sandbox.rig import GOOD, Api, Reply, card, card_form
 
 from wooshpay.sandbox import Sandbox
 
@@ -238,3 +238,55 @@ async def test_a_canceled_subscription_is_not_charged_any_more(api: Api, sandbox
 async def pay(api: Api, invoice: dict[str, Any]) -> Reply:
     """Try to pay an invoice."""
     return await api.post(f"/v1/invoices/{invoice['id']}/pay")
+
+
+# ---- what a shop hears
+
+
+async def test_the_events_of_a_failed_renewal_and_of_its_rescue(api: Api, sandbox: Sandbox) -> None:
+    """The table of the guide: a shop that handles these events needs nothing else."""
+
+    def heard() -> list[str]:
+        """The events since the last look, without those of payments."""
+        found = events(sandbox, "customer.subscription.", "invoice.", "setup_intent.succeeded")[len(before) :]
+        before.extend(found)
+        return found
+
+    before: list[str] = []
+    subscription = await subscribe(api, await customer(api), await price(api))
+    await set_default(api, subscription, await attach(api, subscription["customer"], SAVED_BUT_REFUSED))
+    heard()
+    sandbox.clock.advance(days=31)
+    renewal = ["customer.subscription.updated", "invoice.created", "invoice.finalized"]
+    assert heard() == [*renewal, "customer.subscription.updated", "invoice.payment_failed"]
+    sandbox.clock.advance(days=6)
+    assert heard() == ["invoice.payment_failed"] * 3
+    sandbox.clock.advance(days=1)
+    assert heard() == ["invoice.payment_failed", "customer.subscription.updated"]
+    setup = {
+        "customer": subscription["customer"],
+        "usage": "off_session",
+        "payment_method_data": card(GOOD),
+        "confirm": True,
+    }
+    saved = await api.make("/v1/setup_intents", setup)
+    await set_default(api, subscription, saved["payment_method"])
+    await api.make(f"/v1/invoices/{(await newest_invoice(api, subscription))['id']}/pay")
+    rescue = ["customer.subscription.updated", "invoice.paid", "invoice.payment_succeeded"]
+    assert heard() == ["setup_intent.succeeded", "customer.subscription.updated", *rescue]
+    await api.delete(f"/v1/subscriptions/{subscription['id']}")
+    assert heard() == ["customer.subscription.deleted"]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+async def test_a_card_that_pays_one_invoice_is_charged_again_only_if_the_settings_say_so(
+    api: Api, sandbox: Sandbox, saved: bool
+) -> None:
+    """Paying the open invoice on its page does not rescue the next renewal by itself."""
+    settings = {"payment_settings": {"save_default_payment_method": "on_subscription"}} if saved else {}
+    subscription = await failing(api, sandbox, **settings)
+    invoice = await newest_invoice(api, subscription)
+    assert (await api.browse(invoice["hosted_invoice_url"], card_form(GOOD)))[0] in {200, 303}
+    assert (await fresh(api, subscription))["status"] == "active"
+    sandbox.clock.advance(days=28)
+    assert (await fresh(api, subscription))["status"] == ("active" if saved else "past_due")

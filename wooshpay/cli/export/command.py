@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from wooshpay.cli.api_time import time_for
 from wooshpay.cli.calls.output import json_of
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.cli.export.columns import UnknownColumn, choose_columns
@@ -78,7 +79,6 @@ def command(
         part.forget()
     elif os.path.lexists(target):
         raise click.UsageError(f"{target} already exists. Add --overwrite, or name another file with --output.")
-    period = read_period(since, until)
     client = connection.client()
     plan = {
         "section": found.name,
@@ -90,6 +90,7 @@ def command(
     }
     console = Console(stderr=True, highlight=False)
     with client:
+        period = read_period(since, until, time_for(since, until, connection, client))
         try:
             progress = part.open(Progress(plan=plan, since=period.since, until=period.until), form.head())
         except DifferentPlan as error:
@@ -141,9 +142,10 @@ def _fetch(
 ) -> Progress:
     if progress.complete:
         return progress
-    period = Period(progress.since, progress.until)
+    # Without --until no end is sent: what is dated later than today, by clocks that differ, is in the file too.
+    period = Period(progress.since, progress.until, open_ended=progress.plan["until"] is None)
     params: dict[str, Any] = {"limit": _PAGE}
-    if section.filters_by_time:
+    if section.filters_by_time and period.filter:
         params["created"] = period.filter
     if progress.cursor is not None:
         params["starting_after"] = progress.cursor

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from wooshpay.api.shared import CreatedFilter
+from wooshpay.cli.api_time import time_for
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.cli.files import write_new
 from wooshpay.cli.periods import Instant, period_options, read_period
@@ -21,7 +23,7 @@ _PAGE = 100
 
 
 @click.command("report")
-@period_options(since="30d")
+@period_options(since="30d", end="the end of today")
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page, too: one file."
 )
@@ -37,8 +39,6 @@ def command(since: Instant, until: Instant | None, html: Path | None, overwrite:
         raise click.UsageError(f"There is no directory {html.parent}.")
     if html is not None and os.path.lexists(html) and not overwrite:
         raise click.UsageError(f"{html} already exists. Add --overwrite, or name another file with --html.")
-    period = read_period(since, until)
-    figures = Figures.of(period)
     notes = Console(stderr=True, highlight=False)
     spinner = SpinnerColumn("dots" if notes.encoding.startswith("utf") else "line")
     bar = Bar(
@@ -48,8 +48,14 @@ def command(since: Instant, until: Instant | None, html: Path | None, overwrite:
         disable=not notes.is_terminal,
     )
     with connection.client() as client, bar:
+        period = read_period(since, until, time_for(since, until, connection, client))
+        figures = Figures.of(period)
         task = bar.add_task("", total=None)
-        for charge in client.charges.list(limit=_PAGE, created={"gte": period.since or 0, "lt": period.until}):
+        # Without --until no end is sent: charges that are dated later are counted, and not left out silently.
+        bounds: CreatedFilter = {"gte": period.since or 0}
+        if not period.open_ended:
+            bounds["lt"] = period.until
+        for charge in client.charges.list(limit=_PAGE, created=bounds):
             figures.add(charge)
             bar.advance(task)
     from wooshpay.cli.report.terminal import print_report

@@ -11,7 +11,7 @@ import attrs
 
 from wooshpay.api.charges import Charge
 from wooshpay.api.refunds import Refund
-from wooshpay.cli.periods import Period
+from wooshpay.cli.periods import Period, milliseconds
 from wooshpay.core.listing import ListObject
 
 Step: TypeAlias = Literal["day", "week", "month"]
@@ -81,7 +81,9 @@ class Figures:
         money: By currency.
         methods: By method of payment; of cards by brand.
         charges: How many charges there were.
-        unreadable: How many of them have a time, an amount or a currency that cannot be read, so that a sum lacks it.
+        later: How many more there are after the end of the period.
+        unreadable: How many of the charges have a time, an amount or a currency that cannot be read, so that a sum
+            lacks it.
     """
 
     period: Period
@@ -90,6 +92,7 @@ class Figures:
     money: dict[str, Money] = attrs.field(factory=dict[str, Money])
     methods: dict[str, Tries] = attrs.field(factory=lambda: defaultdict[str, Tries](Tries))
     charges: int = 0
+    later: int = 0
     unreadable: int = 0
 
     @classmethod
@@ -110,6 +113,7 @@ class Figures:
             return
         place = self._place(charge.created_at)
         if place is None:
+            self.later += milliseconds(charge.created_at) >= self.period.until
             return
         self.charges += 1
         status: object = charge.status
@@ -153,7 +157,7 @@ class Figures:
         return self.money[code]
 
     def _place(self, moment: datetime | None) -> int | None:
-        if moment is None or not self.period.holds(moment):
+        if moment is None or not self.period.holds(moment) or milliseconds(moment) >= self.period.until:
             return None
         first = self.starts[0]
         start = _floor(moment, self.step)

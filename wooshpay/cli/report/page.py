@@ -74,7 +74,7 @@ def make_page(figures: Figures) -> str:
         last=f"{figures.starts[-1]:%Y-%m-%d}",
         drawings=[_draw(figures, currency, sums) for currency, sums in sorted(figures.money.items())],
         methods=[(visible(name), one) for name, one in sorted(figures.methods.items(), key=lambda item: -item[1].all)],
-        lacking=lacking(figures) if figures.unreadable else "",
+        lacking=lacking(figures),
         width=_WIDTH,
         height=_HEIGHT,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.bar import Bar
@@ -25,8 +26,8 @@ def print_report(figures: Figures, console: Console) -> None:
     """Print it."""
     first, last = figures.starts[0], figures.starts[-1]
     console.print(f"{figures.charges:,} charges, {first:%Y-%m-%d} to {last:%Y-%m-%d}, by {figures.step}, in UTC")
-    if figures.unreadable:
-        console.print(Text(lacking(figures), "yellow"), soft_wrap=True)
+    for sentence in lacking(figures):
+        console.print(Text(sentence, "yellow"), soft_wrap=True)
     for currency, sums in sorted(figures.money.items()):
         taken, refunded = sum(sums.taken), sum(sums.refunded)
         console.print()
@@ -51,10 +52,19 @@ def written(amount: int, currency: str) -> str:
         return f"{amount:,} {visible(currency)} (minor units)"
 
 
-def lacking(figures: Figures) -> str:
-    """Return the sentence about charges that the sums lack."""
-    what = "have a time, amount or currency that cannot be read, and are not in the sums"
-    return f"{figures.unreadable:,} of them {what}."
+def lacking(figures: Figures) -> list[str]:
+    """Return the sentences about charges that the sums lack."""
+    found: list[str] = []
+    if figures.unreadable:
+        what = "have a time, amount or currency that cannot be read, and are not in the sums"
+        found.append(f"{figures.unreadable:,} of them {what}.")
+    if figures.later:
+        end = datetime.fromtimestamp(figures.period.until / 1000, UTC)
+        found.append(
+            f"{figures.later:,} more are dated {end:%Y-%m-%d %H:%M} UTC or later, and are not in the report. Use"
+            " --until with a later time to include them."
+        )
+    return found
 
 
 def date_of(figures: Figures, place: int) -> str:
