@@ -40,7 +40,8 @@ from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
 from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.requests.routing import Routes
-from wooshpay.sandbox.webhooks.deliveries import TIMEOUT_SECONDS, Deliveries
+from wooshpay.sandbox.webhooks.deliveries import Deliveries
+from wooshpay.sandbox.webhooks.posting import TIMEOUT_SECONDS
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _SHUTDOWN_SECONDS: Final = 2.0
