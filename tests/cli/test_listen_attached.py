@@ -17,6 +17,7 @@ from cli.test_listen import RUN, Listener, plain
 from support.children import HANGS
 from support.cli import environment
 
+import wooshpay.cli
 from wooshpay import WooshPay, webhooks
 from wooshpay.sandbox import Sandbox, SyncSandbox
 
@@ -177,7 +178,7 @@ def test_a_refusal_is_shown_with_its_reason_within_the_terminal(
         assert reason.startswith(" " * 15 + r"The signature\x1b[2J\u202e of sk_test_")
         assert "abcdefghijklmnop" not in reason
         assert (len(reason), reason[-1]) == (80, "…")
-        assert re.fullmatch(r" {15}Again at \d\d:\d\d:\d\d\.", again)
+        assert re.fullmatch(r" {15}Again at (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.", again)
         shop.says = ("<!doctype html><title>Error</title>", "text/html")
         client.products.create(name="Tea")
         assert "  500  product.created" in plain(listener.line())
@@ -332,3 +333,24 @@ def test_settings_for_a_real_account_are_left_alone(shop: Endpoint) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=HANGS) == ("", "")
     assert process.returncode == 0
+
+
+def test_the_commands_of_the_guide_work(sandbox: SyncSandbox, client: WooshPay, shop: Endpoint) -> None:
+    """They run until Ctrl-C, or need a program that listens, so the guide's own test leaves them out."""
+    guide = Path(wooshpay.cli.__file__).with_name("README.md").read_text("utf-8")
+    block = guide.partition("```console\n")[2].partition("```")[0]
+    real = block.replace("http://127.0.0.1:8000/webhooks", shop.url).replace("http://127.0.0.1:4242", sandbox.base_url)
+    trigger, listen = (line.split()[1:] for line in real.splitlines())
+    variables = environment(WOOSHPAY_API_KEY=sandbox.api_key, WOOSHPAY_WEBHOOK_SECRET=SECRET)
+    subprocess.run([*RUN[:-1], *trigger], env=variables, check=True, timeout=HANGS, capture_output=True)
+    hook = shop.next()
+    about = webhooks.construct(hook.body, hook.headers, SECRET).data.to_dict()["object"]
+    assert (about["metadata"]["order"], about["amount"]) == ("17", 500)
+    process = subprocess.Popen(
+        [*RUN[:-1], *listen], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    listener = Attached(process)
+    client.products.create(name="Tea")
+    assert listener.line().endswith("\t200")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=HANGS) == ("", "")

@@ -230,12 +230,19 @@ def _show(console: Console, news: Attempt | Notice) -> None:
         (visible(news.about), "dim"),
     )
     console.print(line, soft_wrap=True)
-    again = f"Again at {_moment(news.next_at):%H:%M:%S}." if news.next_at is not None else ""
-    for text in (visible(reason), again):
+    for text in (visible(reason), _again(news)):
         if text:
             shown = Text(" " * _INDENT + text, "red")
             shown.truncate(console.width, overflow="ellipsis")
             console.print(shown, soft_wrap=True)
+
+
+def _again(news: Attempt) -> str:
+    """Say when the event is posted again, on the sandbox's clock; with the date if that is another day."""
+    if news.next_at is None:
+        return ""
+    at, again = _moment(news.due), _moment(news.next_at)
+    return f"Again at {again:%H:%M:%S}." if again.date() == at.date() else f"Again at {again:%Y-%m-%d %H:%M:%S}."
 
 
 def _moment(milliseconds: int) -> datetime:
