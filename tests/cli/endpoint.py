@@ -41,8 +41,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint() -> Generator[Endpoint]:
-    """Listen on a free loopback port."""
+def endpoint(port: int = 0) -> Generator[Endpoint]:
+    """Listen on a loopback port; 0 takes a free one."""
     found = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,7 @@ def endpoint() -> Generator[Endpoint]:
         def log_message(self, format: str, *args: object) -> None:
             """A test has enough to say."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         found.url = f"http://127.0.0.1:{server.server_port}/webhooks"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

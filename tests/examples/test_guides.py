@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
 
+import attrs
 import pytest
 from examples.customer import Customer
 from examples.guides import PROGRAM, ROOT, Guide, guides, matches
 from examples.serving import environment, free_port, running
 
 import wooshpay
-from wooshpay.sandbox import Sandbox, SyncSandbox
+from wooshpay.sandbox import Sandbox, SyncSandbox, WebhookOptions
 from wooshpay.sandbox.behaviours.customer_acts.choosing import OUTCOMES
 from wooshpay.sandbox.controls.acting import list_acts
 from wooshpay.sandbox.lifecycles.customer_steps import PageStatus
@@ -148,3 +149,10 @@ def test_the_actions_are_those_of_the_sandbox() -> None:
 
 def test_the_faults_are_those_of_the_sandbox() -> None:
     assert rows(SANDBOX, "Faults") == {kind: facts.what for kind, facts in FAULT_KINDS.items()}
+
+
+def test_the_webhook_options_are_those_of_the_sandbox() -> None:
+    """A form that nobody finds is a form that no receiver is tested with."""
+    options = SANDBOX.text.partition("## Webhooks")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)=", options.partition("| Option |")[2]))
+    assert documented == {field.name for field in attrs.fields(WebhookOptions)}

@@ -126,7 +126,7 @@ class Shop:
         # Statuses to answer deliveries with, one after another; 200 when there are none left.
         self.answers: list[int] = []
         # The text of every answer to a delivery, and its type.
-        self.says = ("", "text/plain")
+        self.says: tuple[str, str] = ("", "text/plain")
         self.base_url = ""
         self._runner: web.AppRunner | None = None
 

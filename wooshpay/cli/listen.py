@@ -1,31 +1,38 @@
-"""``wooshpay listen``: a sandbox whose events are shown as they come, and forwarded to an endpoint."""
+"""``wooshpay listen``: the events of a sandbox, forwarded to an endpoint and shown as they are delivered."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.text import Text
 
-from wooshpay import AsyncWooshPay
+from wooshpay import AsyncWooshPay, ConfigurationError, ServerError, TransportError, webhooks
+from wooshpay.cli.connection import KEY_VARIABLE, URL_VARIABLE
 from wooshpay.cli.endpoints import matching, read_url
-from wooshpay.cli.streams import write_line
+from wooshpay.cli.listener import Attempt, Listener, ListenError, Notice
+from wooshpay.cli.streams import complain, write_line
 from wooshpay.cli.texts import visible
-from wooshpay.core.json import JsonObject, loads
+from wooshpay.config import LIVE_URL, TEST_URL
 from wooshpay.sandbox import Sandbox
 
-_LOOK_EVERY: Final = 0.1
 # The longest type; with time, status and the longest id it fills 80 columns.
 _TYPE_WIDTH: Final = 39
 _INDENT: Final = 15
+_CALL_SECONDS: Final = 10.0
+# Windows lacks SIGHUP.
+_ENDING: Final[list[int]] = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @click.command("listen")
@@ -44,143 +51,198 @@ _INDENT: Final = 15
     help="Only these types, divided by commas; invoice.* means all that begin so. May be given several times.",
 )
 @click.option(
+    "--sandbox",
+    "base_url",
+    metavar="URL",
+    help=f"Attach to the sandbox that runs there, with its key in {KEY_VARIABLE}."
+    f" Default: {URL_VARIABLE}, otherwise a new sandbox.",
+)
+@click.option(
+    "--secret",
+    envvar="WOOSHPAY_WEBHOOK_SECRET",
+    show_envvar=True,
+    metavar="SECRET",
+    help="Sign with this secret, whsec_.... Default: the secret of the sandbox.",
+)
+@click.option(
     "--port",
     default=0,
     show_default="a free one",
     type=click.IntRange(0, 65535),
-    help="Port for the sandbox to listen on.",
+    help="Run a new sandbox, which listens on this port.",
 )
-def command(url: str, events: tuple[str, ...], port: int) -> None:
-    """Run a sandbox, and show and forward its events as they come.
+def command(url: str, events: tuple[str, ...], base_url: str | None, secret: str | None, port: int) -> None:
+    """Show the events of a sandbox, and forward them to your endpoint.
 
     Every event is posted to your endpoint, signed with the secret that is shown at the start, and again later until
-    the answer is 2xx. It runs until Ctrl-C.
+    the status is 2xx. It runs until Ctrl-C. Then the endpoint is removed from the sandbox.
     """
     patterns = [pattern.strip() for given in events for pattern in given.split(",") if pattern.strip()]
     types = matching(patterns)
+    _check_secret(secret)
+    with_port = click.get_current_context().get_parameter_source("port") is click.core.ParameterSource.COMMANDLINE
+    running = _running_sandbox(base_url, with_port, os.environ)
     # A call that Ctrl-C cuts off is logged, as money may have moved. Here it cannot have.
     logging.getLogger("wooshpay").addHandler(logging.NullHandler())
     try:
-        asyncio.run(_run(Sandbox(port=port, webhook=url), url, types))
-    except KeyboardInterrupt:
+        asyncio.run(_run(running, port, url, types, secret or None))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         pass
+    except ListenError as error:
+        raise click.ClickException(visible(str(error))) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on 127.0.0.1:{port}: {error.strerror or error}.") from None
 
 
-async def _run(sandbox: Sandbox, url: str, types: list[str]) -> None:
-    console = Console(highlight=False)
-    async with sandbox:
-        if types:
-            await _narrow(sandbox, types)
-        _introduce(console, sandbox, url, types)
-        log = DeliveryLog(sandbox)
-        while True:
-            for attempt in log.news():
-                _show(console, attempt)
-            await asyncio.sleep(_LOOK_EVERY)
-
-
 @attrs.frozen
-class Attempt:
-    """One POST of an event to the endpoint.
+class Running:
+    """A sandbox that runs already.
 
     Attributes:
-        at: When it fell due, in milliseconds on the sandbox's clock.
-        status: The status of the answer; ``None`` where none came.
-        reason: Why no answer came.
-        next_at: When the event is posted again; ``None`` where it is not.
+        base_url: Where it listens.
+        api_key: Its key.
+        source: Where the URL comes from, for messages.
     """
 
-    event: JsonObject
-    at: int
-    status: int | None
-    reason: str
-    next_at: int | None
+    base_url: str
+    api_key: str = attrs.field(repr=False)
+    source: str
 
 
-class DeliveryLog:
-    """Gives each attempt once.
+def _running_sandbox(base_url: str | None, with_port: bool, environ: Mapping[str, str]) -> Running | None:
+    """Decide which sandbox to attach to; ``None`` means a new one.
 
-    Args:
-        sandbox: The sandbox that delivers.
+    Raises:
+        click.UsageError: The options exclude each other, or there is no key for the sandbox.
     """
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._known = 0
-        # Number of a delivery that may go on -> how many of its attempts were given.
-        self._open: dict[int, int] = {}
-
-    def news(self) -> Iterator[Attempt]:
-        """The attempts since the last look."""
-        deliveries = self._sandbox.deliveries
-        self._open |= dict.fromkeys(range(self._known, len(deliveries)), 0)
-        self._known = len(deliveries)
-        for number, told in list(self._open.items()):
-            delivery = deliveries[number]
-            attempts = delivery.attempts[told:]
-            self._open[number] = told + len(attempts)
-            if delivery.state != "pending":
-                del self._open[number]
-            for attempt in attempts:
-                last = attempt is delivery.attempts[-1]
-                yield Attempt(
-                    event=loads(delivery.body),
-                    at=attempt.due,
-                    status=attempt.status,
-                    reason=attempt.error or "",
-                    next_at=delivery.next_at if last else None,
-                )
+    if base_url is not None and with_port:
+        raise click.UsageError("--port is for a new sandbox, and --sandbox for one that runs. Leave one of them out.")
+    source = "--sandbox" if base_url is not None else URL_VARIABLE
+    url = base_url or ("" if with_port else environ.get(URL_VARIABLE, ""))
+    if not url or (base_url is None and _is_wooshpay(url)):
+        return None
+    if _is_wooshpay(url):
+        raise click.UsageError("--sandbox names WooshPay itself. Name a sandbox, such as http://127.0.0.1:4242.")
+    key = environ.get(KEY_VARIABLE, "")
+    if not key:
+        raise click.UsageError(
+            f"There is no key for the sandbox at {url} ({source}). Set {KEY_VARIABLE} to the one that it printed when"
+            " it started."
+        )
+    if "_live_" in key[:8]:
+        raise click.UsageError(
+            f"{KEY_VARIABLE} holds a live key, which is never sent to a sandbox. Set it to the key that the sandbox"
+            " printed when it started."
+        )
+    return Running(url, key, source)
 
 
-async def _narrow(sandbox: Sandbox, types: list[str]) -> None:
-    async with AsyncWooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
-        async for endpoint in client.webhook_endpoints.list():
-            await client.webhook_endpoints.update(endpoint.id, enabled_events=types)
+def _is_wooshpay(url: str) -> bool:
+    return urlsplit(url).hostname in {urlsplit(known).hostname for known in (LIVE_URL, TEST_URL)}
 
 
-def _introduce(console: Console, sandbox: Sandbox, url: str, types: list[str]) -> None:
+def _check_secret(secret: str | None) -> None:
+    if secret:
+        try:
+            webhooks.sign(b"{}", secret)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error)) from None
+
+
+async def _run(running: Running | None, port: int, url: str, types: list[str], secret: str | None) -> None:
+    console = Console(highlight=False)
+    async with AsyncExitStack() as stack:
+        _end_at_signals(stack)
+        sandbox = None
+        if running is None:
+            sandbox = await stack.enter_async_context(Sandbox(port=port))
+            running = Running(sandbox.base_url, sandbox.api_key, "")
+        client = await stack.enter_async_context(
+            AsyncWooshPay(running.api_key, base_url=running.base_url, max_retries=0, timeout=_CALL_SECONDS)
+        )
+        listener = Listener(client, running.base_url, url, types, secret)
+        try:
+            await listener.register()
+        except (TransportError, ServerError):
+            raise ListenError(
+                f"No sandbox answers at {running.base_url} ({running.source}). Start it with `wooshpay sandbox`, or"
+                " name no sandbox to run a new one."
+            ) from None
+        stack.push_async_callback(listener.remove)
+        _introduce(console, listener, sandbox)
+        async with aclosing(listener.follow()) as news:
+            async for each in news:
+                _show(console, each)
+
+
+def _end_at_signals(stack: AsyncExitStack) -> None:
+    """Let a signal cancel the current task, so that whatever is open is closed. A second one cancels the closing."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in _ENDING:
+        try:
+            loop.add_signal_handler(number, task.cancel)
+        except NotImplementedError:  # on Windows, where Ctrl-C cancels the task by itself
+            return
+        stack.callback(loop.remove_signal_handler, number)
+
+
+def _introduce(console: Console, listener: Listener, sandbox: Sandbox | None) -> None:
+    types = listener.types
     what = "all events" if not types else f"events of {len(types)} types" if len(types) > 1 else f"every {types[0]}"
-    lines = (
+    whose = "" if sandbox is not None else f" of the sandbox\n  at {escape(visible(listener.base_url))}"
+    exports = {"WEBHOOK_SECRET": listener.secret}
+    if sandbox is not None:
+        keys = {"API_KEY": sandbox.api_key, "PUBLISHABLE_KEY": sandbox.publishable_key}
+        exports = {"BASE_URL": sandbox.base_url, **keys, **exports}
+    lines = [
         "\n  [bold]wooshpay listen[/]\n",
         "  [dim]# for your program[/]",
-        f"  export WOOSHPAY_BASE_URL={sandbox.base_url}",
-        f"  export WOOSHPAY_API_KEY={sandbox.api_key}",
-        f"  export WOOSHPAY_PUBLISHABLE_KEY={sandbox.publishable_key}",
-        f"  export WOOSHPAY_WEBHOOK_SECRET={sandbox.webhook_secret}",
-        "\n  [dim]# the dashboard[/]",
-        f"  {sandbox.dashboard_url}",
-        f"\n  It forwards {what} to {escape(url)}\n  and runs until Ctrl-C.\n",
-    )
+        *(f"  export WOOSHPAY_{name}={value}" for name, value in exports.items()),
+        *(("\n  [dim]# the dashboard[/]", f"  {sandbox.dashboard_url}") if sandbox is not None else ()),
+        f"\n  It forwards {what}{whose} to {escape(visible(listener.url))}\n",
+    ]
+    if not listener.owned:
+        lines[-1] += "  with the endpoint that the sandbox already has for this URL,\n"
+    lines[-1] += "  and runs until Ctrl-C.\n"
     for line in lines:
         # What is to be copied must not be broken.
         console.print(line, soft_wrap=True)
 
 
-def _show(console: Console, attempt: Attempt) -> None:
-    event, status = attempt.event, str(attempt.status or "---")
-    about = visible(str(event["data"]["object"].get("id", "")))
-    at = _moment(attempt.at)
-    if not console.is_terminal:
-        fields = (at.isoformat(timespec="milliseconds"), event["type"], about, event["id"], status)
-        write_line("\t".join(map(visible, fields)))
+def _show(console: Console, news: Attempt | Notice) -> None:
+    if isinstance(news, Notice):
+        if console.is_terminal:
+            console.print(Text(visible(news.text), "yellow"))
+        else:
+            complain(visible(news.text))
         return
-    taken = attempt.status is not None and 200 <= attempt.status < 300
+    status, at = str(news.status or "---"), _moment(news.due)
+    reason = "" if news.succeeded else news.reason
+    if not console.is_terminal:
+        fields = [at.isoformat(timespec="milliseconds"), news.type, news.about, news.event, status]
+        write_line("\t".join(map(visible, [*fields, reason] if reason else fields)))
+        return
     line = Text.assemble(
         (f"{at:%H:%M:%S}  ", "dim"),
-        (status, "green" if taken else "red"),
-        f"  {event['type']:<{_TYPE_WIDTH}} ",
-        (about, "dim"),
+        (status, "green" if news.succeeded else "red"),
+        f"  {visible(news.type):<{_TYPE_WIDTH}} ",
+        (visible(news.about), "dim"),
     )
     console.print(line, soft_wrap=True)
-    if not taken:
-        console.print(Padding(Text(visible(_sequel(attempt)), "red"), (0, 0, 0, _INDENT)))
+    for text in (visible(reason), _again(news)):
+        if text:
+            shown = Text(" " * _INDENT + text, "red")
+            shown.truncate(console.width, overflow="ellipsis")
+            console.print(shown, soft_wrap=True)
 
 
-def _sequel(attempt: Attempt) -> str:
-    again = f"Again at {_moment(attempt.next_at):%H:%M:%S}." if attempt.next_at is not None else ""
-    return f"{attempt.reason.rstrip('.')}. {again}" if attempt.reason else again
+def _again(news: Attempt) -> str:
+    """Say when the event is posted again, on the sandbox's clock; with the date if that is another day."""
+    if news.next_at is None:
+        return ""
+    at, again = _moment(news.due), _moment(news.next_at)
+    return f"Again at {again:%H:%M:%S}." if again.date() == at.date() else f"Again at {again:%Y-%m-%d %H:%M:%S}."
 
 
 def _moment(milliseconds: int) -> datetime:

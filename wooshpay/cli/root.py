@@ -22,7 +22,7 @@ from wooshpay.cli.streams import OutputError, complain
 _TOOLS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("wooshpay.cli.demo", "Watch a payment from end to end, offline."),
     "sandbox": ("wooshpay.cli.sandbox", "Run an offline WooshPay for your own program."),
-    "listen": ("wooshpay.cli.listen", "Run a sandbox, and forward its events to your endpoint."),
+    "listen": ("wooshpay.cli.listen", "Forward the events of a sandbox to your endpoint."),
     "trigger": ("wooshpay.cli.trigger", "Send a signed test event to your endpoint."),
     "export": ("wooshpay.cli.export", "Write a section's objects to a CSV, JSON or Parquet file."),
     "report": ("wooshpay.cli.report", "Plot volume, success rates and refunds over time."),

@@ -30,7 +30,8 @@ from wooshpay.sandbox.requests.idempotency import Keys
 from wooshpay.sandbox.requests.late_routes import LateRoutes, Routed
 from wooshpay.sandbox.requests.log import RequestLog
 from wooshpay.sandbox.requests.routing import Routes
-from wooshpay.sandbox.webhooks.deliveries import TIMEOUT_SECONDS, Deliveries
+from wooshpay.sandbox.webhooks.deliveries import Deliveries
+from wooshpay.sandbox.webhooks.posting import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from wooshpay.sandbox.engine.unit import Units

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,7 +20,7 @@ from webhooks.deliver import body_of, headers_for
 from wooshpay import WooshPay
 from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.api.webhook_endpoints import WebhookEndpoint
-from wooshpay.sandbox import Sandbox, SyncSandbox
+from wooshpay.sandbox import Sandbox, SyncSandbox, WebhookOptions
 from wooshpay.webhooks import EventOf, MemoryInbox, WebhookReceiver
 
 LIMIT: Final = 16_384
@@ -122,6 +122,28 @@ def test_a_duplicate_is_accepted_and_runs_nothing(shop: Shop) -> None:
     shop.sandbox.settle()
     assert len(seen) == 1
     assert shop.answers() == [[200], [200]]
+
+
+def test_every_delivery_is_accepted_after_the_clock_was_moved(shop: Shop) -> None:
+    """Receivers compare the signature with their own clock, which does not follow that of the sandbox."""
+    seen: list[str] = []
+    shop.receiver.on(PAID)(lambda event: seen.append(event.id))
+    shop.sandbox.clock.advance(days=400)
+    shop.pay()
+    shop.sandbox.clock.freeze()
+    shop.pay()
+    shop.sandbox.clock.advance(days=400)
+    shop.pay()
+    assert shop.answers() == [[200]] * 3
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("name", ["Wooshpay-Signature", "Signature"])
+def test_either_header_is_enough(shop: Shop, name: Literal["Wooshpay-Signature", "Signature"]) -> None:
+    """WooshPay sends both, and a proxy may keep only one of them."""
+    shop.sandbox.webhooks = WebhookOptions(signature_header=name)
+    shop.pay()
+    assert shop.answers() == [[200]]
 
 
 def test_another_endpoints_signature_is_refused(shop: Shop) -> None:

@@ -11,6 +11,7 @@ The secret is answered by create and retrieve, not in lists.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,6 +52,42 @@ def register(state: State, url: str) -> None:
     if not any(endpoint["secret"] == secret for endpoint in state.store["webhook_endpoint"].where(url=url)):
         fields: JsonObject = {"api_version": API_VERSION, "description": None, "metadata": {}}
         _add(state, {**fields, "url": url, "enabled_events": ["*"]}, secret)
+
+
+def add_listener(state: State, url: str, events: list[str], secret: str | None) -> tuple[Record, bool]:
+    """Register the endpoint of a listener, or return the one that the URL already has, so that no event comes twice.
+
+    Args:
+        state: The sandbox.
+        url: The URL.
+        events: The types of events.
+        secret: The secret. Default: the account's own.
+
+    Returns:
+        The endpoint, and whether it belongs to a listener, which removes it when it ends.
+
+    Raises:
+        SandboxError: The URL or a type is not possible, or the URL has an endpoint with another secret.
+    """
+    check_url(url)
+    _check_events(events)
+    for endpoint in state.store["webhook_endpoint"].where(url=url):
+        if endpoint.private.get("listener"):
+            endpoint.update(enabled_events=events, secret=secret or endpoint["secret"], status="enabled")
+            return endpoint, True
+        if endpoint["status"] == "enabled":
+            if secret not in {None, endpoint["secret"]}:
+                raise SandboxError(
+                    "The sandbox has an endpoint with this URL and another secret, so every event would be delivered"
+                    " twice. Leave the secret out to use that endpoint, or delete it.",
+                    code="parameter_invalid",
+                    param="secret",
+                )
+            return endpoint, False
+    fields: JsonObject = {"api_version": API_VERSION, "description": "wooshpay listen", "metadata": {}}
+    endpoint = _add(state, {**fields, "url": url, "enabled_events": events}, secret or state.account.webhook_secret)
+    endpoint.private["listener"] = True
+    return endpoint, True
 
 
 def _add(state: State, fields: JsonObject, secret: str) -> Record:
@@ -99,11 +136,15 @@ def _events(params: Params) -> list[str] | None:
     events = params.texts("enabled_events")
     if events is not None and not events:
         raise missing("enabled_events")
-    for place, event in enumerate(events or ()):
+    _check_events(events or ())
+    return events
+
+
+def _check_events(events: Iterable[str]) -> None:
+    for place, event in enumerate(events):
         # The reference knows whole names and "*" only; another pattern would never match.
         if "*" in event and event != "*":
             raise invalid(f"enabled_events[{place}]", "the whole name of an event, or * alone for all of them")
-    return events
 
 
 def _url(params: Params) -> str | None:

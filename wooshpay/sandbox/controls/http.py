@@ -14,7 +14,7 @@ from aiohttp import web
 from wooshpay import __version__
 from wooshpay.core.json import Json, JsonObject, dumps
 from wooshpay.core.log_fields import log_fields
-from wooshpay.sandbox.controls import publishing
+from wooshpay.sandbox.controls import listening, publishing
 from wooshpay.sandbox.controls.acting import carry_out, list_acts
 from wooshpay.sandbox.controls.views import (
     clock_json,
@@ -95,6 +95,8 @@ class Controls:
             ("GET", "/deliveries", self._deliveries),
             ("GET", "/webhooks", self._webhooks),
             ("POST", "/webhooks", self._set_webhooks),
+            ("POST", "/listeners", self._listen),
+            ("GET", "/attempts", self._attempts),
             ("POST", "/settle", self._settle),
             ("POST", "/reset", self._reset),
         ]
@@ -138,6 +140,7 @@ class Controls:
 
     def _overview(self, params: Params) -> JsonObject:
         base = self.state.base_url
+        readable = {path for method, path, _ in self._table() if method == "GET" and path and "{" not in path}
         with self.lock:
             return {
                 "object": "sandbox",
@@ -150,8 +153,7 @@ class Controls:
                 "faults": len(self.faults),
                 "links": {
                     "openapi": base + publishing.PATH,
-                    **{path.strip("/"): f"{base}{ROOT}{path}" for path in sorted({path for _, path, _ in self._table()})
-                       if path and "{" not in path},
+                    **{path.strip("/"): f"{base}{ROOT}{path}" for path in sorted(readable)},
                 },
                 "controls": [f"{method} {ROOT}{path}" for method, path, _ in self._table()],
             }  # fmt: skip
@@ -298,6 +300,16 @@ class Controls:
         with self.lock:
             endpoints: list[Json] = [endpoint.id for endpoint in self.state.store["webhook_endpoint"].look()]
             return {"object": "sandbox.reset", "clock": clock_json(self.state.clock), "webhook_endpoints": endpoints}
+
+    # ---- for `wooshpay listen`
+
+    def _listen(self, params: Params) -> JsonObject:
+        with self.lock:
+            return listening.listen(self.state, self.deliveries, params)
+
+    def _attempts(self, params: Params) -> JsonObject:
+        with self.lock:
+            return listening.attempts(self.state, self.deliveries, params, f"{ROOT}/attempts")
 
     async def _settle(self, params: Params) -> JsonObject:
         timeout = _number(params, "timeout")

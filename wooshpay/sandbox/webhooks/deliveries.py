@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -29,7 +30,6 @@ WINDOW: Final = 72 * 3_600_000
 # The machine's clock may be set back a little between two attempts.
 _CLOCK_ERROR: Final = 60_000
 _GROWTH: Final = 1.5
-TIMEOUT_SECONDS: Final = 10.0
 # The name of the options among the deliveries in a state file.
 _OPTIONS: Final = "options"
 # What an event remembers: when it was first signed, in milliseconds of the machine's time.
@@ -117,11 +117,44 @@ class Deliveries:
         self._in_flight: set[int] = set()
         self._wakeup = Wakeup()
         self._on_change: Callable[[], None] = _ignore
+        # The attempts since the sandbox started, in order: the number of the delivery, and which of its attempts.
+        self._finished: list[tuple[int, int]] = []
+        # Differs in every run, so that whoever follows the attempts notices a restart.
+        self._run = secrets.token_hex(8)
 
     def all(self) -> list[Delivery]:
         """Every delivery so far, oldest first."""
         with self._lock:
             return list(self._all)
+
+    @property
+    def position(self) -> str:
+        """Where the attempts so far end, for `attempts_after`."""
+        with self._lock:
+            return f"{self._run}-{len(self._finished)}"
+
+    def attempts_after(
+        self, position: str | None, *, endpoint_id: str | None, most: int
+    ) -> tuple[list[tuple[Delivery, DeliveryAttempt]], str]:
+        """Return the attempts that were finished after a position, in order, and the position after them.
+
+        Args:
+            position: A position that was returned before. From an earlier run of the sandbox, or ``None``, it means
+                the start of this run.
+            endpoint_id: Only attempts at this endpoint. Default: all.
+            most: The largest number of attempts to look at.
+        """
+        run, _, count = (position or "").rpartition("-")
+        with self._lock:
+            begin = int(count) if run == self._run and count.isdecimal() else 0
+            found = self._finished[begin : begin + most]
+            deliveries = [(self._all[number], place) for number, place in found]
+            attempts = [
+                (delivery, delivery.attempts[place])
+                for delivery, place in deliveries
+                if endpoint_id in {None, delivery.endpoint_id}
+            ]
+            return attempts, f"{self._run}-{begin + len(found)}"
 
     @property
     def busy(self) -> bool:
@@ -305,17 +338,21 @@ class Deliveries:
     def sign(self, delivery: Delivery) -> int:
         """Return when a delivery was first signed. All deliveries of an event within the window share that time."""
         now = self._real_now()
-        if delivery.signed_at is None or not _is_current(delivery.signed_at, now):
-            event = self._state.store["event"].get(delivery.event_id)
-            private = {} if event is None else event.private
-            if not _is_current(private.get(_FIRST_SIGNED), now):
-                private[_FIRST_SIGNED] = now
-            self._touch(delivery)
-            delivery.signed_at = private[_FIRST_SIGNED]
-        return delivery.signed_at
+        if delivery.signed_at is not None and _is_current(delivery.signed_at, now):
+            return delivery.signed_at
+        event = self._state.store["event"].get(delivery.event_id)
+        first: int | None = None if event is None else event.private.get(_FIRST_SIGNED)
+        if first is None or not _is_current(first, now):
+            first = now
+            if event is not None:
+                event.private[_FIRST_SIGNED] = now
+        self._touch(delivery)
+        delivery.signed_at = first
+        return first
 
     def _note(self, delivery: Delivery, attempt: DeliveryAttempt) -> None:
         self._touch(delivery)
+        self._finished.append((delivery.number, len(delivery.attempts)))
         delivery.attempts.append(attempt)
         if attempt.succeeded:
             delivery.state, delivery.next_at = "delivered", None
@@ -326,13 +363,13 @@ class Deliveries:
             self._put(delivery, delivery.next_at)
 
 
-def _is_current(signed_at: int | None, now: int) -> bool:
+def _is_current(signed_at: int, now: int) -> bool:
     """Whether WooshPay would still deliver with a signature of this time.
 
     It never delivers with one that is older than the window. One from the future is that of a state file of an earlier
     version, which kept the sandbox's time.
     """
-    return signed_at is not None and -_CLOCK_ERROR <= now - signed_at <= WINDOW
+    return -_CLOCK_ERROR <= now - signed_at <= WINDOW
 
 
 def _row(delivery: Delivery) -> Row:

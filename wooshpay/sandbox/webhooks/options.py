@@ -49,9 +49,7 @@ class WebhookOptions:
     seed: int | None = None
     created_unit: Unit = attrs.field(default="milliseconds", validator=in_(UNITS))
     signature_unit: Unit = attrs.field(default="milliseconds", validator=in_(UNITS))
-    signature_age: float = attrs.field(
-        default=0, validator=[instance_of((int, float)), ge(-LONGEST_AGE), le(LONGEST_AGE)]
-    )
+    signature_age: float = attrs.field(default=0, validator=lambda _, __, value: _check_age(value))
     signature_header: SignatureHeader = attrs.field(default="both", validator=in_(HEADER_CHOICES))
     extra_signatures: int = attrs.field(default=0, validator=[ge(0), le(20)])
     left_out: tuple[str, ...] = attrs.field(
@@ -73,6 +71,11 @@ class WebhookOptions:
         for path in self.left_out:
             event = _without(event, path.split("."))
         return event
+
+
+def _check_age(value: object) -> None:
+    if not isinstance(value, (int, float)) or not -LONGEST_AGE <= value <= LONGEST_AGE:
+        raise ValueError(f"signature_age must be a number of seconds within ten years, not {value!r}.")
 
 
 def _tuple(paths: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -11,6 +12,7 @@ from wooshpay.core.redaction import redact
 if TYPE_CHECKING:
     import aiohttp
 
+TIMEOUT_SECONDS: Final = 10.0
 # Of a response that refuses an event: enough for the sentence that says why.
 _MOST_BYTES: Final = 4096
 _LONGEST_REASON: Final = 300
@@ -60,7 +62,22 @@ async def post(
             reason = await _read_reason(response) if refused else None
             return DeliveryAttempt(due=due, status=response.status, response=reason)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return DeliveryAttempt(due=due, error=redact(f"{type(error).__name__}: {error}"))
+        return DeliveryAttempt(due=due, error=redact(_problem(error)))
+
+
+def _problem(error: Exception) -> str:
+    """Say why there is no response, for the most frequent causes in a sentence of its own."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"The host {error.host} is not known."
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno == errno.ECONNREFUSED:
+        return f"Connection refused: nothing listens at {error.host}:{error.port}."
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "The connection was closed before a response arrived."
+    if isinstance(error, TimeoutError):
+        return f"No response within {TIMEOUT_SECONDS:g} seconds."
+    return f"{type(error).__name__}: {error}"
 
 
 async def _read_reason(response: aiohttp.ClientResponse) -> str | None:
