@@ -55,7 +55,7 @@ def test_the_clock_is_shown_moved_stopped_and_let_run(sandbox: SyncSandbox) -> N
     assert talk(sandbox, "clock", "advance", "31d").out == "2026-02-01 00:00:00 UTC, stopped\n"
     assert sandbox.clock.now == before + 31 * DAY
     assert talk(sandbox, "clock", "resume").out.endswith("UTC, running\n")
-    assert not sandbox.clock.frozen
+    assert answered(sandbox, "clock")["frozen"] is False
     assert talk(sandbox, "clock", "freeze").out.endswith("UTC, stopped\n")
     assert sandbox.clock.frozen
     assert answered(sandbox, "clock", "show") == {
@@ -410,6 +410,13 @@ def test_options_of_the_start_do_nothing_before_a_command_and_are_refused(sandbo
     assert sandbox.clock.now == 1_767_225_600_000
 
 
+def test_a_url_before_the_name_of_a_command_is_refused_rather_than_ignored(sandbox: SyncSandbox) -> None:
+    """The clock of another sandbox would move: that of the environment."""
+    result = talk(sandbox, "clock", "--base-url", "http://other:4242", "advance", "1d")
+    assert (result.code, "--base-url belongs after the name of the command `advance`" in result.err) == (2, True)
+    assert sandbox.clock.now == 1_767_225_600_000
+
+
 def test_a_command_that_does_not_exist_starts_no_sandbox() -> None:
     result = run("sandbox", "clok")
     assert (result.code, "Did you mean clock?" in result.err) == (2, True)
@@ -475,4 +482,4 @@ def test_every_option_of_the_account_has_one_on_the_command_line() -> None:
 def test_the_actions_are_made_of_the_declarations_alone() -> None:
     """An action without a command could be reached only over HTTP."""
     group = act_command.command
-    assert set(registry.acts()) == {name for names in group.purposes.values() for name in names}  # type: ignore[attr-defined]
+    assert set(registry.acts()) == {name for names in group.purposes.values() for name in names}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -85,6 +84,7 @@ class Controls(LazyGroup):
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     host: str,
     port: int,
     public_url: str | None,
@@ -105,7 +105,9 @@ def command(
     With a COMMAND it talks to a sandbox that runs, as WOOSHPAY_BASE_URL and WOOSHPAY_API_KEY say.
     """
     if ctx.invoked_subcommand is not None:
-        _refuse_options(ctx)
+        from wooshpay.cli.controls.running import refuse_options_before
+
+        refuse_options_before(ctx, "is for starting a sandbox, and has no effect on the command")
         return
     with ending_signals(caught=True):
         try:
@@ -124,16 +126,6 @@ def command(
             )
         except KeyboardInterrupt:
             pass
-
-
-def _refuse_options(ctx: click.Context) -> None:
-    """Refuse options of the start before a command, since they would do nothing."""
-    for param in ctx.command.params:
-        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{param.opts[0]} is for starting a sandbox, but `{ctx.invoked_subcommand}` talks to one that runs."
-                f" Options of that command come after its name."
-            )
 
 
 def _start(as_json: bool, *, host: str, port: int, state: Path | None, **settings: Any) -> None:

@@ -193,7 +193,8 @@ def _guessed(text: str) -> Json:
     if text[:1] not in {"{", "["}:
         return text
     try:
-        return json.loads(text)  # type: ignore[no-any-return]
+        found: Json = json.loads(text)
+        return found
     except ValueError:
         return text
 

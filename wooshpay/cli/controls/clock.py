@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
-from wooshpay.cli.controls.running import Reach, Running, sandbox_options, show
+from wooshpay.cli.controls.running import Reach, Running, refuse_options_before, sandbox_options, show
 from wooshpay.core.json import JsonObject
 
 _PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d|w)", re.ASCII)
@@ -52,6 +52,8 @@ def command(ctx: click.Context, reach: Reach) -> None:
     """
     if ctx.invoked_subcommand is None:
         _run(reach, None)
+    else:
+        refuse_options_before(ctx, "belongs after the name of the command")
 
 
 @command.command("show")

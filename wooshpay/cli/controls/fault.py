@@ -77,7 +77,7 @@ def command() -> None:
 )
 @sandbox_options
 @click.pass_context
-def add(ctx: click.Context, reach: Reach, **settings: Any) -> None:
+def add(ctx: click.Context, /, reach: Reach, **settings: Any) -> None:
     """Add a fault that hits the next request, or the next that fits.
 
     The oldest fault that fits a request hits it.

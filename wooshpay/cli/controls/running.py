@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import click
+from click.core import ParameterSource
 
 from wooshpay.cli.calls.output import print_json
 from wooshpay.cli.connection import Connection, connection_options
@@ -54,8 +55,6 @@ class Reach:
             click.UsageError: The key or the URL is missing, or not that of a sandbox. Nothing was changed.
             click.ClickException: Nothing can be reached.
         """
-        from wooshpay import WooshPay
-
         connection = Connection(base_url=self.base_url, api_key_file=self.api_key_file, timeout=self.timeout)
         key, source = connection.found()
         if "_live_" in key[:8]:
@@ -63,7 +62,7 @@ class Reach:
                 f"{source} holds a live key, which was not used. A sandbox has a test key of its own, which it printed"
                 " when it started."
             )
-        key = connection.key()
+        connection.key()
         base_url = check_base_url(needed_url(self.base_url), live=False)
         if urlsplit(base_url).hostname in _WOOSHPAY_HOSTS:
             raise click.UsageError(f"{base_url} is a host of WooshPay, not a sandbox. Nothing was sent.")
@@ -73,7 +72,7 @@ class Reach:
         if health.state != "ready":
             raise click.ClickException(health.says)
         # An action must not be repeated, as it has no idempotency key.
-        with WooshPay(**{**connection.settings(), "api_key": key, "base_url": base_url, "max_retries": 0}) as client:
+        with connection.client(base_url=base_url, max_retries=0) as client:
             yield Running(client)
 
 
@@ -129,6 +128,18 @@ def reach_options() -> list[click.Parameter]:
 def reach_of(options: dict[str, Any]) -> Reach:
     """Take what `reach_options` gave out of a command's options."""
     return Reach(**{field.name: options.pop(field.name) for field in attrs.fields(Reach)})
+
+
+def refuse_options_before(ctx: click.Context, why: str) -> None:
+    """Refuse options of a group before the name of one of its commands, since they would do nothing.
+
+    Args:
+        ctx: The group's context.
+        why: What to say about the option.
+    """
+    for param in ctx.command.params:
+        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[0]} {why} `{ctx.invoked_subcommand}`.")
 
 
 def show(reach: Reach, result: JsonObject, lines: Callable[[JsonObject], list[str]]) -> None:
