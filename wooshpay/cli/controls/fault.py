@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
 from wooshpay.cli.controls.running import Reach, as_text, entries, sandbox_options, show
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, RetryAfterForm
-
-_SHOWN: Final = ("id", "object", "kind", "operation", "remaining", "hits", "probability", "seed")
+from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, PARAMETERS, RetryAfterForm
 
 if TYPE_CHECKING:
     _Text: TypeAlias = click.ParamType[str]
@@ -125,5 +123,8 @@ def _line(fault: JsonObject) -> str:
     hits = "every request" if remaining is None else "1 request" if remaining == 1 else f"{remaining} requests"
     of = f" of {fault['operation']}" if fault["operation"] else ""
     chance = f" with probability {fault['probability']:g}" if fault["probability"] != 1 else ""
-    settings = "".join(f", {name} {as_text(value)}" for name, value in fault.items() if name not in _SHOWN)
+    defaults = {name: facts.default for name, facts in PARAMETERS.items()}
+    settings = "".join(
+        f", {name} {as_text(value)}" for name, value in fault.items() if name in defaults and value != defaults[name]
+    )
     return f"{fault['id']}  {fault['kind']}: hits {hits}{of}{chance}, has hit {fault['hits']}{settings}"
