@@ -71,8 +71,13 @@ async def test_it_is_not_ready_before_everything_runs_nor_when_it_closes() -> No
     app = web.Application()
     health.add_routes(app.router)
     async with TestClient(TestServer(app)) as client:
-        found: list[int] = []
-        for change in (lambda: None, health.start, health.stop):
-            change()
-            found.append((await client.get("/sandbox/health")).status)
-    assert found == [503, 200, 503]
+
+        async def status() -> int:
+            async with client.get("/sandbox/health") as response:
+                return response.status
+
+        assert await status() == 503
+        health.start()
+        assert await status() == 200
+        health.stop()
+        assert await status() == 503

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox.rig import CHALLENGED, Api, order, payment
 
+from wooshpay.core.json import Json, is_array, is_object
 from wooshpay.sandbox import Sandbox, SandboxError
 from wooshpay.sandbox.engine.addresses import OwnNames, read_public_url
 
@@ -24,12 +24,12 @@ def port_of(sandbox: Sandbox) -> int:
     return sandbox._server._facts.port  # pyright: ignore[reportPrivateUsage]  # it is public nowhere else
 
 
-def urls(value: Any) -> Iterator[str]:
+def urls(value: Json) -> Iterator[str]:
     """Every URL in a response of the API."""
-    if isinstance(value, dict):
+    if is_object(value):
         for item in value.values():
             yield from urls(item)
-    elif isinstance(value, list):
+    elif is_array(value):
         for item in value:
             yield from urls(item)
     elif isinstance(value, str) and re.match("https?://", value):

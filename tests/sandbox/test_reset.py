@@ -1,4 +1,4 @@
-"""Back to the state of a new sandbox, with the same address and keys: for the next test of a shop that goes on running."""
+"""Back to the state of a new sandbox, with the same address and keys: for the next test of a shop."""
 
 from __future__ import annotations
 

@@ -35,8 +35,10 @@ class LazyGroup(click.Group, ABC):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first word names, or say which ones are written much like it."""
         known = self.list_commands(ctx)
-        if args[0].replace("_", "-") not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = get_close_matches(args[0].replace("_", "-"), known, 3)
+        # Names with a dot stay as they are typed.
+        name = args[0] if "." in args[0] else args[0].replace("_", "-")
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, known, 3)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"See {ctx.command_path} --help."
             ctx.fail(f"No such command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)

@@ -161,6 +161,7 @@ class Sandbox(_Face):
             with it. Default: the address that it listens on.
         api_key: The secret key; made up when left out.
         publishable_key: The publishable key; made up when left out.
+        webhook_secret: The secret that deliveries to ``webhook`` are signed with. Default: made up.
         seed: Makes ids, secrets and times repeatable: without ``now``, the clock begins at 2026-01-01T00:00:00Z and
             stands still until it is moved. The same calls, one after another, then get the same answers.
         now: The real time in milliseconds, for the sandbox's clock to start from.
@@ -185,6 +186,7 @@ class Sandbox(_Face):
         public_url: str | None = None,
         api_key: str | None = None,
         publishable_key: str | None = None,
+        webhook_secret: str | None = None,
         seed: int | None = None,
         now: Callable[[], int] | None = None,
         state: str | os.PathLike[str] | None = None,
@@ -192,7 +194,7 @@ class Sandbox(_Face):
         account: AccountOptions | None = None,
         strict: bool = False,
     ) -> None:
-        keys = {"api_key": api_key, "publishable_key": publishable_key}
+        keys = {"api_key": api_key, "publishable_key": publishable_key, "webhook_secret": webhook_secret}
         chosen = {name: key for name, key in keys.items() if key}
         super().__init__(
             Server(

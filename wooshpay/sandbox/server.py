@@ -269,12 +269,16 @@ class Server:
 
     def _register_webhook(self) -> None:
         """Register the endpoint that the sandbox was started with, but for the first time only."""
-        if self._webhook is None:
-            return
-        from wooshpay.sandbox.behaviours.webhook_endpoints import register
-
         with self.lock:
-            register(self.state, self._webhook)
+            before, secret = self._facts.kept_webhook_secret, self.state.account.webhook_secret
+            if before is not None and before != secret:
+                # Otherwise every event would also be delivered with a signature that the receiver refuses.
+                for endpoint in list(self.state.store["webhook_endpoint"].where(secret=before)):
+                    endpoint["secret"] = secret
+            if self._webhook is not None:
+                from wooshpay.sandbox.behaviours.webhook_endpoints import register
+
+                register(self.state, self._webhook)
 
     async def _see_to_alarms(self) -> None:
         while True:

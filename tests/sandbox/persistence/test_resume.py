@@ -245,3 +245,18 @@ def rows(file: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+async def test_another_webhook_secret_replaces_the_one_of_the_file(file: Path) -> None:
+    """With a volume and a compose file whose secret was changed, each event came twice, once with the old signature."""
+    hook = "http://127.0.0.1:9/hook"
+    for secret in ("whsec_ofthefirststart", "whsec_ofthesecondstart"):
+        async with Sandbox(state=file, webhook=hook, webhook_secret=secret) as sandbox:
+            (endpoint,) = sandbox.store.all("webhook_endpoint")
+            assert (endpoint["url"], endpoint["secret"], sandbox.webhook_secret) == (hook, secret, secret)
+    async with Sandbox(state=file, webhook_secret="whsec_ofthethirdstart") as sandbox:
+        (endpoint,) = sandbox.store.all("webhook_endpoint")
+        assert endpoint["secret"] == "whsec_ofthethirdstart"
+    async with Sandbox(state=file) as sandbox:
+        assert sandbox.webhook_secret == "whsec_ofthethirdstart", "without one, that of the file counts"
+        assert sandbox.store.all("webhook_endpoint") == [endpoint]

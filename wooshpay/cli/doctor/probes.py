@@ -86,7 +86,7 @@ def call(client: WooshPay, clock: Clock) -> Finding:
 
 
 def _connect(base_url: str, proxy: str | None, seconds: float, clock: Clock) -> Reached:
-    with closing(_connection(base_url, proxy, seconds)) as connection:
+    with closing(open_connection(base_url, proxy, seconds)) as connection:
         started = clock.monotonic()
         connection.connect()
         connected = clock.monotonic()
@@ -105,7 +105,8 @@ def _connect(base_url: str, proxy: str | None, seconds: float, clock: Clock) -> 
         )
 
 
-def _connection(base_url: str, proxy: str | None, seconds: float) -> http.client.HTTPConnection:
+def open_connection(base_url: str, proxy: str | None, seconds: float) -> http.client.HTTPConnection:
+    """Return a connection to a host, through a proxy for https if there is one. It is not connected yet."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if parts.scheme == "http":

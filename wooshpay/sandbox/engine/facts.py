@@ -21,11 +21,13 @@ class Facts:
         state: The sandbox.
         chosen: Keys of the account that the user gave; they count more than those in the file.
         port: Where it listens, or listened the last time; 0 for nowhere yet.
+        kept_webhook_secret: The webhook secret in the state file, which the user may have changed.
     """
 
     state: State
     chosen: dict[str, str]
     port: int = 0
+    kept_webhook_secret: str | None = None
     _kept: tuple[Any, ...] | None = None
 
     table = "facts"
@@ -52,6 +54,7 @@ class Facts:
             self.state.clock.put_back(facts["offset"], facts["frozen"], facts["latest"])
             self.state.ids.put_back(first, facts["drawn"], facts["last_id"])
             self.port = facts["port"]
+            self.kept_webhook_secret = facts["account"]["webhook_secret"]
         self._kept = self._decisive()
 
     def changes(self) -> list[Row]:
