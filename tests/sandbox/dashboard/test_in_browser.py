@@ -188,7 +188,7 @@ async def test_resend_delivers_again(page: Page, api: Api, shop: Shop, sandbox: 
     await page.goto(sandbox.dashboard_url)
     await page.get_by_role("link", name="Webhooks").click()
     await page.get_by_role("button", name="Resend payment_intent.created").click()
-    await page.get_by_text("2 delivered").wait_for()
+    await page.get_by_text("2 delivered", exact=True).wait_for()
     assert shop.types() == ["payment_intent.created"] * 2
 
 
@@ -310,7 +310,7 @@ async def test_an_endpoint_is_added_tested_and_deleted(page: Page, shop: Shop, s
     await page.get_by_label("URL").fill(shop.hook())
     await page.get_by_role("button", name="Add the endpoint").click()
     await page.get_by_role("button", name="Send the test event").click()
-    await page.get_by_text("1 delivered").wait_for()
+    await page.get_by_text("1 delivered", exact=True).wait_for()
     assert shop.types() == ["payment_intent.created"]
     await page.get_by_role("button", name="Reveal the secret").click()
     await page.get_by_text(sandbox.store.all("webhook_endpoint")[0]["secret"]).wait_for()
