@@ -126,7 +126,8 @@ async def test_a_test_event_goes_to_one_endpoint_and_can_be_verified(
     await sandbox.settle()
     (hook,) = [hook for hook in shop.hooks if hook.name == "main"]
     event = webhooks.construct(hook.body, {"Wooshpay-Signature": hook.signature}, endpoint["secret"])
-    assert (event.type, event.data.object.id) == ("payment_intent.succeeded", paid["id"])
+    assert event.type == "payment_intent.succeeded"
+    assert hook.event["data"]["object"]["id"] == paid["id"]
     assert len({event["id"] for event in sandbox.store.events()}) == len(sandbox.store.events())
     assert len(shop.types("other")) == before
 

@@ -14,7 +14,7 @@ from wooshpay.core.redaction import redact
 from wooshpay.sandbox.controls.acting import carry_out
 from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.engine.params import is_web_address
+from wooshpay.sandbox.engine.params import as_object, is_web_address
 from wooshpay.sandbox.engine.registry import act_parameters, acts, find_act
 from wooshpay.sandbox.engine.store import Store
 from wooshpay.sandbox.pages.answers import no_such_page
@@ -142,13 +142,14 @@ def _plain(text: str) -> str:
 
 def page_seen(answer: Json) -> PageSeen | None:
     """Return what the customer sees, if that is what a result tells."""
-    if not isinstance(answer, dict) or answer.get("object") != _SEEN_BY_CUSTOMER:
+    found = as_object(answer)
+    if found is None or found.get("object") != _SEEN_BY_CUSTOMER:
         return None
-    url = answer.get("url")
+    url = found.get("url")
     where = url if isinstance(url, str) else ""
     return PageSeen(
-        status=str(answer.get("status") or ""),
-        message=redact(str(answer.get("message") or "")),
+        status=str(found.get("status") or ""),
+        message=redact(str(found.get("message") or "")),
         url=where,
         shown_url=redact(where),
         leads=is_web_address(where),
