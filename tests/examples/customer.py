@@ -1,20 +1,20 @@
-"""A customer for programs that print where to pay: opens the page, and pays or proves who they are."""
+"""A customer for programs that print where to pay: pays, or passes the 3-D Secure challenge."""
 
 from __future__ import annotations
 
 import re
-from contextlib import closing
-from http.client import HTTPConnection
-from urllib.parse import urlencode, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from sandbox.rig import card_form
+from wooshpay.sandbox import SyncSandbox
 
 
 class Customer:
-    """Visits each page of a sandbox once, as soon as a line names it."""
+    """Does once what each page of a sandbox asks for, as soon as a line names the page."""
 
-    def __init__(self, base_url: str) -> None:
-        self._page = re.compile(rf"{re.escape(base_url)}/(?:pay/|3ds/challenge|paymentcode)\S*")
+    def __init__(self, sandbox: SyncSandbox) -> None:
+        self._sandbox = sandbox
+        self._page = re.compile(rf"{re.escape(sandbox.base_url)}/(?:pay/|3ds/challenge|paymentcode)\S*")
         self._visited: set[str] = set()
 
     def read(self, line: str) -> None:
@@ -24,21 +24,14 @@ class Customer:
                 self._visited.add(url)
                 self.visit(url)
 
-    def visit(self, url: str) -> str:
-        """Pay on a payment page, authenticate on a challenge; give where the page leads then."""
+    def visit(self, url: str) -> Any:
+        """Pay, or pass the challenge, and return the address to which the browser is sent."""
         path = urlsplit(url).path
-        form = card_form() if path.startswith("/pay/") else {"outcome": "pay"}
-        if path == "/3ds/challenge":
-            form = {"outcome": "authenticate"}
-        return send(url, form)
-
-
-def send(url: str, form: dict[str, str]) -> str:
-    """Send a page's form without following; give the address that it leads to."""
-    parts = urlsplit(url)
-    with closing(HTTPConnection(parts.netloc, timeout=30)) as connection:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        connection.request("POST", f"{parts.path}?{parts.query}", urlencode(form), headers)
-        answer = connection.getresponse()
-        assert answer.status == 303, (answer.status, answer.read())
-        return answer.headers["Location"]
+        if path.startswith("/pay/"):
+            session = path.rpartition("/")[2].replace("cs_test_", "cs_")
+            return self._sandbox.act("checkout.sessions.pay", session=session)["url"]
+        intent = parse_qs(urlsplit(url).query)["clientSecret"][0].partition("_secret_")[0]
+        if intent.startswith("seti_"):
+            return self._sandbox.act("setup_intents.authenticate", setup_intent=intent)["url"]
+        action = "payment_intents.authenticate" if path == "/3ds/challenge" else "payment_intents.pay"
+        return self._sandbox.act(action, payment_intent=intent)["url"]

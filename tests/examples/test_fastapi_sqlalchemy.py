@@ -36,7 +36,7 @@ class Shop:
 
     def pay(self, page: str) -> None:
         """Pay on a payment page, as a customer does, and wait until the webhooks are delivered."""
-        Customer(self.sandbox.base_url).visit(page)
+        Customer(self.sandbox).visit(page)
         self.sandbox.settle()
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 from examples.customer import Customer
@@ -17,7 +17,9 @@ from examples.serving import environment, free_port, running
 
 import wooshpay
 from wooshpay.sandbox import Sandbox, SyncSandbox
-from wooshpay.sandbox.engine.registry import acts
+from wooshpay.sandbox.behaviours.customer_acts.choosing import OUTCOMES
+from wooshpay.sandbox.controls.acting import list_acts
+from wooshpay.sandbox.lifecycles.customer_steps import PageStatus
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS
 from wooshpay.sandbox.rules.cards import CARDS
 from wooshpay.sandbox.rules.payout_outcomes import ACCOUNTS
@@ -39,7 +41,7 @@ def sandbox() -> Iterator[SyncSandbox]:
 def test_the_program_of_a_guide_prints_what_the_guide_says(guide: Guide, sandbox: SyncSandbox, tmp_path: Path) -> None:
     """While it runs, a customer goes to every payment page that it names."""
     guide.save(tmp_path)
-    customer, printed = Customer(sandbox.base_url), ""
+    customer, printed = Customer(sandbox), ""
     errors = tmp_path / "stderr"
     with (
         errors.open("w") as stderr,
@@ -136,9 +138,12 @@ def test_the_cards_and_accounts_are_those_of_the_sandbox() -> None:
     assert rows(SANDBOX, "Cards") == {**cards, **accounts}
 
 
-def test_the_acts_are_those_of_the_sandbox() -> None:
-    first_lines = {name: (act.__doc__ or "").splitlines()[0].replace("``", "`") for name, act in acts().items()}
-    assert rows(SANDBOX, "What others do") == first_lines
+def test_the_actions_are_those_of_the_sandbox() -> None:
+    """The table of the guide is where a tester looks first: it names each action, and what the customer may choose."""
+    listed = rows(SANDBOX, "Simulated actions")
+    assert {name: listed[name] for name in listed if "." in name} == {act.name: act.summary for act in list_acts()}
+    assert {outcome for outcome in OUTCOMES if f"`{outcome}`" not in SANDBOX.text} == set()
+    assert {status for status in get_args(PageStatus) if f"`{status}`" not in SANDBOX.text} == set()
 
 
 def test_the_faults_are_those_of_the_sandbox() -> None:

@@ -64,7 +64,7 @@ def test_checkout_in_fastapi(sandbox: SyncSandbox, tmp_path: Path) -> None:
         assert status == 303
         order = sandbox.store.all("checkout.session")[0]["client_reference_id"]
         assert json.loads(ask(port, "GET", f"/orders/{order}")[1]) == {"paid": False}
-        assert Customer(sandbox.base_url).visit(page) == f"{url}/orders/{order}"
+        assert Customer(sandbox).visit(page) == f"{url}/orders/{order}"
         sandbox.settle()
         assert [delivery.state for delivery in sandbox.deliveries] == ["delivered"] * 2
         before = len(list(sandbox.requests))
@@ -84,7 +84,7 @@ def test_checkout_in_django(sandbox: SyncSandbox, tmp_path: Path) -> None:
         status, _, page = ask(port, "POST", "/orders/17/buy")
         assert status == 302
         assert ask(port, "GET", "/orders/17")[1] == "Waiting for the payment."
-        assert Customer(sandbox.base_url).visit(page) == f"{url}/orders/17"
+        assert Customer(sandbox).visit(page) == f"{url}/orders/17"
         sandbox.settle()
         assert ask(port, "GET", "/orders/17")[1] == "Thank you."
         assert [delivery.state for delivery in sandbox.deliveries] == ["delivered"] * 2

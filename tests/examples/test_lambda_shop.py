@@ -75,7 +75,7 @@ def shop(database: str) -> Iterator[Shop]:
 
 
 def test_every_order_that_was_paid_for_is_paid_once_although_the_functions_are_frozen_in_between(shop: Shop) -> None:
-    customer = Customer(shop.sandbox.base_url)
+    customer = Customer(shop.sandbox)
     for number, amount in enumerate((1999, 4900, 1250), 1):
         page = shop.buy(amount)
         assert customer.visit(page).startswith(f"{SHOP}/orders/")

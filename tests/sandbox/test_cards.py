@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sandbox.rig import Api, card, payment
 
 from wooshpay.sandbox import CARDS, Sandbox, TestCard
-from wooshpay.sandbox.rules.cards import brand_of, passes_luhn
+from wooshpay.sandbox.rules.cards import brand_of, card_for_method, passes_luhn
 
 REFUSED = [
     ("4000000000000002", "card_declined", "generic_decline"),
@@ -87,3 +89,26 @@ def test_every_card_of_the_table_could_be_one(entry: TestCard) -> None:
 )  # fmt: skip
 def test_brands(number: str, brand: str) -> None:
     assert brand_of(number) == brand
+
+
+def test_each_card_of_the_table_has_a_ready_made_payment_method_of_its_own() -> None:
+    """Two cards with one ID would make one of them unreachable for programs that use ready-made payment methods."""
+    names = [entry.payment_method for entry in CARDS]
+    assert len(set(names)) == len(CARDS)
+    assert all(re.fullmatch(r"pm_card_[a-z0-9_]+", name) for name in names)
+    assert [card_for_method(name) for name in names] == list(CARDS)
+
+
+def test_the_three_best_known_ready_made_payment_methods_keep_their_cards() -> None:
+    known = {
+        "pm_card_visa": "4111111111111111",
+        "pm_card_declined": "4000000000000002",
+        "pm_card_3ds": "4761344136141390",
+    }
+    found = {name: card_for_method(name) for name in known}
+    assert {name: card.number for name, card in found.items() if card} == known
+
+
+@pytest.mark.parametrize("other", ["", "pm_", "pm_card_", "pm_card_visa ", "PM_CARD_VISA", "pm_card_unknown"])
+def test_any_other_id_is_not_ready_made(other: str) -> None:
+    assert card_for_method(other) is None

@@ -12,16 +12,20 @@ import pytest
 from sandbox.rig import GOOD, Api, Shop, payment
 
 from wooshpay import __version__
-from wooshpay.sandbox import FAULT_KINDS, Sandbox, SandboxError, WebhookOptions
+from wooshpay.sandbox import FAULT_KINDS, ActParameter, Sandbox, SandboxError, WebhookOptions
 from wooshpay.sandbox.engine import registry
 from wooshpay.sandbox.engine.errors import wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 
+NAME = ActParameter("name", "The name that is left.", required=True)
 
-def offer(monkeypatch: pytest.MonkeyPatch, name: str, work: registry.Behaviour) -> None:
-    """Offer an act, for this test alone, beside those that there are."""
+
+def offer(monkeypatch: pytest.MonkeyPatch, name: str, work: registry.Behaviour, *parameters: ActParameter) -> None:
+    """Offer a simulated action, for this test alone, beside those that there are."""
     offered = {**registry.acts(), name: work}
+    declared = {**{act: registry.act_parameters(act) for act in registry.acts()}, name: parameters}
+    monkeypatch.setattr("wooshpay.sandbox.controls.acting.act_parameters", declared.__getitem__)
     monkeypatch.setattr("wooshpay.sandbox.controls.acting.find_act", offered.get)
     monkeypatch.setattr("wooshpay.sandbox.controls.acting.acts", lambda: offered)
 
@@ -42,7 +46,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> None:
         state.emit("customer.created", customer)
         return state.view(customer)
 
-    offer(monkeypatch, "tests.visit", visit)
+    offer(monkeypatch, "tests.visit", visit, NAME)
 
 
 # ---- who may, and what there is
@@ -204,10 +208,27 @@ async def test_a_fault_is_refused_by_name(api: Api, sandbox: Sandbox, body: dict
 # ---- acts
 
 
-async def test_acts_are_listed_with_what_they_do(api: Api) -> None:
-    listed = {act["name"]: act["what"] for act in (await api.find("/sandbox/acts"))["data"]}
-    assert listed["tests.visit"] == "A customer comes by.\n\nAnd leaves a name."
-    assert all(listed.values())
+async def test_acts_are_listed_with_what_they_do_and_take(api: Api, sandbox: Sandbox) -> None:
+    """The command line and testers in other languages build their forms from this list."""
+    listed = {act["name"]: act for act in (await api.find("/sandbox/acts"))["data"]}
+    assert listed["tests.visit"] == {
+        "object": "sandbox.act",
+        "name": "tests.visit",
+        "summary": "A customer comes by.",
+        "details": "And leaves a name.",
+        "parameters": [
+            {
+                "name": "name",
+                "says": "The name that is left.",
+                "kind": "text",
+                "required": True,
+                "choices": [],
+                "of": "",
+                "default": None,
+            }
+        ],
+    }
+    assert [act.to_json() for act in sandbox.acts()] == list(listed.values())
 
 
 async def test_an_act_works_and_its_events_name_a_request(api: Api, sandbox: Sandbox, shop: Shop) -> None:
@@ -227,6 +248,9 @@ async def test_an_act_refuses_as_the_api_does(api: Api, sandbox: Sandbox) -> Non
     unknown = await api.post("/sandbox/acts/tests.visits", {})
     assert (unknown.status, unknown.error["code"]) == (404, "unknown_act")
     assert "tests.visit?" in unknown.error["message"]
+    misspelt = await api.post("/sandbox/acts/tests.visit", {"name": "Ada", "nmae": "Ada"})
+    assert (misspelt.status, misspelt.error["code"], misspelt.error["param"]) == (400, "parameter_unknown", "nmae")
+    assert "did you mean name?" in misspelt.error["message"]
     assert sandbox.store.kinds() == []
 
 

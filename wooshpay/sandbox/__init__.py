@@ -7,6 +7,7 @@ async with Sandbox() as sandbox:
 from __future__ import annotations
 
 from wooshpay.sandbox.engine.account_options import AccountOptions
+from wooshpay.sandbox.engine.act_parameters import ActParameter, SimulatedAction
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.journal import StateFileError
 from wooshpay.sandbox.requests.fault_kinds import FAULT_KINDS, FaultKind
@@ -21,6 +22,8 @@ __all__ = [
     "Sandbox",
     "SyncSandbox",
     "AccountOptions",
+    "SimulatedAction",
+    "ActParameter",
     "StateFileError",
     "CARDS",
     "TestCard",

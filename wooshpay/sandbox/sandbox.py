@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wooshpay.core.json import Json, JsonObject, dumps, loads
-from wooshpay.sandbox.controls.acting import carry_out
+from wooshpay.sandbox.controls.acting import carry_out, list_acts
 from wooshpay.sandbox.engine.account_options import AccountOptions
+from wooshpay.sandbox.engine.act_parameters import SimulatedAction
 from wooshpay.sandbox.engine.clock import Clock
 from wooshpay.sandbox.engine.state import Account
 from wooshpay.sandbox.inspector import Inspector
@@ -96,21 +97,28 @@ class _Face:
         self._server.deliveries.options = options
 
     def act(self, name: str, /, **params: Json) -> JsonObject:
-        """Let somebody other than the merchant act: a cardholder, a bank, a customer.
+        """Carry out a simulated action: do what a customer, a cardholder, a bank or WooshPay does.
 
-        ``POST /sandbox/acts/<name>`` does the same, and ``GET /sandbox/acts`` lists what there is.
+        ``sandbox.act("checkout.sessions.pay", session=session.id)`` pays a Checkout Session as a customer does on its
+        page. ``POST /sandbox/acts/<name>`` does the same over HTTP.
 
         Args:
-            name: The act, such as ``issuing.authorize``.
-            params: What it is about, as JSON.
+            name: The action, such as ``checkout.sessions.pay``. `acts` lists all of them.
+            params: Its parameters, as JSON.
 
         Returns:
-            The object that it is about, as the API would answer it.
+            The object that the action is about, as the API would answer it. The actions of a customer return what the
+            customer sees: ``status``, ``message``, the ``url`` to which the browser is sent, and the objects concerned.
 
         Raises:
-            SandboxError: There is no such act, or it is not possible; the message says why.
+            SandboxError: There is no such action, a parameter is not valid, or the object is in another state than
+                the action needs. The message says what to change, and nothing has changed.
         """
         return carry_out(self._server.state, self._server.lock, name, loads(dumps(params)))
+
+    def acts(self) -> list[SimulatedAction]:
+        """Return all simulated actions with their parameters, by name. ``GET /sandbox/acts`` lists the same."""
+        return list_acts()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._server.state.base_url or 'not running'}>"

@@ -253,7 +253,7 @@ def _session_completed(stage: Stage) -> Object:
     session = stage.client.checkout.sessions.create(
         success_url=SHOP, line_items=[TEAPOT], client_reference_id="order-1001"
     )
-    stage.fill_in(session.url or "", GOOD)
+    stage.sandbox.act("checkout.sessions.pay", session=session.id, card=GOOD, email="ada@example.com")
     return stage.client.checkout.sessions.retrieve(session.id)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from typing import Final
-from urllib.parse import urlencode, urlsplit
 
 import attrs
 
@@ -125,14 +123,8 @@ class Stage:
     def link(self, number: str) -> PaymentLink:
         """A payment link that a customer has followed, and tried to pay with a card."""
         link = self.client.payment_links.create(line_items=[TEAPOT], metadata={"order": "order-1001"})
-        page = _browse(link.url)
-        self.fill_in(page or "", number)
+        self.sandbox.act("payment_links.pay", payment_link=link.id, card=number, email="ada@example.com")
         return self.client.payment_links.retrieve(link.id)
-
-    def fill_in(self, page: str, number: str) -> None:
-        """Send the form of a checkout page, as a customer does."""
-        typed = {"number": number, "exp_month": "12", "exp_year": "2034", "cvc": "123", "email": "ada@example.com"}
-        _browse(page, {"method": "card", **typed})
 
     def cardholder(self) -> IssuingCardholder:
         """Somebody who may get a card from the merchant."""
@@ -161,20 +153,3 @@ def open_stage() -> Generator[Stage]:
 def card(number: str) -> PaymentMethodDataParam:
     """A card as the customer types it."""
     return {"type": "card", "card": {"number": number, "exp_month": "12", "exp_year": "2034", "cvc": "123"}}
-
-
-def _browse(url: str, form: Mapping[str, str] | None = None) -> str:
-    """Open a page, or send its form; give the address that it leads to."""
-    parts = urlsplit(url)
-    # Where it leads may be the merchant's site, so no redirect is followed.
-    connection = HTTPConnection(parts.netloc, timeout=10)
-    try:
-        target = f"{parts.path}?{parts.query}"
-        if form is None:
-            connection.request("GET", target)
-        else:
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            connection.request("POST", target, urlencode(form), headers)
-        return connection.getresponse().getheader("Location") or ""
-    finally:
-        connection.close()

@@ -8,7 +8,7 @@ import pytest
 from sandbox.issuing.counter import BILLING, HOLDERS, act, event_types, make_card, make_holder
 from sandbox.rig import Api
 
-from wooshpay.sandbox import Sandbox
+from wooshpay.sandbox import Sandbox, SandboxError
 
 
 async def test_created_active_as_an_individual(api: Api, sandbox: Sandbox) -> None:
@@ -132,7 +132,8 @@ async def test_a_blocked_cardholder_stays_blocked_and_gets_no_card(api: Api, san
     card = await make_card(api, holder["id"])
     assert act(sandbox, "block_cardholder", cardholder=holder["id"])["status"] == "blocked"
     assert event_types(sandbox)[-1] == "issuing_cardholder.updated"
-    act(sandbox, "block_cardholder", cardholder=holder["id"])
+    with pytest.raises(SandboxError, match="its status is blocked; it must be active or inactive"):
+        act(sandbox, "block_cardholder", cardholder=holder["id"])
     assert event_types(sandbox).count("issuing_cardholder.updated") == 1
     reply = await api.post(f"{HOLDERS}/{holder['id']}", {"status": "active"})
     assert (reply.status, reply.error["code"]) == (400, "issuing_cardholder_unexpected_state")

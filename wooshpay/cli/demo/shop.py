@@ -1,4 +1,4 @@
-"""The merchant's side: a small web server with the page after paying and the webhook receiver."""
+"""The merchant's side: a small web server that receives webhooks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Shop:
         self._events: list[Event] = []
         self._refusal: WebhookError | None = None
         app = web.Application()
-        app.router.add_get("/thanks", self._thank)
         app.router.add_post("/webhooks", self._receive)
         self._runner = web.AppRunner(app, access_log=None)
 
@@ -65,9 +64,6 @@ class Shop:
                     await self._news.wait()
         except TimeoutError:
             raise LookupError(f"No {type} about {about} came within {WAIT_SECONDS:g} seconds.") from None
-
-    async def _thank(self, request: web.Request) -> web.Response:
-        return web.Response(text="<!doctype html><title>Shop</title><h1>Thank you</h1>", content_type="text/html")
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -7,7 +7,6 @@ from typing import Final
 from wooshpay import CardError
 from wooshpay.api.payment_intents import PaymentIntent
 from wooshpay.api.shared import PaymentMethodDataParam
-from wooshpay.cli.demo.browser import Browser
 from wooshpay.cli.demo.shop import Shop
 from wooshpay.cli.demo.timeline import Broken, Timeline, expect
 from wooshpay.cli.demo.world import World
@@ -76,14 +75,10 @@ async def take_payment(world: World, sandbox: Sandbox, shop: Shop, timeline: Tim
         step.proved(f"{session.id} asks for {dollars(PRICE)}; the price was made on the way.")
 
     with timeline.step("Pay on the hosted page") as step:
-        async with Browser() as browser:
-            page = await browser.open(page_url)
-            form = page.form_with("number")
-            card = {"number": GOOD_CARD, "exp_month": "12", "exp_year": "2034", "cvc": "123"}
-            page = await browser.send(form, card)
-        expect(page.status == 200, f"The page after paying is {page.heading!r}, HTTP {page.status}.")
-        expect(page.url == f"{shop.url}/thanks", f"The browser ended at {page.url}, not at the success_url.")
-        step.proved(f"The form took a test card; the browser landed on the shop's '{page.heading}'.")
+        page = sandbox.act("checkout.sessions.pay", session=session.id, card=GOOD_CARD)
+        expect(page["status"] == "paid", f"The payment is {page['status']!r}, not paid: {page['message']}")
+        expect(page["url"] == f"{shop.url}/thanks", f"The browser is sent to {page['url']}, not to the success_url.")
+        step.proved("The customer paid with a test card; the browser goes back to the shop.")
 
     with timeline.step("Receive the webhooks") as step:
         paid = await shop.event("payment_intent.succeeded", session.payment_intent_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import missing
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act, behaviour
@@ -21,9 +22,13 @@ def retrieve(state: State, params: Params) -> JsonObject:
     return {"object": "balance", "available": ledger.available(state), "pending": [], "livemode": False}
 
 
-@act("balance.top_up")
+@act(
+    "balance.top_up",
+    ActParameter("amount", "How much.", "amount", required=True),
+    ActParameter("currency", "The currency.", "currency", required=True),
+)
 def top_up(state: State, params: Params) -> JsonObject:
-    """Put money on the balance; give the balance."""
+    """Add funds to the balance; returns the balance."""
     amount = params.integer("amount", least=1, most=_MOST)
     if amount is None:
         raise missing("amount")

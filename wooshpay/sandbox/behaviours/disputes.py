@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError, invalid, missing
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
@@ -25,6 +26,11 @@ from wooshpay.sandbox.rules import evidence as rules
 
 # The reference strikes them out of this answer alone.
 _NOT_IN_CLOSE: Final = ("balance_transactions", "is_charge_refundable", "reason")
+
+
+_DISPUTE: Final = ActParameter(
+    "dispute", "The dispute; the bank must not have decided it yet.", "id", required=True, of="dispute"
+)
 
 
 @behaviour("disputes.retrieve")
@@ -81,13 +87,16 @@ def view_dispute(state: State, dispute: Record) -> JsonObject:
     return shown
 
 
-@act("disputes.create")
+@act(
+    "disputes.create",
+    ActParameter("payment_intent", "The payment. Pass this or charge.", "id", of="payment_intent"),
+    ActParameter("charge", "The charge. Pass this or payment_intent.", "id", of="charge"),
+    ActParameter("amount", "How much is disputed. Default: all that is left of the payment.", "amount"),
+    ActParameter("reason", "Why.", "choice", choices=disputes.REASONS, default="general"),
+    ActParameter("inquiry", "The bank only asks, and takes no money yet.", "flag", default=False),
+)
 def create(state: State, params: Params) -> JsonObject:
-    """Dispute a payment.
-
-    Takes ``charge`` or ``payment_intent``; ``amount``, all that is left unless given; ``reason``; and ``inquiry``,
-    true where the bank only asks and takes no money yet.
-    """
+    """Dispute a payment, as a customer does at the bank."""
     amount = params.amount("amount")
     reason = params.choice("reason", disputes.REASONS) or "general"
     inquiry = params.flag("inquiry") or False
@@ -96,17 +105,17 @@ def create(state: State, params: Params) -> JsonObject:
     return state.view(disputes.make(state, charge, reason=reason, amount=amount, inquiry=inquiry))
 
 
-@act("disputes.win")
+@act("disputes.win", _DISPUTE)
 def win(state: State, params: Params) -> JsonObject:
-    """Let the bank decide a ``dispute`` for the merchant."""
+    """Decide a dispute for the merchant, as the bank does."""
     dispute = state.need("dispute", params.need_text("dispute"), param="dispute")
     disputes.win(state, dispute)
     return state.view(dispute)
 
 
-@act("disputes.lose")
+@act("disputes.lose", _DISPUTE)
 def lose(state: State, params: Params) -> JsonObject:
-    """Let the bank decide a ``dispute`` for the customer."""
+    """Decide a dispute for the customer, as the bank does."""
     dispute = state.need("dispute", params.need_text("dispute"), param="dispute")
     disputes.lose(state, dispute)
     return state.view(dispute)
@@ -118,6 +127,8 @@ def _find(state: State, params: Params) -> Record:
 
 def _charge(state: State, params: Params) -> tuple[Record, str]:
     id = params.text("charge") or None
+    if id is not None and params.given("payment_intent"):
+        raise invalid("charge", "left out with a payment_intent: pass one of the two")
     if id is not None:
         return state.need("charge", id, param="charge"), "charge"
     intent = state.need("payment_intent", params.need_text("payment_intent"), param="payment_intent")

@@ -155,13 +155,8 @@ def view_invoice(state: State, invoice: Record) -> JsonObject:
     lines = [state.view(line) for line in invoice_lines.lines_of(state, invoice)]
     answer = {**plain_view(invoice), "lines": envelope(f"{PATH}/{invoice.id}/lines", lines)}
     if invoice["status"] != "draft":
-        answer["hosted_invoice_url"] = page_of(state, invoice)
+        answer["hosted_invoice_url"] = invoices.page_of(state, invoice)
     return answer
-
-
-def page_of(state: State, invoice: Record) -> str:
-    """The address of an invoice's page."""
-    return f"{state.base_url}/invoice/{invoice.id}?key={invoice.private['key']}"
 
 
 def read_days(params: Params, *, sent: bool) -> int | None:

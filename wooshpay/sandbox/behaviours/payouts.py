@@ -13,6 +13,7 @@ from typing import Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours import beneficiaries
+from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError, missing
 from wooshpay.sandbox.engine.listing import list_page
 from wooshpay.sandbox.engine.params import Params
@@ -26,6 +27,8 @@ from wooshpay.sandbox.rules.payout_outcomes import Failure
 STATUSES: Final = ("pending", "in_transit", "paid", "failed", "canceled")
 _TYPES: Final = ("local", "global", "to_China")
 _MOST: Final = 10**14
+
+_PAYOUT: Final = ActParameter("payout", "The payout.", "id", required=True, of="payout")
 
 
 @behaviour("payouts.create")
@@ -84,17 +87,26 @@ def list_payouts(state: State, params: Params) -> JsonObject:
     return list_page(state, params, kind="payout", url="/v1/payouts", same=("status",), keep=keep)
 
 
-@act("payouts.pay")
+@act("payouts.pay", _PAYOUT)
 def pay(state: State, params: Params) -> JsonObject:
-    """Let a ``payout`` arrive now."""
+    """Pay a payout now: the money arrives."""
     payout = _named(state, params)
     payouts.pay(state, payout)
     return state.view(payout)
 
 
-@act("payouts.fail")
+@act(
+    "payouts.fail",
+    _PAYOUT,
+    ActParameter(
+        "failure_code",
+        "Why the bank rejects it. Any code can be passed.",
+        default=payout_outcomes.COULD_NOT_PROCESS.code,
+    ),
+    ActParameter("failure_message", "The sentence for the merchant. Default: the one that belongs to the code."),
+)
 def fail(state: State, params: Params) -> JsonObject:
-    """Let the bank reject a ``payout`` now, with any ``failure_code`` and ``failure_message``."""
+    """Reject a payout now, as the bank does; the money comes back."""
     payout = _named(state, params)
     code = params.text("failure_code") or payout_outcomes.COULD_NOT_PROCESS.code
     known = payout_outcomes.CODES.get(code, payout_outcomes.COULD_NOT_PROCESS)
@@ -102,9 +114,12 @@ def fail(state: State, params: Params) -> JsonObject:
     return state.view(payout)
 
 
-@act("payouts.cancel")
+@act("payouts.cancel", _PAYOUT)
 def cancel(state: State, params: Params) -> JsonObject:
-    """Stop a ``payout`` that the bank does not have yet. WooshPay itself does so; merchants have no operation."""
+    """Cancel a pending payout, as WooshPay does; the money comes back.
+
+    Merchants have no operation for it.
+    """
     payout = _named(state, params)
     payouts.cancel(state, payout)
     return state.view(payout)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act, behaviour
 from wooshpay.sandbox.engine.state import State
@@ -19,6 +20,9 @@ from wooshpay.sandbox.lifecycles import refunds
 from wooshpay.sandbox.lifecycles.payments import require
 
 REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "resolved_dispute")
+
+
+_REFUND: Final = ActParameter("refund", "The refund; it must be pending.", "id", required=True, of="refund")
 
 
 @behaviour("refunds.create")
@@ -39,17 +43,17 @@ def retrieve(state: State, params: Params) -> JsonObject:
     return state.view(state.need("refund", params.id))
 
 
-@act("refunds.succeed")
+@act("refunds.succeed", _REFUND)
 def succeed(state: State, params: Params) -> JsonObject:
-    """The bank gives the money of a pending ``refund`` to the customer now."""
+    """Complete a pending refund now: the customer gets the money."""
     refund = _named(state, params)
     refunds.succeed(state, refund)
     return state.view(refund)
 
 
-@act("refunds.fail")
+@act("refunds.fail", _REFUND)
 def fail(state: State, params: Params) -> JsonObject:
-    """The bank sends the money of a pending ``refund`` back."""
+    """Reject a pending refund, as the bank does; the money comes back to the balance."""
     refund = _named(state, params)
     refunds.fail(state, refund)
     return state.view(refund)

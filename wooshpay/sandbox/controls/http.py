@@ -226,7 +226,7 @@ class Controls:
     # ---- acts
 
     def _acts(self, params: Params) -> JsonObject:
-        return envelope(f"{ROOT}/acts", list_acts())
+        return envelope(f"{ROOT}/acts", [action.to_json() for action in list_acts()])
 
     def _act(self, params: Params) -> JsonObject:
         return carry_out(self.state, self.lock, params.path["name"], params.values)

@@ -31,7 +31,7 @@ def needed(intent: Record, method: Record, *, off_session: bool = False) -> bool
     card = cards.card_with(method.private["outcome"])
     if off_session and agreed and not card.always:
         return False
-    return card.challenge or _three_d_secure(intent) == "any"
+    return card.challenge or asks_three_d_secure(intent)
 
 
 def next_action(state: State, intent: Record, method: Record) -> JsonObject:
@@ -54,7 +54,8 @@ def code_of(intent: Record, type: str) -> str:
     return f"SANDBOX:{type}:{intent.id}"
 
 
-def _three_d_secure(intent: Record) -> str | None:
+def asks_three_d_secure(intent: Record) -> bool:
+    """Return whether the merchant asks for 3-D Secure with every card."""
     options: JsonObject = intent.get("payment_method_options") or {}
     card: JsonObject = options.get("card") or {}
-    return card.get("request_three_d_secure")
+    return card.get("request_three_d_secure") == "any"

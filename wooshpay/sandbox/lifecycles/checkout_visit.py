@@ -30,6 +30,18 @@ def methods_of(session: Record) -> list[str]:
     return [type for type in types if _fits(session, type)]
 
 
+def require_ready(state: State, session: Record) -> None:
+    """Refuse to go on with a session that is over, or whose bank is still checking the card.
+
+    Raises:
+        SandboxError: 400, with the status that is needed.
+    """
+    checkout.require_open(session, "completed")
+    setup = checkout.setup_of(state, session)
+    if setup is not None and (session["mode"] == "setup" or setup["status"] == "processing"):
+        setups.require(setup, setups.CONFIRMABLE, "confirmed")
+
+
 def needs_method(session: Record) -> bool:
     """Whether a payment method is needed to complete a session."""
     return bool(session["mode"] != "payment" or session["amount_total"] > 0)
@@ -82,6 +94,15 @@ def enter_code(state: State, session: Record, word: str) -> None:
     Raises:
         SandboxError: There is no such code, or it does not hold for this order.
     """
+    _change(state, session, read_code(state, session, word))
+
+
+def read_code(state: State, session: Record, word: str) -> orders.Reduction:
+    """Return the reduction of the promotion code that the customer typed. Nothing is changed.
+
+    Raises:
+        SandboxError: There is no such code, or it does not hold for this order.
+    """
     checkout.require_open(session, "changed")
     if not session.private["allow_codes"]:
         raise wrong_state("This Checkout Session takes no promotion codes.", code="checkout_session_unexpected_state")
@@ -89,10 +110,9 @@ def enter_code(state: State, session: Record, word: str) -> None:
     code = coupons.find_code(state, word, customer)
     if code is None:
         raise SandboxError("There is no such promotion code. Check the spelling.", code="promotion_code_invalid")
-    reduction = orders.by_code(
+    return orders.by_code(
         state, code, customer=customer, amount=session["amount_subtotal"], currency=session["currency"]
     )
-    _change(state, session, reduction)
 
 
 def remove_code(state: State, session: Record) -> None:

@@ -219,6 +219,11 @@ def intent_of(state: State, invoice: Record) -> Record:
     return state.need("payment_intent", invoice["payment_intent"])
 
 
+def page_of(state: State, invoice: Record) -> str:
+    """Return the address of an invoice's page."""
+    return f"{state.base_url}/invoice/{invoice.id}?key={invoice.private['key']}"
+
+
 def invoice_of(state: State, intent: Record) -> Record | None:
     """The invoice that a PaymentIntent settles."""
     id: str | None = intent.private.get("invoice")

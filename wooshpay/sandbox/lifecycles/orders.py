@@ -207,10 +207,8 @@ def set_discount(state: State, session: Record, reduction: Reduction | None) -> 
     discount = _make_discount(state, session, reduction) if reduction is not None else None
     session.private["discount"] = discount.id if discount is not None else None
     items = items_of(state, session)
-    covered = [reduction is not None and _is_for(state, reduction.coupon, item) for item in items]
-    amounts = [item["amount_subtotal"] if is_covered else 0 for item, is_covered in zip(items, covered, strict=True)]
-    whole = amount_off(reduction.coupon, sum(amounts), session["currency"]) if reduction is not None else 0
-    for item, part, is_covered in zip(items, spread(whole, amounts), covered, strict=True):
+    covered, parts = _split(state, session, items, reduction)
+    for item, part, is_covered in zip(items, parts, covered, strict=True):
         item.update(
             amount_discount=part,
             amount_total=item["amount_subtotal"] - part,
@@ -218,6 +216,23 @@ def set_discount(state: State, session: Record, reduction: Reduction | None) -> 
         )
     session["amount_subtotal"] = sum(item["amount_subtotal"] for item in items)
     session["amount_total"] = sum(item["amount_total"] for item in items)
+
+
+def total_with(state: State, session: Record, reduction: Reduction) -> int:
+    """Return what a session would cost with another discount, in minor units."""
+    items = items_of(state, session)
+    _, parts = _split(state, session, items, reduction)
+    return sum(item["amount_subtotal"] for item in items) - sum(parts)
+
+
+def _split(
+    state: State, session: Record, items: list[Record], reduction: Reduction | None
+) -> tuple[list[bool], list[int]]:
+    """Return which lines a reduction covers, and what it takes off each of them."""
+    covered = [reduction is not None and _is_for(state, reduction.coupon, item) for item in items]
+    amounts = [item["amount_subtotal"] if is_covered else 0 for item, is_covered in zip(items, covered, strict=True)]
+    whole = amount_off(reduction.coupon, sum(amounts), session["currency"]) if reduction is not None else 0
+    return covered, list(spread(whole, amounts))
 
 
 def redeem(state: State, session: Record) -> None:

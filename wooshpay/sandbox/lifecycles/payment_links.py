@@ -29,14 +29,36 @@ MOST_LINES: Final = 20
 _COPIED: Final = ("billing_address_collection", "phone_number_collection", "shipping_address_collection")
 
 
+def require_active(link: Record) -> None:
+    """Refuse to follow a link that is switched off."""
+    if not link["active"]:
+        raise wrong_state(
+            "This payment link could not be followed because it is not active; update it with active true.",
+            code="payment_link_unexpected_state",
+        )
+
+
+def preview(state: State, link: Record) -> Record:
+    """Return the session that a link would open, as far as it decides about payment methods. None is opened."""
+    lines = [orders.line_of(state, item) for item in orders.items_of(state, link)]
+    return Record(
+        {
+            "id": "",
+            "object": "checkout.session",
+            "amount_total": sum(line.due() for line in lines),
+            "currency": lines[0].plan.currency,
+            "mode": "subscription" if orders.is_recurring(lines) else "payment",
+        }
+    )
+
+
 def visit(state: State, link: Record) -> Record:
     """Open a session for somebody who follows a link.
 
     Raises:
         SandboxError: The link is switched off.
     """
-    if not link["active"]:
-        raise wrong_state("This payment link is not active.", code="payment_link_unexpected_state")
+    require_active(link)
     lines = [orders.line_of(state, item) for item in orders.items_of(state, link)]
     after: JsonObject = link["after_completion"]
     redirect: JsonObject = after.get("redirect") or {}

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 from aiohttp import web
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import actions, payments, setups
+from wooshpay.sandbox.lifecycles import actions, customer_steps
 from wooshpay.sandbox.pages.answers import no_such_page, redirect, same
-from wooshpay.sandbox.pages.next import next_page
 from wooshpay.sandbox.pages.templates import message, page
-from wooshpay.sandbox.rules.cards import Decline
 from wooshpay.sandbox.rules.methods import WITH_CODE
-
-
-@attrs.frozen
-class Outcome:
-    """What a button stands for.
-
-    Attributes:
-        failure: Why it fails; ``None`` where it does not.
-        later: The outcome comes after a minute.
-    """
-
-    failure: Decline | None = None
-    later: bool = False
-
-
-def _wallet(failed: Decline, given_up: Decline) -> dict[str, Outcome]:
-    return {
-        "pay": Outcome(),
-        "fail": Outcome(failed),
-        "cancel": Outcome(given_up),
-        "pay_later": Outcome(later=True),
-        "fail_later": Outcome(failed, later=True),
-    }
-
-
-# The buttons of each page, by the kind of intent that it is for.
-_BUTTONS: Final[dict[str, dict[str, dict[str, Outcome]]]] = {
-    "challenge": {
-        "payment_intent": {"authenticate": Outcome(), "fail": Outcome(payments.CHALLENGE_FAILED)},
-        "setup_intent": {"authenticate": Outcome(), "fail": Outcome(setups.CHALLENGE_FAILED)},
-    },
-    "wallet": {
-        "payment_intent": _wallet(payments.PAYMENT_FAILED, payments.GIVEN_UP),
-        "setup_intent": _wallet(setups.SETUP_FAILED, setups.GIVEN_UP),
-    },
-}
 
 
 @attrs.frozen(eq=False)
@@ -115,23 +74,16 @@ class ActionPages:
             code=actions.code_of(intent, type) if paying and type in WITH_CODE else None,
         )
 
-    def _act(self, request: web.Request, choice: str, template: str) -> web.Response:
+    def _act(self, request: web.Request, button: str, template: str) -> web.Response:
         with self.lock:
             intent = self._intent(request)
             if intent is None:
                 return no_such_page()
-            outcome = _BUTTONS[template][intent.kind].get(choice)
-            if outcome is None or intent["status"] != "requires_action":
-                return self._action(intent, template, status=200 if outcome is not None else 400)
-            try:
-                self._customer_acted(intent, outcome)
-            except SandboxError:
-                pass  # recorded on the intent, where the merchant finds it
-            return redirect(next_page(self.state, intent)) or _ending(intent)
-
-    def _customer_acted(self, intent: Record, outcome: Outcome) -> None:
-        act = payments.customer_acted if intent.kind == "payment_intent" else setups.customer_acted
-        act(self.state, intent, outcome.failure, later=outcome.later)
+            choice = customer_steps.ANSWERS[template][intent.kind].get(button)
+            if choice is None or intent["status"] != "requires_action":
+                return self._action(intent, template, status=200 if choice is not None else 400)
+            seen = customer_steps.answer(self.state, intent, choice)
+            return redirect(seen.url or "") or message(seen.title, seen.message)
 
     def _intent(self, request: web.Request) -> Record | None:
         secret = request.query.get("clientSecret", "")
@@ -142,15 +94,3 @@ class ActionPages:
         if intent is None or not same(secret, intent["client_secret"]):
             return None
         return intent
-
-
-def _ending(intent: Record) -> web.Response:
-    """What the customer is told where the merchant gave no address to go back to."""
-    paying = intent.kind == "payment_intent"
-    if intent["status"] == "processing":
-        return message("Under way", "The bank confirms this in a minute. This page can be closed.")
-    if intent["status"] in payments.PAID:
-        done = "The payment went through" if paying else "The payment method was saved"
-        return message("Done", f"{done}. This page can be closed.")
-    failed = "The payment did not go through" if paying else "The payment method was not saved"
-    return message("Not paid" if paying else "Not saved", f"{failed}. This page can be closed.")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping
 
 from aiohttp import web
 from yarl import URL
 
 from wooshpay.sandbox.pages.templates import message
-
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
 def texts(posted: Mapping[str, object]) -> dict[str, str]:
@@ -34,10 +31,3 @@ def same(given: str, expected: str) -> bool:
 def no_such_page() -> web.Response:
     """The answer to a wrong address."""
     return message("There is no such page", "Check the address; it may be cut off.", status=404)
-
-
-def address(url: str | None) -> str | None:
-    """A merchant's address as a browser needs it: WooshPay takes it without a scheme."""
-    if not url:
-        return None
-    return url if _SCHEME.match(url) else f"https://{url}"

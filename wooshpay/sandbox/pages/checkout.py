@@ -12,14 +12,12 @@ from aiohttp import web
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.guard import Guard
-from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout, checkout_visit, orders
+from wooshpay.sandbox.lifecycles import checkout, checkout_visit, customer_steps, onward, orders
 from wooshpay.sandbox.pages import wording
-from wooshpay.sandbox.pages.answers import address, no_such_page, redirect, same, texts
+from wooshpay.sandbox.pages.answers import no_such_page, redirect, same, texts
 from wooshpay.sandbox.pages.forms import CardForm
-from wooshpay.sandbox.pages.next import after_session, next_page
 from wooshpay.sandbox.pages.templates import message, page
 
 _HOSTED_ID = re.compile(r"cs_test_(\d+)")
@@ -50,7 +48,9 @@ class CheckoutPage:
             if session is None:
                 return no_such_page()
             refusal = checkout_visit.last_refusal(self.state, session)
-            return self._page(session, CardForm.empty(session), refusal=_advised(refusal) if refusal else None)
+            return self._page(
+                session, CardForm.empty(session), refusal=customer_steps.advised(refusal) if refusal else None
+            )
 
     async def submit(self, request: web.Request) -> web.Response:
         """One of the page's forms: of a promotion code, or of a payment method."""
@@ -80,22 +80,24 @@ class CheckoutPage:
                 return self._page(session, form, refusal=error.message, status=error.status)
             return self._page(session, form, errors={"code": error.message}, code=word, status=error.status)
         # To be loaded again at will: nothing is sent twice.
-        return redirect(after_session(self.state, session)) or no_such_page()
+        return redirect(onward.after_session(self.state, session)) or no_such_page()
 
     def _complete(self, session: Record, form: CardForm) -> web.Response:
         needs_method = checkout_visit.needs_method(session)
         errors = form.errors() if needs_method else form.contact_errors()
         if errors:
             return self._page(session, form, errors=errors, status=400)
-        data = Params(form.method_data() if needs_method else {}, place="payment_method_data")
+        details = form.customer_details()
+        data = form.method_data() if needs_method else customer_steps.NO_METHOD
         try:
-            intent = checkout_visit.submit(self.state, session, data, form.customer_details())
+            seen = customer_steps.pay_session(self.state, session, data, details)
         except SandboxError as error:
-            errors = form.errors_for(error)
-            refusal = None if errors else _advised(error.message) if error.status == 402 else error.message
-            return self._page(session, form, errors=errors, refusal=refusal, status=error.status)
-        onward = next_page(self.state, intent) if intent is not None else after_session(self.state, session)
-        return redirect(onward) or message("Done", "This page can be closed.")
+            return self._page(session, form, refusal=error.message, status=error.status)
+        if seen.error is not None:
+            errors = form.errors_for(seen.error)
+            refusal = None if errors else seen.message
+            return self._page(session, form, errors=errors, refusal=refusal, status=seen.error.status)
+        return redirect(seen.url or "") or message("Done", "This page can be closed.")
 
     def _page(
         self,
@@ -108,12 +110,12 @@ class CheckoutPage:
         status: int = 200,
     ) -> web.Response:
         if session["status"] == "complete":
-            return message(*wording.ending(session, session.private.get("confirmation")))
+            return message(*onward.ending(session))
         if session["status"] == "expired":
             return message("This page has expired", "Go back to the shop and start again.", status=410)
         setup = checkout.setup_of(self.state, session)
         if setup is not None and setup["status"] == "processing":
-            return message("Your bank is checking the card", "This takes a minute. Then load this page again.")
+            return message(*customer_steps.CHECKING)
         seen = self.state.view(session)
         discount = orders.discount_of(self.state, session)
         coupon: JsonObject | None = discount["coupon"] if discount is not None else None
@@ -131,7 +133,7 @@ class CheckoutPage:
             button=wording.button(seen, trial_days),
             needs_method=checkout_visit.needs_method(session),
             methods=checkout_visit.methods_of(session),
-            cancel_url=address(session.get("cancel_url")),
+            cancel_url=customer_steps.way_back(session),
             form=form,
             errors=errors,
             refusal=refusal,
@@ -144,8 +146,3 @@ class CheckoutPage:
             return None
         self.state.clock.run_due()
         return self.state.store["checkout.session"].get(f"cs_{found.group(1)}")
-
-
-def _advised(refusal: str) -> str:
-    """A refusal of the bank, and what the customer can do about it."""
-    return f"{refusal} Try again or use another payment method."

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
 from wooshpay.core.json import JsonObject
+from wooshpay.sandbox.lifecycles import customer_steps
 from wooshpay.sandbox.rules.cards import digits_of, passes_luhn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wooshpay.sandbox.engine.errors import SandboxError
+    from wooshpay.sandbox.engine.params import Params
     from wooshpay.sandbox.engine.store import Record
-
-_FIELD_OF_CODE: Final = {"incorrect_number": "number", "expired_card": "expiry", "incorrect_cvc": "cvc"}
 
 
 @attrs.frozen(kw_only=True)
@@ -44,8 +44,7 @@ class CardForm:
     @classmethod
     def empty(cls, session: Record) -> CardForm:
         """The form before anything was typed."""
-        details: JsonObject = session.get("customer_details") or {}
-        return cls(email=details.get("email") or session.get("customer_email") or "")
+        return cls(email=customer_steps.known_email(session))
 
     @classmethod
     def read(cls, posted: Mapping[str, str]) -> CardForm:
@@ -55,7 +54,7 @@ class CardForm:
 
     def contact_errors(self) -> dict[str, str]:
         """What the customer has to change about themselves, by field."""
-        if self.email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.email):
+        if self.email and not customer_steps.is_email(self.email):
             return {"email": "Enter an e-mail address like name@example.com."}
         return {}
 
@@ -76,18 +75,14 @@ class CardForm:
 
     def errors_for(self, error: SandboxError) -> dict[str, str]:
         """The field that a refusal is about, where it is about one."""
-        field = _FIELD_OF_CODE.get(error.code)
+        field = customer_steps.FIELD_OF_CODE.get(error.code)
         return {field: error.message} if field is not None else {}
 
-    def method_data(self) -> JsonObject:
+    def method_data(self) -> Params:
         """The form as ``payment_method_data``."""
-        billing = self.customer_details()
-        data: JsonObject = {"type": self.method, **({"billing_details": billing} if billing else {})}
-        if self.method == "card":
-            card = {"number": self.number, "exp_month": self.exp_month, "exp_year": self.exp_year, "cvc": self.cvc}
-            data["card"] = card
-        return data
+        card = {"number": self.number, "exp_month": self.exp_month, "exp_year": self.exp_year, "cvc": self.cvc}
+        return customer_steps.method_data(self.method, card, self.customer_details())
 
     def customer_details(self) -> JsonObject:
         """What the customer told about themselves."""
-        return {name: value for name, value in (("email", self.email), ("name", self.name)) if value}
+        return customer_steps.contact(self.email, self.name)

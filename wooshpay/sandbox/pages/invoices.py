@@ -10,22 +10,19 @@ import attrs
 from aiohttp import web
 
 from wooshpay.core.json import JsonObject
-from wooshpay.sandbox.behaviours.invoices import page_of
 from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.guard import Guard
-from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import invoices, payment_methods
+from wooshpay.sandbox.lifecycles import customer_steps, invoices
 from wooshpay.sandbox.pages.answers import no_such_page, redirect, same, texts
 from wooshpay.sandbox.pages.forms import CardForm
-from wooshpay.sandbox.pages.next import next_page
 from wooshpay.sandbox.pages.templates import message, page
 
 _STATUS: Final = {"open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Overdue"}
 _LAST_SUM: Final = {"paid": "Paid", "void": "Total"}
 _NOTES: Final = {
-    "paid": "This invoice is paid. Thank you.",
+    "paid": customer_steps.INVOICE_PAID,
     "void": "This invoice was canceled. There is nothing to pay.",
 }
 
@@ -67,20 +64,14 @@ class InvoicePage:
             if form.errors():
                 return self._page(invoice, form, errors=form.errors(), status=400)
             try:
-                return self._take(invoice, form)
+                seen = customer_steps.pay_invoice(self.state, invoice, form.method_data())
             except SandboxError as error:
-                errors = form.errors_for(error)
-                refusal = None if errors else error.message
-                return self._page(invoice, form, errors=errors, refusal=refusal, status=error.status)
-
-    def _take(self, invoice: Record, form: CardForm) -> web.Response:
-        back = page_of(self.state, invoice)
-        method = payment_methods.make(self.state, Params(form.method_data(), place="payment_method_data"))
-        # From a 3-D Secure challenge the customer comes back here.
-        invoices.intent_of(self.state, invoice)["return_url"] = back
-        intent = invoices.pay(self.state, invoice, method)
-        where = next_page(self.state, intent) if intent is not None else back
-        return redirect(where) or self._page(invoice, CardForm())
+                return self._page(invoice, form, refusal=error.message, status=error.status)
+            if seen.error is not None:
+                errors = form.errors_for(seen.error)
+                refusal = None if errors else seen.message
+                return self._page(invoice, form, errors=errors, refusal=refusal, status=seen.error.status)
+            return redirect(seen.url or "") or self._page(invoice, CardForm())
 
     def _page(
         self,
@@ -102,7 +93,7 @@ class InvoicePage:
             facts=_facts(whole),
             sums=_sums(whole),
             note=_NOTES.get(invoice["status"], "There is nothing to pay."),
-            processing=self._processing(invoice),
+            processing=customer_steps.INVOICE_PROCESSING if self._processing(invoice) else None,
             key=invoice.private["key"],
             form=form,
             errors=errors or {},

@@ -9,8 +9,8 @@ from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.lifecycles import payment_links
+from wooshpay.sandbox.lifecycles.onward import after_session
 from wooshpay.sandbox.pages.answers import no_such_page, redirect
-from wooshpay.sandbox.pages.next import after_session
 from wooshpay.sandbox.pages.templates import message
 
 

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.rules.currencies import written
 from wooshpay.sandbox.rules.discounts import amount_off, covers
 from wooshpay.sandbox.rules.pricing import amount_of
-
-_DONE: Final = {
-    "payment": ("This payment is complete", "Thank you. There is nothing left to pay here."),
-    "subscription": ("Your subscription has started", "Thank you. There is nothing left to do here."),
-    "setup": ("Your payment method is saved", "Thank you. There is nothing left to do here."),
-}
-
-
-def ending(session: Mapping[str, Any], message: str | None) -> tuple[str, str]:
-    """Title and text of the page of a session that is complete."""
-    title, text = _DONE[session["mode"]]
-    if session["mode"] == "payment" and session["payment_status"] == "no_payment_required":
-        title = "Your order is complete"
-    return title, message or text
 
 
 def heading(session: JsonObject) -> str:

@@ -56,6 +56,8 @@ class TestCard:
 
     Attributes:
         number: The card number.
+        payment_method: The ID of the ready-made payment method with this card, such as ``pm_card_visa``. It works
+            wherever the API accepts the ID of a payment method.
         does: What happens, for people.
         decline: Why it is refused, where it is.
         challenge: Whether 3-D Secure always asks; other cards are asked with ``request_three_d_secure`` any.
@@ -70,6 +72,7 @@ class TestCard:
     __test__ = False  # no test class, whatever pytest makes of its name
 
     number: str
+    payment_method: str = ""
     does: str
     decline: Decline | None = None
     challenge: bool = False
@@ -81,44 +84,119 @@ class TestCard:
 
 
 CARDS: Final = (
-    TestCard(number="4111111111111111", does="Succeeds; asks for 3-D Secure with request_three_d_secure any"),
-    TestCard(number="4761344136141390", does="Asks for 3-D Secure, then succeeds", challenge=True),
+    TestCard(
+        number="4111111111111111",
+        payment_method="pm_card_visa",
+        does="Succeeds; asks for 3-D Secure with request_three_d_secure any",
+    ),
+    TestCard(
+        number="4761344136141390",
+        payment_method="pm_card_3ds",
+        does="Asks for 3-D Secure, then succeeds",
+        challenge=True,
+    ),
     TestCard(
         number="4000002500003155",
+        payment_method="pm_card_3ds_until_saved",
         does="Asks for 3-D Secure, then succeeds; once saved for off_session it does not ask there",
         challenge=True,
     ),
     TestCard(
         number="4000002760003184",
+        payment_method="pm_card_3ds_off_session",
         does="Asks for 3-D Secure, then succeeds; asks off session too, however it was saved",
         challenge=True,
         always=True,
     ),
-    TestCard(number="4000008400001629", does="Asks for 3-D Secure, then is declined", challenge=True, decline=GENERIC),
-    TestCard(number="4000000000000002", does="Declined: generic_decline", decline=GENERIC),
-    TestCard(number="4000000000009995", does="Declined: insufficient_funds", decline=INSUFFICIENT_FUNDS),
-    TestCard(number="4000000000009987", does="Declined: lost_card", decline=LOST),
-    TestCard(number="4000000000009979", does="Declined: stolen_card", decline=STOLEN),
-    TestCard(number="4000000000000101", does="Declined: do_not_honor", decline=DO_NOT_HONOR),
-    TestCard(number="4100000000000019", does="Declined: fraudulent", decline=FRAUDULENT),
-    TestCard(number="4000000000006975", does="Declined: card_velocity_exceeded", decline=VELOCITY),
-    TestCard(number="4000000000000069", does="Refused: expired_card", decline=EXPIRED),
-    TestCard(number="4000000000000127", does="Refused: incorrect_cvc", decline=INCORRECT_CVC),
-    TestCard(number="4000000000000119", does="Refused: processing_error", decline=PROCESSING_ERROR),
-    TestCard(number="4000000000000077", does="Is processing for a minute, then succeeds", later=True),
     TestCard(
-        number="4000000000000051", does="Is processing for a minute, then is declined", later=True, decline=GENERIC
+        number="4000008400001629",
+        payment_method="pm_card_3ds_declined",
+        does="Asks for 3-D Secure, then is declined",
+        challenge=True,
+        decline=GENERIC,
     ),
-    TestCard(number="4000000000000341", does="Can be saved; every payment is declined", saved=True, decline=GENERIC),
-    TestCard(number="4000000000007726", does="Succeeds; a refund is pending for a minute", refund="later"),
+    TestCard(
+        number="4000000000000002", payment_method="pm_card_declined", does="Declined: generic_decline", decline=GENERIC
+    ),
+    TestCard(
+        number="4000000000009995",
+        payment_method="pm_card_insufficient_funds",
+        does="Declined: insufficient_funds",
+        decline=INSUFFICIENT_FUNDS,
+    ),
+    TestCard(number="4000000000009987", payment_method="pm_card_lost", does="Declined: lost_card", decline=LOST),
+    TestCard(number="4000000000009979", payment_method="pm_card_stolen", does="Declined: stolen_card", decline=STOLEN),
+    TestCard(
+        number="4000000000000101",
+        payment_method="pm_card_do_not_honor",
+        does="Declined: do_not_honor",
+        decline=DO_NOT_HONOR,
+    ),
+    TestCard(
+        number="4100000000000019", payment_method="pm_card_fraudulent", does="Declined: fraudulent", decline=FRAUDULENT
+    ),
+    TestCard(
+        number="4000000000006975",
+        payment_method="pm_card_velocity_exceeded",
+        does="Declined: card_velocity_exceeded",
+        decline=VELOCITY,
+    ),
+    TestCard(
+        number="4000000000000069", payment_method="pm_card_expired", does="Refused: expired_card", decline=EXPIRED
+    ),
+    TestCard(
+        number="4000000000000127",
+        payment_method="pm_card_incorrect_cvc",
+        does="Refused: incorrect_cvc",
+        decline=INCORRECT_CVC,
+    ),
+    TestCard(
+        number="4000000000000119",
+        payment_method="pm_card_processing_error",
+        does="Refused: processing_error",
+        decline=PROCESSING_ERROR,
+    ),
+    TestCard(
+        number="4000000000000077",
+        payment_method="pm_card_pending",
+        does="Is processing for a minute, then succeeds",
+        later=True,
+    ),
+    TestCard(
+        number="4000000000000051",
+        payment_method="pm_card_pending_declined",
+        does="Is processing for a minute, then is declined",
+        later=True,
+        decline=GENERIC,
+    ),
+    TestCard(
+        number="4000000000000341",
+        payment_method="pm_card_declined_after_saving",
+        does="Can be saved; every payment is declined",
+        saved=True,
+        decline=GENERIC,
+    ),
+    TestCard(
+        number="4000000000007726",
+        payment_method="pm_card_refund_pending",
+        does="Succeeds; a refund is pending for a minute",
+        refund="later",
+    ),
     TestCard(
         number="4000000000005126",
+        payment_method="pm_card_refund_fails",
         does="Succeeds; a refund is pending for a minute, then fails and the money comes back",
         refund="fails",
     ),
-    TestCard(number="4000000000000259", does="Succeeds, then is disputed: fraudulent", dispute="fraudulent"),
+    TestCard(
+        number="4000000000000259",
+        payment_method="pm_card_disputed",
+        does="Succeeds, then is disputed: fraudulent",
+        dispute="fraudulent",
+    ),
     TestCard(
         number="4000000000002685",
+        payment_method="pm_card_disputed_not_received",
         does="Succeeds, then is disputed: product_not_received",
         dispute="product_not_received",
     ),
@@ -130,6 +208,8 @@ _BY_OUTCOME: Final = {
     "succeeds": TestCard(number="", does="Succeeds"),
     "wrong_number": TestCard(number="", does="Refused: incorrect_number", decline=INCORRECT_NUMBER),
 }
+
+_BY_METHOD: Final = {card.payment_method: card for card in CARDS}
 
 _BRANDS: Final = (
     ("visa", re.compile("4")),
@@ -158,6 +238,11 @@ def outcome_of(number: str) -> str:
 def card_with(outcome: str) -> TestCard:
     """The card that stands for an outcome."""
     return _BY_OUTCOME[outcome]
+
+
+def card_for_method(payment_method: str) -> TestCard | None:
+    """Return the test card of a ready-made payment method, such as ``pm_card_visa``; None for any other ID."""
+    return _BY_METHOD.get(payment_method)
 
 
 def passes_luhn(digits: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Final
 
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours.issuing.reading import pick_texts
-from wooshpay.sandbox.engine.errors import SandboxError, missing
+from wooshpay.sandbox.engine.act_parameters import ActParameter
+from wooshpay.sandbox.engine.errors import SandboxError, missing, wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act
 from wooshpay.sandbox.engine.state import State
@@ -30,13 +31,22 @@ _SELLER: Final = {
 }
 
 
-@act("issuing.authorize")
-def authorize(state: State, params: Params) -> JsonObject:
-    """Pay an ``amount`` with a ``card``, in its ``currency``; ``reason`` in the answer says why it was declined.
+_AUTHORIZATION: Final = ActParameter(
+    "authorization", "The authorization; it must be pending.", "id", required=True, of=authorizations.KIND
+)
 
-    ``merchant_data`` tells of the seller, with ``category``; ``merchant_amount`` and ``merchant_currency`` say what was
-    asked for, where that was in another currency.
-    """
+
+@act(
+    "issuing.authorize",
+    ActParameter("card", "The issued card.", "id", required=True, of=cards.KIND),
+    ActParameter("amount", "How much, in the currency of the card.", "amount", required=True),
+    ActParameter("currency", "The currency of the card, which is also the default.", "currency"),
+    ActParameter("merchant_amount", "What the seller asked for in another currency.", "amount"),
+    ActParameter("merchant_currency", "The other currency; it goes with merchant_amount.", "currency"),
+    ActParameter("merchant_data", 'The seller, such as {"name": ..., "category": ...}.', "object"),
+)
+def authorize(state: State, params: Params) -> JsonObject:
+    """Pay a seller with an issued card; `reason` in the result says why it was declined."""
     card = state.need(cards.KIND, params.need_text("card"), param="card")
     amount = params.need_amount("amount")
     currency = params.currency("currency") or card["currency"]
@@ -56,38 +66,63 @@ def authorize(state: State, params: Params) -> JsonObject:
     return answer if reason is None else {**answer, "reason": reason}
 
 
-@act("issuing.capture")
+@act(
+    "issuing.capture",
+    _AUTHORIZATION,
+    ActParameter("amount", "How much; the rest is released. Default: all of it.", "amount"),
+)
 def capture(state: State, params: Params) -> JsonObject:
-    """Take what an ``authorization`` holds, as the seller does; if only an ``amount`` of it, the rest is released."""
+    """Capture an authorization of an issued card, as the seller does."""
     authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
     return state.view(transactions.capture(state, authorization, params.amount("amount")))
 
 
-@act("issuing.reverse")
+@act("issuing.reverse", _AUTHORIZATION)
 def reverse(state: State, params: Params) -> JsonObject:
-    """Give up an ``authorization``, as the seller does."""
+    """Reverse an authorization of an issued card, as the seller does."""
     authorization = state.need(authorizations.KIND, params.need_text("authorization"), param="authorization")
     authorizations.reverse(state, authorization)
     return state.view(authorization)
 
 
-@act("issuing.refund")
+@act(
+    "issuing.refund",
+    ActParameter("transaction", "The transaction; it must be a capture.", "id", required=True, of=transactions.KIND),
+    ActParameter("amount", "How much. Default: all that is left of it.", "amount"),
+)
 def refund(state: State, params: Params) -> JsonObject:
-    """Give back a captured ``transaction``, as the seller does; only an ``amount`` of it if given."""
+    """Refund a captured transaction of an issued card, as the seller does."""
     transaction = state.need(transactions.KIND, params.need_text("transaction"), param="transaction")
     return state.view(transactions.refund(state, transaction, params.amount("amount")))
 
 
-@act("issuing.top_up")
+@act(
+    "issuing.top_up",
+    ActParameter("amount", "How much.", "amount", required=True),
+    ActParameter("currency", "The currency.", "currency", required=True),
+)
 def top_up(state: State, params: Params) -> JsonObject:
-    """Put an ``amount`` on the prepaid balance of a ``currency``; from then on cards can run out of money."""
+    """Add funds to the prepaid balance of issued cards.
+
+    Cards of this currency can be used without any limit before the first top-up, and can run out of money after it.
+    """
     return state.view(funds.top_up(state, params.need_amount("amount"), params.need_currency("currency")))
 
 
-@act("issuing.block_cardholder")
+@act(
+    "issuing.block_cardholder",
+    ActParameter(
+        "cardholder", "The cardholder; it must not be blocked yet.", "id", required=True, of="issuing.cardholder"
+    ),
+)
 def block_cardholder(state: State, params: Params) -> JsonObject:
-    """Block a ``cardholder`` for good, as the issuer does after abuse."""
+    """Block a cardholder permanently, as the issuer does after abuse."""
     holder = state.need("issuing.cardholder", params.need_text("cardholder"), param="cardholder")
+    if holder["status"] == "blocked":
+        raise wrong_state(
+            "This cardholder could not be blocked because its status is blocked; it must be active or inactive.",
+            code="issuing_cardholder_unexpected_state",
+        )
     cardholders.block(state, holder)
     return state.view(holder)
 
