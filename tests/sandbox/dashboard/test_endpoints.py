@@ -11,7 +11,6 @@ from sandbox.rig import GOOD, Api, Shop, payment
 from wooshpay import webhooks
 from wooshpay.sandbox import Sandbox
 
-
 HOSTILE = "\"'><script>alert(1)</script>{{ 7 - 7 }}"
 
 

@@ -322,6 +322,32 @@ async def test_an_endpoint_is_added_tested_and_deleted(page: Page, shop: Shop, s
     assert sandbox.store.all("webhook_endpoint") == []
 
 
+@on_both_screens
+async def test_a_customer_pays_and_passes_the_challenge_by_buttons(page: Page, api: Api, sandbox: Sandbox) -> None:
+    """No hosted page has to be opened to bring a session to its end."""
+    session = await api.make("/v1/checkout/sessions", order())
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{session['id']}")
+    await keep_picture(page, "dashboard-open-session")
+    await page.get_by_role("button", name="Choose the method and the outcome…").click()
+    await page.get_by_label("Card").fill("pm_card_3ds")
+    await page.get_by_role("combobox", name="Outcome").select_option("unfinished")
+    await keep_picture(page, "dashboard-pay-form")
+    assert await fits(page)
+    await page.get_by_role("button", name="Carry out").click()
+    await page.get_by_text("What the customer sees").wait_for()
+    await keep_picture(page, "dashboard-challenge")
+    assert await fits(page)
+    intent = sandbox.store.all("payment_intent")[-1]["id"]
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{intent}")
+    await page.get_by_role("button", name="Pass the authentication").click()
+    link = page.get_by_role("link", name="https://shop.example/thanks")
+    assert str(await link.get_attribute("href")).startswith("https://shop.example/thanks?session=cs_")
+    await keep_picture(page, "dashboard-paid")
+    assert await fits(page)
+    assert sandbox.store.get(session["id"])["payment_status"] == "paid"
+
+
 async def test_by_keyboard_alone(page: Page, api: Api, sandbox: Sandbox) -> None:
     await page.goto(sandbox.dashboard_url)
     await page.keyboard.press("Tab")
@@ -329,15 +355,16 @@ async def test_by_keyboard_alone(page: Page, api: Api, sandbox: Sandbox) -> None
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "main"
     await page.goto(f"{sandbox.base_url}/dashboard/acts/balance.top_up")
-    await page.get_by_label("Parameters as JSON").focus()
-    await page.keyboard.press("Control+A")
-    await page.keyboard.type('{"amount": 100')
+    await page.get_by_label("Amount").focus()
+    await page.keyboard.type("-1")
     await page.keyboard.press("Tab")
+    await page.keyboard.type("eur")
     await page.keyboard.press("Enter")
     await page.get_by_role("alert").wait_for()
-    await page.get_by_label("Parameters as JSON").focus()
-    await page.keyboard.press("Control+End")
-    await page.keyboard.type(', "currency": "eur"}')
+    await page.get_by_label("Amount").focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("100")
+    await page.keyboard.press("Tab")
     await page.keyboard.press("Tab")
     outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     await page.keyboard.press("Enter")
@@ -352,9 +379,24 @@ async def test_text_has_enough_contrast(browser: Browser, api: Api, shop: Shop, 
     context = await browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = await context.new_page()
     await page.goto(sandbox.dashboard_url)
-    for path in ("", f"/object/{ids['waiting']}", "/webhooks", "/requests", "/faults", "/outcomes", "/clock"):
+    for path in (
+        *("", f"/object/{ids['waiting']}", "/webhooks", "/requests", "/faults", "/outcomes", "/clock", "/acts"),
+        *(f"/webhooks/{ids['we']}", "/objects/payment_intent?status=succeeded", "/acts/issuing.authorize"),
+    ):
         await page.goto(f"{sandbox.base_url}/dashboard{path}")
+        await keep_picture(page, f"dashboard-{scheme}{path.partition('?')[0].replace('/', '-')[:16]}")
         assert await page.evaluate(_TOO_FAINT) == [], path
+    await page.goto(f"{sandbox.base_url}/dashboard/operations/refunds.create?parameter.payment_intent={ids['pi']}")
+    await page.get_by_label("Amount").fill("9999")
+    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_text("Nothing was changed").wait_for()
+    await keep_picture(page, f"dashboard-{scheme}-refused")
+    assert await page.evaluate(_TOO_FAINT) == []
+    await page.goto(f"{sandbox.base_url}/dashboard/acts/checkout.sessions.pay?parameter.session={ids['cs']}")
+    await page.get_by_role("button", name="Carry out").click()
+    await page.get_by_text("What the customer sees").wait_for()
+    await keep_picture(page, f"dashboard-{scheme}-paid")
+    assert await page.evaluate(_TOO_FAINT) == []
     await context.close()
 
 

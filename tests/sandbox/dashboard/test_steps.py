@@ -79,7 +79,7 @@ def test_a_step_is_offered_only_if_its_action_exists_and_takes_its_values(monkey
     assert "Customer" not in steps_of(intent)
     named = ActParameter("payment_intent", "The payment.", "id")
     for parameters, labels in (
-        ((), ["Pass the authentication", "Fail the authentication"]),
+        ((), []),
         ((named,), []),
         (
             (named, ActParameter("outcome", "How it ends.", "choice", choices=("passed",))),

@@ -9,7 +9,7 @@ import attrs
 from aiohttp import web
 
 from wooshpay.core.docstring import read_docstring
-from wooshpay.core.json import Json, JsonObject
+from wooshpay.core.json import Json
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.controls.acting import carry_out
 from wooshpay.sandbox.engine.act_parameters import ActParameter
@@ -21,9 +21,7 @@ from wooshpay.sandbox.pages.answers import no_such_page
 from wooshpay.sandbox.pages.dashboard import operations
 from wooshpay.sandbox.pages.dashboard.access import ROOT
 from wooshpay.sandbox.pages.dashboard.act_forms import (
-    as_json,
     fields,
-    read_object,
     read_values,
     refused_field,
     values_in,
@@ -89,13 +87,11 @@ class Attempt:
 
     Attributes:
         typed: The values that were sent, by parameter.
-        text: The JSON that was sent for an action that declares no parameters.
         error: Why it was refused; ``None`` if it was not.
         answer: The result, or the whole error; ``None`` if there is none.
     """
 
     typed: Mapping[str, str]
-    text: str = ""
     error: SandboxError | None = None
     answer: Json = None
 
@@ -169,8 +165,7 @@ def show_act(desk: Desk, visit: Visit) -> web.Response:
     task = find_task(visit.place("name"))
     if task is None:
         return no_such_page()
-    typed = values_in(visit.request.query)
-    return _show(desk, task, Attempt(typed=typed, text=as_json(typed)))
+    return _show(desk, task, Attempt(typed=values_in(visit.request.query)))
 
 
 def carry_out_act(desk: Desk, visit: Visit) -> web.Response:
@@ -178,23 +173,13 @@ def carry_out_act(desk: Desk, visit: Visit) -> web.Response:
     task = find_task(visit.place("name"))
     if task is None:
         return no_such_page()
-    typed = values_in(visit.form)
-    attempt = Attempt(typed=typed, text=visit.form.get("parameters", as_json(typed)))
+    attempt = Attempt(typed=values_in(visit.form))
     try:
-        values = _values(task, attempt)
+        values = read_values(task.parameters, attempt.typed)
         answer = carry_out(desk.state, desk.lock, task.name, values)
     except SandboxError as error:
         return _show(desk, task, attrs.evolve(attempt, error=error, answer=error.body()))
     return _show(desk, task, attrs.evolve(attempt, answer=answer))
-
-
-def _values(task: Task, attempt: Attempt) -> JsonObject:
-    if task.parameters:
-        return read_values(task.parameters, attempt.typed)
-    try:
-        return {**read_object(attempt.text), **attempt.typed}
-    except ValueError as error:
-        raise SandboxError(str(error), code="parameter_invalid") from None
 
 
 # ---- operations of the merchant
@@ -242,7 +227,6 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
         task=task,
         fields=fields(store, task.parameters, attempt.typed, error),
         about=_about(store, task, attempt.typed),
-        text=attempt.text,
         key=operations.new_key(),
         error=error.message if error is not None else "",
         at_field=refused_field(task.parameters, error) is not None,
@@ -255,5 +239,4 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
 def _about(store: Store, task: Task, typed: Mapping[str, str]) -> list[str]:
     """Return the IDs of the objects that the values name, to lead back to them."""
     ids = (typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id")
-    named = ids if task.parameters else (text.strip() for text in typed.values())
-    return [id for id in named if id and find(store, id) is not None]
+    return [id for id in ids if id and find(store, id) is not None]
