@@ -52,6 +52,9 @@ async def test_a_customer_pays_an_open_session(visitor: Visitor, api: Api, sandb
     assert sandbox.store.get(session["id"])["status"] == "open"
     paid = await press(visitor, session["id"], "Pay")
     assert 'href="https://shop.example/thanks?session=' in paid.text
+    # From the result it is one click to each object concerned.
+    for id in (session["id"], session["payment_intent"]):
+        assert f'href="/dashboard/object/{id}"' in paid.text
     assert sandbox.store.get(session["id"])["payment_status"] == "paid"
     assert buttons(await visitor.look(f"object/{session['id']}")) == {}
 

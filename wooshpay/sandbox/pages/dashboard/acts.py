@@ -226,7 +226,7 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
         still=attempt.answer is not None,
         task=task,
         fields=fields(store, task.parameters, attempt.typed, error),
-        about=_about(store, task, attempt.typed),
+        about=_about(store, task, attempt),
         key=operations.new_key(),
         error=error.message if error is not None else "",
         at_field=refused_field(task.parameters, error) is not None,
@@ -236,7 +236,9 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
     )
 
 
-def _about(store: Store, task: Task, typed: Mapping[str, str]) -> list[str]:
-    """Return the IDs of the objects that the values name, to lead back to them."""
-    ids = (typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id")
-    return [id for id in ids if id and find(store, id) is not None]
+def _about(store: Store, task: Task, attempt: Attempt) -> list[str]:
+    """Return the IDs of the objects that the values name, then of those in the result, to lead to them."""
+    named = [attempt.typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id"]
+    answer = as_object(attempt.answer) or {}
+    made = [str(found.get("id")) for found in (answer, *map(as_object, answer.values())) if found is not None]
+    return [id for id in dict.fromkeys((*named, *made)) if id and find(store, id) is not None]
