@@ -60,8 +60,11 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """A tab that fails the test on any error in its console."""
+async def page(browser: Browser, sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A tab that fails the test on any error in its console.
+
+    It is closed before the sandbox: an open page of the dashboard connects again and again, and notes each refusal.
+    """
     size: tuple[int, int] = getattr(request, "param", DESKTOP)
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
     page = await context.new_page()

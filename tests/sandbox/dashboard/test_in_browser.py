@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sandbox.browsing import fits, keep_picture, needs_browser, on_both_screens
+from sandbox.browsing import DESKTOP, fits, keep_picture, needs_browser, on_both_screens
 from sandbox.rig import CHALLENGED, DECLINED, GOOD, Api, Shop, order, payment
 
 from wooshpay.sandbox import Sandbox
@@ -62,7 +62,11 @@ async def test_every_page_fits_and_is_named(page: Page, api: Api, shop: Shop, sa
         "faults": "/faults",
         "outcomes": "/outcomes",
         "acts": "/acts",
-        "act": "/acts/balance.top_up",
+        "act": f"/acts/disputes.create?parameter.payment_intent={ids['pi']}",
+        "paid": f"/object/{ids['pi']}",
+        "refund": f"/operations/refunds.create?parameter.payment_intent={ids['pi']}",
+        "session": f"/object/{ids['cs']}",
+        "filtered": "/objects/payment_intent?status=succeeded&order=17",
     }.items():
         await page.goto(f"{sandbox.base_url}/dashboard{path}")
         await page.get_by_text("Connected", exact=True).wait_for()
@@ -184,7 +188,7 @@ async def test_resend_delivers_again(page: Page, api: Api, shop: Shop, sandbox: 
     await page.goto(sandbox.dashboard_url)
     await page.get_by_role("link", name="Webhooks").click()
     await page.get_by_role("button", name="Resend payment_intent.created").click()
-    await page.get_by_text("2 delivered").wait_for()
+    await page.get_by_text("2 delivered", exact=True).wait_for()
     assert shop.types() == ["payment_intent.created"] * 2
 
 
@@ -210,6 +214,140 @@ async def test_a_hosted_page_opens_from_its_object(page: Page, api: Api, sandbox
     await hosted.get_by_role("heading", name="Your order").wait_for()
 
 
+@pytest.mark.parametrize("page", [DESKTOP], indirect=True)
+async def test_the_time_column_is_in_sight(page: Page, api: Api, shop: Shop, sandbox: Sandbox) -> None:
+    """Long paths, keys and errors stand beside it; at this width nobody should have to scroll for the time."""
+    await make_busy(api, shop, sandbox)
+    intent = await api.make("/v1/payment_intents", payment(GOOD, capture_method="manual"))
+    await api.post(f"/v1/payment_intents/{intent['id']}/capture", {"amount_to_capture": 10**9}, key="k" * 200)
+    await api.post(f"/v1/payment_intents/{intent['id']}/capture", {"amount_to_capture": 10**9}, key="k" * 200)
+    sandbox.faults.add("server_error")
+    await api.post(f"/v1/checkout/sessions/{'x' * 200}/expire", key="l" * 200)
+    await sandbox.settle()
+    await page.goto(sandbox.dashboard_url)
+    for path in ("", "/requests", "/events", "/webhooks", f"/object/{intent['id']}"):
+        await page.goto(f"{sandbox.base_url}/dashboard{path}")
+        await keep_picture(page, f"dashboard-times{path.replace('/', '-')[:9]}")
+        times = await page.locator("td.time").all()
+        assert times
+        for time in times:
+            box = await time.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= DESKTOP[0], path
+        # Nothing but the page itself is as wide as it can be, so no other column is out of sight either.
+        for region in await page.locator(".scroll").all():
+            assert await region.evaluate("region => region.scrollWidth <= region.clientWidth"), path
+
+
+@on_both_screens
+async def test_a_refund_with_its_amount(page: Page, api: Api, sandbox: Sandbox) -> None:
+    """Button, form, mistake beside its field, success: without a word of JSON."""
+    paid = await api.make("/v1/payment_intents", payment(GOOD))
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{paid['id']}")
+    await page.get_by_role("button", name="Refund…").click()
+    await page.get_by_label("Amount").fill("5000")
+    await page.get_by_role("combobox", name="Reason").select_option("fraudulent")
+    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_text("This was refused").wait_for()
+    await keep_picture(page, "dashboard-refund-refused")
+    amount = page.get_by_label("Amount")
+    assert await amount.get_attribute("aria-invalid") == "true"
+    assert await amount.input_value() == "5000"
+    assert await fits(page)
+    await amount.fill("700")
+    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_role("heading", name="re_").wait_for()
+    refund = sandbox.store.all("refund")[-1]
+    assert (refund["amount"], refund["reason"]) == (700, "fraudulent")
+    await page.get_by_text("7.00 USD").wait_for()
+
+
+@on_both_screens
+async def test_a_bank_acts_at_the_press_of_a_button(page: Page, api: Api, sandbox: Sandbox) -> None:
+    paid = await api.make("/v1/payment_intents", payment("4000000000007726"))
+    refund = await api.make("/v1/refunds", {"payment_intent": paid["id"]})
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{refund['id']}")
+    await keep_picture(page, "dashboard-pending-refund")
+    await page.get_by_role("button", name="Let it fail").click()
+    await page.get_by_text("The action was carried out").wait_for()
+    await keep_picture(page, "dashboard-done")
+    assert await fits(page)
+    await page.get_by_role("link", name=f"Go to {refund['id']}").click()
+    await page.get_by_text("failed", exact=True).first.wait_for()
+    assert await page.get_by_role("heading", name="Next steps").count() == 0
+
+
+@on_both_screens
+async def test_filters_narrow_the_table_and_are_cleared(page: Page, api: Api, sandbox: Sandbox) -> None:
+    await api.make("/v1/payment_intents", payment(GOOD, merchant_order_id="17"))
+    other = await api.make("/v1/payment_intents", payment(merchant_order_id="18"))
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/objects/payment_intent")
+    await page.get_by_label("Status").select_option("succeeded")
+    await page.get_by_label("Order").fill("18")
+    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_text("Nothing matches these filters").wait_for()
+    await keep_picture(page, "dashboard-nothing-matches")
+    assert await page.get_by_label("Order").input_value() == "18"
+    await page.get_by_label("Status").select_option("")
+    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_role("link", name=other["id"]).wait_for()
+    assert await page.locator("tbody tr").count() == 1
+    await page.get_by_role("link", name="Clear the filters").click()
+    await page.locator("tbody tr").nth(1).wait_for()
+
+
+@on_both_screens
+async def test_an_endpoint_is_added_tested_and_deleted(page: Page, shop: Shop, sandbox: Sandbox) -> None:
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/webhooks")
+    await page.get_by_label("URL").fill("http://shop.example.com/x")
+    await page.get_by_role("button", name="Add the endpoint").click()
+    await page.get_by_role("alert").wait_for()
+    assert await page.get_by_label("URL").input_value() == "http://shop.example.com/x"
+    await page.get_by_label("URL").fill(shop.hook())
+    await page.get_by_role("button", name="Add the endpoint").click()
+    await page.get_by_role("button", name="Send the test event").click()
+    await page.get_by_text("1 delivered", exact=True).wait_for()
+    assert shop.types() == ["payment_intent.created"]
+    await page.get_by_role("button", name="Reveal the secret").click()
+    await page.get_by_text(sandbox.store.all("webhook_endpoint")[0]["secret"]).wait_for()
+    await page.get_by_role("link", name="Hide the secret").click()
+    await page.get_by_text("Delete this endpoint").click()
+    assert await fits(page)
+    await page.get_by_role("button", name="Delete the endpoint").click()
+    await page.get_by_text("There are no webhook endpoints yet").wait_for()
+    assert sandbox.store.all("webhook_endpoint") == []
+
+
+@on_both_screens
+async def test_a_customer_pays_and_passes_the_challenge_by_buttons(page: Page, api: Api, sandbox: Sandbox) -> None:
+    """No hosted page has to be opened to bring a session to its end."""
+    session = await api.make("/v1/checkout/sessions", order())
+    await page.goto(sandbox.dashboard_url)
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{session['id']}")
+    await keep_picture(page, "dashboard-open-session")
+    await page.get_by_role("button", name="Choose the method and the outcome…").click()
+    await page.get_by_label("Card").fill("pm_card_3ds")
+    await page.get_by_role("combobox", name="Outcome").select_option("unfinished")
+    await keep_picture(page, "dashboard-pay-form")
+    assert await fits(page)
+    await page.get_by_role("button", name="Carry out").click()
+    await page.get_by_text("What the customer sees").wait_for()
+    await keep_picture(page, "dashboard-challenge")
+    assert await fits(page)
+    intent = sandbox.store.all("payment_intent")[-1]["id"]
+    await page.goto(f"{sandbox.base_url}/dashboard/object/{intent}")
+    await page.get_by_role("button", name="Pass the authentication").click()
+    link = page.get_by_role("link", name="https://shop.example/thanks")
+    assert await link.is_visible()
+    await keep_picture(page, "dashboard-paid")
+    assert await fits(page)
+    assert sandbox.store.get(session["id"])["payment_status"] == "paid"
+
+
 async def test_by_keyboard_alone(page: Page, api: Api, sandbox: Sandbox) -> None:
     await page.goto(sandbox.dashboard_url)
     await page.keyboard.press("Tab")
@@ -217,15 +355,16 @@ async def test_by_keyboard_alone(page: Page, api: Api, sandbox: Sandbox) -> None
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "main"
     await page.goto(f"{sandbox.base_url}/dashboard/acts/balance.top_up")
-    await page.get_by_label("Parameters as JSON").focus()
-    await page.keyboard.press("Control+A")
-    await page.keyboard.type('{"amount": 100')
+    await page.get_by_label("Amount").focus()
+    await page.keyboard.type("-1")
     await page.keyboard.press("Tab")
+    await page.keyboard.type("eur")
     await page.keyboard.press("Enter")
     await page.get_by_role("alert").wait_for()
-    await page.get_by_label("Parameters as JSON").focus()
-    await page.keyboard.press("Control+End")
-    await page.keyboard.type(', "currency": "eur"}')
+    await page.get_by_label("Amount").focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("100")
+    await page.keyboard.press("Tab")
     await page.keyboard.press("Tab")
     outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     await page.keyboard.press("Enter")
@@ -240,9 +379,24 @@ async def test_text_has_enough_contrast(browser: Browser, api: Api, shop: Shop, 
     context = await browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     page = await context.new_page()
     await page.goto(sandbox.dashboard_url)
-    for path in ("", f"/object/{ids['waiting']}", "/webhooks", "/requests", "/faults", "/outcomes", "/clock"):
+    for path in (
+        *("", f"/object/{ids['waiting']}", "/webhooks", "/requests", "/faults", "/outcomes", "/clock", "/acts"),
+        *(f"/webhooks/{ids['we']}", "/objects/payment_intent?status=succeeded", "/acts/issuing.authorize"),
+    ):
         await page.goto(f"{sandbox.base_url}/dashboard{path}")
+        await keep_picture(page, f"dashboard-{scheme}{path.partition('?')[0].replace('/', '-')[:16]}")
         assert await page.evaluate(_TOO_FAINT) == [], path
+    await page.goto(f"{sandbox.base_url}/dashboard/operations/refunds.create?parameter.payment_intent={ids['pi']}")
+    await page.get_by_label("Amount").fill("9999")
+    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_text("This was refused").wait_for()
+    await keep_picture(page, f"dashboard-{scheme}-refused")
+    assert await page.evaluate(_TOO_FAINT) == []
+    await page.goto(f"{sandbox.base_url}/dashboard/acts/checkout.sessions.pay?parameter.session={ids['cs']}")
+    await page.get_by_role("button", name="Carry out").click()
+    await page.get_by_text("What the customer sees").wait_for()
+    await keep_picture(page, f"dashboard-{scheme}-paid")
+    assert await page.evaluate(_TOO_FAINT) == []
     await context.close()
 
 

@@ -25,7 +25,16 @@ async def test_shows_endpoints_and_every_attempt(visitor: Visitor, api: Api, sho
     await api.make("/v1/payment_intents", payment(GOOD))
     await sandbox.settle()
     sight = await visitor.look("webhooks")
-    for text in (shop.hook(), "1 pending", "1 delivered", "2 types", ">503<", ">200<", "no response", "ClientConnector"):
+    for text in (
+        shop.hook(),
+        "1 pending",
+        "1 delivered",
+        "2 types",
+        ">503<",
+        ">200<",
+        "no response",
+        "ClientConnector",
+    ):
         assert text in sight.text
     one = await visitor.look(f"webhooks/{silent['id']}")
     assert len([row for row in one.rows() if row.startswith("delivery_")]) == 1

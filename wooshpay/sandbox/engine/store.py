@@ -200,6 +200,10 @@ class Collection:
         end = len(places) if starting_after is None else bisect_left(places, self._place(starting_after))
         return self._take(_reversed(places, end), limit, keep)
 
+    def values(self, name: str) -> list[Any]:
+        """Return the values that a field of the records has, each once. It takes no longer with more records."""
+        return [value for value, places in self._index(name).items() if places]
+
     def reindex(self, record: Record, name: str, value: Any) -> None:
         """Note that a field of a record is about to change."""
         place = self._places[record.id]

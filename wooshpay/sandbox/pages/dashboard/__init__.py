@@ -1,5 +1,5 @@
-"""The dashboard: everything that happens in the sandbox, live, and its clock, faults and acts at hand.
+"""The dashboard: everything that happens in the sandbox as it happens, its clock, faults and simulated actions.
 
-``routes`` says what is where and who may see it. Each other module is one family of pages: small functions that read
-the sandbox and give what a template shows, and the handlers that use them. The templates only lay it out.
+``routes`` holds the paths and the checks of access. Each other module is one family of pages: small functions that read
+the sandbox and return what a template shows, and the handlers that use them. The templates only lay it out.
 """

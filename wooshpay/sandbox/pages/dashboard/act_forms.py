@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final
@@ -15,10 +14,13 @@ from wooshpay.sandbox.engine.errors import SandboxError
 from wooshpay.sandbox.engine.params import as_object
 from wooshpay.sandbox.engine.store import Record, Store
 from wooshpay.sandbox.pages.dashboard.rows import find, row
+from wooshpay.sandbox.rules.cards import CARDS
 from wooshpay.sandbox.rules.currencies import decimals, written
 
 # Parameters can have any name, also that of the form's own fields such as the token.
 PREFIX: Final = "parameter."
+# The parameter that takes a ready-made payment method.
+_CARD: Final = "card"
 _MOST_OFFERED: Final = 50
 _EXAMPLE: Final = 2000
 
@@ -96,19 +98,17 @@ def _read(parameter: ActParameter, text: str) -> Json:
         # Numbers too: the actions read digits in a text, and refuse other texts by name.
         return text
     try:
-        return read_object(text)
+        return _read_object(text)
     except ValueError as error:
         raise SandboxError(str(error), code="parameter_invalid", param=parameter.name) from None
 
 
-def read_object(text: str) -> JsonObject:
-    """Return the JSON object in a text; an empty text is an empty object.
+def _read_object(text: str) -> JsonObject:
+    """Return the JSON object in a text.
 
     Raises:
         ValueError: The text is something else. The message says what to change.
     """
-    if not text.strip():
-        return {}
     try:
         value = loads(text.encode())
         dumps(value)  # JSON can name characters that no text can hold
@@ -157,11 +157,6 @@ def refused_field(parameters: Iterable[ActParameter], error: SandboxError | None
     return name if any(parameter.name == name for parameter in parameters) else None
 
 
-def as_json(typed: Mapping[str, str]) -> str:
-    """Return values as the JSON text of a form for an action that declares no parameters."""
-    return json.dumps(typed, indent=2, ensure_ascii=False) if typed else "{\n  \n}"
-
-
 def _default(parameter: ActParameter) -> str:
     default = parameter.default
     if isinstance(default, bool):
@@ -172,6 +167,8 @@ def _default(parameter: ActParameter) -> str:
 def _options(store: Store, parameter: ActParameter) -> tuple[Option, ...]:
     if parameter.kind == "choice":
         return tuple(Option(choice, choice.replace("_", " ")) for choice in parameter.choices)
+    if parameter.name == _CARD and parameter.kind == "text":
+        return tuple(Option(card.payment_method, card.does) for card in CARDS)
     if parameter.kind != "id" or parameter.of not in store.kinds():
         return ()
     page = store[parameter.of].page(limit=_MOST_OFFERED)

@@ -9,21 +9,19 @@ import attrs
 from aiohttp import web
 
 from wooshpay.core.docstring import read_docstring
-from wooshpay.core.json import Json, JsonObject
+from wooshpay.core.json import Json
 from wooshpay.core.redaction import redact
 from wooshpay.sandbox.controls.acting import carry_out
 from wooshpay.sandbox.engine.act_parameters import ActParameter
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.engine.params import is_web_address
+from wooshpay.sandbox.engine.params import as_object, is_web_address
 from wooshpay.sandbox.engine.registry import act_parameters, acts, find_act
 from wooshpay.sandbox.engine.store import Store
 from wooshpay.sandbox.pages.answers import no_such_page
 from wooshpay.sandbox.pages.dashboard import operations
 from wooshpay.sandbox.pages.dashboard.access import ROOT
 from wooshpay.sandbox.pages.dashboard.act_forms import (
-    as_json,
     fields,
-    read_object,
     read_values,
     refused_field,
     values_in,
@@ -89,13 +87,11 @@ class Attempt:
 
     Attributes:
         typed: The values that were sent, by parameter.
-        text: The JSON that was sent for an action that declares no parameters.
         error: Why it was refused; ``None`` if it was not.
         answer: The result, or the whole error; ``None`` if there is none.
     """
 
     typed: Mapping[str, str]
-    text: str = ""
     error: SandboxError | None = None
     answer: Json = None
 
@@ -142,13 +138,14 @@ def _plain(text: str) -> str:
 
 def page_seen(answer: Json) -> PageSeen | None:
     """Return what the customer sees, if that is what a result tells."""
-    if not isinstance(answer, dict) or answer.get("object") != _SEEN_BY_CUSTOMER:
+    found = as_object(answer)
+    if found is None or found.get("object") != _SEEN_BY_CUSTOMER:
         return None
-    url = answer.get("url")
+    url = found.get("url")
     where = url if isinstance(url, str) else ""
     return PageSeen(
-        status=str(answer.get("status") or ""),
-        message=redact(str(answer.get("message") or "")),
+        status=str(found.get("status") or ""),
+        message=redact(str(found.get("message") or "")),
         url=where,
         shown_url=redact(where),
         leads=is_web_address(where),
@@ -168,8 +165,7 @@ def show_act(desk: Desk, visit: Visit) -> web.Response:
     task = find_task(visit.place("name"))
     if task is None:
         return no_such_page()
-    typed = values_in(visit.request.query)
-    return _show(desk, task, Attempt(typed=typed, text=as_json(typed)))
+    return _show(desk, task, Attempt(typed=values_in(visit.request.query)))
 
 
 def carry_out_act(desk: Desk, visit: Visit) -> web.Response:
@@ -177,23 +173,13 @@ def carry_out_act(desk: Desk, visit: Visit) -> web.Response:
     task = find_task(visit.place("name"))
     if task is None:
         return no_such_page()
-    typed = values_in(visit.form)
-    attempt = Attempt(typed=typed, text=visit.form.get("parameters", as_json(typed)))
+    attempt = Attempt(typed=values_in(visit.form))
     try:
-        values = _values(task, attempt)
+        values = read_values(task.parameters, attempt.typed)
         answer = carry_out(desk.state, desk.lock, task.name, values)
     except SandboxError as error:
         return _show(desk, task, attrs.evolve(attempt, error=error, answer=error.body()))
     return _show(desk, task, attrs.evolve(attempt, answer=answer))
-
-
-def _values(task: Task, attempt: Attempt) -> JsonObject:
-    if task.parameters:
-        return read_values(task.parameters, attempt.typed)
-    try:
-        return {**read_object(attempt.text), **attempt.typed}
-    except ValueError as error:
-        raise SandboxError(str(error), code="parameter_invalid") from None
 
 
 # ---- operations of the merchant
@@ -240,8 +226,7 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
         still=attempt.answer is not None,
         task=task,
         fields=fields(store, task.parameters, attempt.typed, error),
-        about=_about(store, task, attempt.typed),
-        text=attempt.text,
+        about=_about(store, task, attempt),
         key=operations.new_key(),
         error=error.message if error is not None else "",
         at_field=refused_field(task.parameters, error) is not None,
@@ -251,8 +236,9 @@ def _show(desk: Desk, task: Task, attempt: Attempt) -> web.Response:
     )
 
 
-def _about(store: Store, task: Task, typed: Mapping[str, str]) -> list[str]:
-    """Return the IDs of the objects that the values name, to lead back to them."""
-    ids = (typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id")
-    named = ids if task.parameters else (text.strip() for text in typed.values())
-    return [id for id in named if id and find(store, id) is not None]
+def _about(store: Store, task: Task, attempt: Attempt) -> list[str]:
+    """Return the IDs of the objects that the values name, then of those in the result, to lead to them."""
+    named = [attempt.typed.get(parameter.name, "").strip() for parameter in task.parameters if parameter.kind == "id"]
+    answer = as_object(attempt.answer) or {}
+    made = [str(found.get("id")) for found in (answer, *map(as_object, answer.values())) if found is not None]
+    return [id for id in dict.fromkeys((*named, *made)) if id and find(store, id) is not None]

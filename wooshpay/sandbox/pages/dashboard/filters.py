@@ -10,7 +10,7 @@ import attrs
 
 from wooshpay.sandbox.engine.params import as_object
 from wooshpay.sandbox.engine.store import Collection, Record, Store
-from wooshpay.sandbox.pages.dashboard.rows import status_of
+from wooshpay.sandbox.pages.dashboard.rows import STATUS_OF_ACTIVE, status_of
 
 _ORDERED: Final = frozenset(
     {
@@ -62,6 +62,10 @@ class Filters:
         # Lone surrogates come from addresses that are not UTF-8.
         return urlencode({name: text for name, text in attrs.asdict(self).items() if text}, errors="replace")
 
+    def where(self, collection: Collection) -> dict[str, str]:
+        """Return the part that the collection can look up by itself."""
+        return {"status": self.status} if self.status and self.status in collection.values("status") else {}
+
     def keeps(self, store: Store, record: Record) -> bool:
         """Tell whether an object is asked for."""
         if self.status and status_of(record) != self.status:
@@ -88,9 +92,8 @@ class FilterForm:
     @classmethod
     def of(cls, kind: str, collection: Collection, chosen: str) -> FilterForm:
         """Return the form for a kind; a status that was chosen stays in it when no object has it any more."""
-        found = {status for record in collection.look() if (status := status_of(record))}
         return cls(
-            statuses=sorted({*found, *([chosen] if chosen else [])}),
+            statuses=sorted({*_statuses(collection), *([chosen] if chosen else [])}),
             with_order=kind in _ORDERED,
             with_email=kind in _ADDRESSED,
         )
@@ -99,6 +102,13 @@ class FilterForm:
     def any(self) -> bool:
         """Whether there is anything to filter by."""
         return bool(self.statuses) or self.with_order or self.with_email
+
+
+def _statuses(collection: Collection) -> set[str]:
+    found = {value for value in collection.values("status") if isinstance(value, str)}
+    if found:
+        return found
+    return {STATUS_OF_ACTIVE[value] for value in collection.values("active") if isinstance(value, bool)}
 
 
 def _holds(texts: Iterator[str], part: str) -> bool:

@@ -1,4 +1,4 @@
-"""The objects: kinds, tables, and each with its JSON, its events and the pages that it leads to."""
+"""The objects: kinds, tables, and each object with its next steps, pages, JSON and events."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from wooshpay.sandbox.pages.dashboard.words import kind_name, plural
 from wooshpay.sandbox.rules.currencies import written
 
 _MOST_EVENTS: Final = 50
-# What another object looks like is shown there.
+# An event holds a copy of another object, whose own page has the links.
 _WITHOUT_LINKS: Final = frozenset({"event"})
 
 
 @attrs.frozen
 class Kind:
-    """A kind of object and how many there are."""
+    """A kind of object, and the number of such objects."""
 
     kind: str
     name: str
@@ -42,11 +42,11 @@ class Kind:
 
 @attrs.frozen
 class Link:
-    """A page of the sandbox that an object leads to.
+    """A page of the sandbox that an object has the URL of.
 
     Attributes:
-        name: Where in the object it stands.
-        url: Its address, which may hold a secret.
+        name: The field that holds the URL.
+        url: The URL, which may contain a secret.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Link:
 
 
 def kinds(state: State) -> list[Kind]:
-    """The kinds of objects that there are, in alphabetical order."""
+    """Return the kinds of objects that there are, in alphabetical order."""
     found = [
         Kind(kind, kind_name(kind) if count == 1 else plural(kind_name(kind)), count)
         for kind in shown_kinds(state.store)
@@ -64,12 +64,12 @@ def kinds(state: State) -> list[Kind]:
 
 
 def balance(state: State) -> list[str]:
-    """The balance by currency, in words."""
+    """Return the balance of each currency, in words."""
     return [written(entry["amount"], entry["currency"]) for entry in ledger.available(state)]
 
 
 def links(state: State, record: Record) -> list[Link]:
-    """The hosted pages that an object leads to."""
+    """Return the hosted pages that an object has the URLs of."""
     if record.kind in _WITHOUT_LINKS:
         return []
     own = f"{state.base_url}/"
@@ -92,19 +92,19 @@ def _texts(value: Json, place: str) -> Iterator[tuple[str, str]]:
 
 
 def show_kinds(desk: Desk, visit: Visit) -> web.Response:
-    """All kinds, and the balance."""
+    """Show all kinds of objects, and the balance."""
     state = desk.state
     return show(desk, "kinds", title="Objects", section="objects", kinds=kinds(state), balance=balance(state))
 
 
 def show_kind(desk: Desk, visit: Visit) -> web.Response:
-    """The objects of a kind."""
+    """Show the objects of a kind that pass the filters."""
     kind, store = visit.place("kind"), desk.state.store
     if kind not in shown_kinds(store):
         return no_such_page()
     collection = store[kind]
     filters = Filters.read(visit.request.query)
-    part = part_of(collection, visit, lambda record: filters.keeps(store, record))
+    part = part_of(collection, visit, lambda record: filters.keeps(store, record), filters.where(collection))
     return show(
         desk,
         "kind",
@@ -120,17 +120,17 @@ def show_kind(desk: Desk, visit: Visit) -> web.Response:
 
 
 def show_object(desk: Desk, visit: Visit) -> web.Response:
-    """One object."""
+    """Show one object."""
     return _show_object(desk, visit, secrets=False)
 
 
 def reveal_object(desk: Desk, visit: Visit) -> web.Response:
-    """One object with its secrets."""
+    """Show one object with its secrets."""
     return _show_object(desk, visit, secrets=True)
 
 
 def open_link(desk: Desk, visit: Visit) -> web.Response:
-    """On to a page that an object leads to. So no address with a secret stands on the dashboard."""
+    """Redirect to a page of an object. In this way the dashboard shows no URL that contains a secret."""
     record = find(desk.state.store, visit.place("id"))
     number = visit.place("number")
     found = links(desk.state, record) if record is not None else []
@@ -140,7 +140,7 @@ def open_link(desk: Desk, visit: Visit) -> web.Response:
 
 
 def find_object(desk: Desk, visit: Visit) -> web.Response:
-    """The object, or the request, with the id that was typed."""
+    """Redirect to the object or the request with the ID that was typed."""
     id = (visit.query("id") or "").strip()
     record = find(desk.state.store, id)
     if record is not None:
@@ -149,7 +149,7 @@ def find_object(desk: Desk, visit: Visit) -> web.Response:
 
 
 def elsewhere(desk: Desk, id: str) -> web.Response | None:
-    """On to the request with an id, where it is one."""
+    """Redirect to the request with an ID; return ``None`` if there is no such request."""
     return _to(f"requests/{id}") if any(entry.id == id for entry in desk.log) else None
 
 

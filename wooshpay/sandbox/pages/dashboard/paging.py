@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -17,12 +17,12 @@ PER_PAGE: Final = 50
 
 @attrs.frozen
 class Part(Generic[T]):
-    """Some lines of a table, newest first.
+    """Some rows of a table, newest first.
 
     Attributes:
-        lines: The lines.
-        older: The cursor of the lines after them, if there are any.
-        newer: The cursor of the lines before them, if there are any.
+        lines: The rows.
+        older: The cursor of the rows after them; ``None`` if there are none.
+        newer: The cursor of the rows before them; ``None`` if there are none.
     """
 
     lines: Sequence[T]
@@ -34,22 +34,28 @@ def _any(record: Record) -> bool:
     return True
 
 
-def part_of(collection: Collection, visit: Visit, keep: Callable[[Record], bool] = _any) -> Part[Record]:
+def part_of(
+    collection: Collection,
+    visit: Visit,
+    keep: Callable[[Record], bool] = _any,
+    where: Mapping[str, str] | None = None,
+) -> Part[Record]:
     """Return the objects that the address asks for; the newest ones if its cursor names none.
 
     Args:
         collection: The objects.
         visit: The visit; its address can hold a cursor.
         keep: Which objects count.
+        where: Values that the fields of these objects must have.
     """
     after, before = visit.query("after"), visit.query("before")
     try:
         page = collection.page(
-            limit=PER_PAGE, starting_after=None if before else after, ending_before=before, keep=keep
+            limit=PER_PAGE, starting_after=None if before else after, ending_before=before, keep=keep, where=where
         )
     except UnknownCursor:
         after = before = None
-        page = collection.page(limit=PER_PAGE, keep=keep)
+        page = collection.page(limit=PER_PAGE, keep=keep, where=where)
     if not page.records:
         return Part([])
     more_older = page.has_more if before is None else True
@@ -62,7 +68,7 @@ def part_of(collection: Collection, visit: Visit, keep: Callable[[Record], bool]
 
 
 def part_of_list(entries: Sequence[T], visit: Visit, id_of: Callable[[T], str]) -> Part[T]:
-    """The same for things that are kept oldest first in a list."""
+    """Return the part of a list that the address asks for; the list begins with the oldest entry."""
     after, before = visit.query("after"), visit.query("before")
     end = len(entries)
     cursor = before or after

@@ -140,7 +140,11 @@ class Dashboard:
 
     def _doing(self, call: Call) -> _Handler:
         async def do(request: web.Request) -> web.StreamResponse:
-            form = texts(await request.post())
+            try:
+                form = texts(await request.post())
+            except (ValueError, LookupError):
+                # Bytes or a charset that cannot be read as text; no browser sends them.
+                return message("This form cannot be read", "Load the page again, then send the form again.", status=400)
             if not access.is_form_token(form.pop("token", ""), self.desk.state):
                 return message("This form has expired", "Load the page again, then send the form again.", status=403)
             response = await self._made(call, Visit(request, form))

@@ -1,4 +1,4 @@
-"""Objects as lines of a table."""
+"""Objects as rows of a table."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from wooshpay.sandbox.rules.currencies import written
 _AMOUNTS: Final = ("amount", "amount_total", "amount_due", "total", "unit_amount", "amount_off")
 _ABOUTS: Final = ("description", "name", "email", "code", "type", "url", "nickname", "reason")
 _LONGEST_ABOUT: Final = 80
+# Objects that have no status can be active or not.
+STATUS_OF_ACTIVE: Final = {True: "active", False: "inactive"}
 
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """An object as a line of a table.
+    """An object as a row of a table.
 
     Attributes:
-        id: Its id.
+        id: Its ID.
         kind: Its kind.
-        status: How it stands; empty where it has no states.
-        amount: Its amount in words; empty where it has none.
-        about: What else tells it from others.
-        created: When it was made; ``None`` where it does not say.
+        status: Its status; empty if it has none.
+        amount: Its amount in words; empty if it has none.
+        about: Its description, name, e-mail address or the like; empty if it has none.
+        created: The time of its creation in milliseconds; ``None`` if it has none.
     """
 
     id: str
@@ -40,7 +42,7 @@ class Row:
 
 
 def row(record: Record) -> Row:
-    """The line of an object."""
+    """Return the row of an object."""
     return Row(
         id=record.id,
         kind=record.kind,
@@ -57,7 +59,7 @@ def status_of(record: Record) -> str:
     if isinstance(status, str):
         return status
     active = record.get("active")
-    return ("active" if active else "inactive") if isinstance(active, bool) else ""
+    return STATUS_OF_ACTIVE[active] if isinstance(active, bool) else ""
 
 
 def _amount(record: Record) -> str:

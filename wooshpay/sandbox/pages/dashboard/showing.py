@@ -1,4 +1,4 @@
-"""Rendering a page of the dashboard: what stands on all of them."""
+"""Rendering a page of the dashboard, with the parts that all pages share."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def show(
     Args:
         desk: The sandbox.
         template: The template's name, without its ending.
-        title: What the page is about.
-        section: Its place in the navigation.
+        title: The title of the page.
+        section: The entry of the navigation that is marked.
         status: The HTTP status.
-        still: Whether it answers a form, and stays as it is.
-        facts: What the template shows.
+        still: Whether the page is the result of a form, and does not update by itself.
+        facts: The values that the template shows.
     """
     clock = desk.state.clock
     return page(

@@ -28,6 +28,23 @@ def _always(record: Record) -> bool:
     return True
 
 
+def _only_saves(record: Record) -> bool:
+    """Tell whether a session saves a payment method and takes no money."""
+    return record.get("mode") == "setup"
+
+
+def _takes_money(record: Record) -> bool:
+    return not _only_saves(record)
+
+
+def _is_active(record: Record) -> bool:
+    return record.get("active") is True
+
+
+def _is_capture(record: Record) -> bool:
+    return record.get("type") == "capture"
+
+
 def _has_challenge(record: Record) -> bool:
     """Tell whether the customer has to pass a 3-D Secure challenge."""
     action = as_object(record.get("next_action")) or {}
@@ -102,7 +119,7 @@ def _is_offered(step: Step) -> bool:
     if find_act(step.action) is None:
         return False
     declared = act_parameters(step.action)
-    return not declared or all(_takes(declared, name, value) for name, value in step.preset.items())
+    return all(_takes(declared, name, value) for name, value in step.preset.items())
 
 
 def _takes(declared: tuple[ActParameter, ...], name: str, value: str) -> bool:
@@ -129,10 +146,12 @@ _SETUP: Final = {"setup_intent": _ID}
 STEPS: Final[tuple[Step, ...]] = (
     # ---- checkout sessions
     Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Pay",
-         action="checkout.sessions.pay", preset=_SESSION),
-    Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Pay with a card that is declined",
+         action="checkout.sessions.pay", preset=_SESSION, when=_takes_money),
+    Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Save a payment method",
+         action="checkout.sessions.pay", preset=_SESSION, when=_only_saves),
+    Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Try, and be declined",
          action="checkout.sessions.pay", preset={**_SESSION, "outcome": "declined"}),
-    Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Choose how to pay",
+    Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Choose the method and the outcome",
          action="checkout.sessions.pay", preset=_SESSION, asks=True),
     Step(kind="checkout.session", statuses=("open",), actor="Customer", label="Leave without paying",
          action="checkout.sessions.cancel", preset=_SESSION),
@@ -140,9 +159,9 @@ STEPS: Final[tuple[Step, ...]] = (
          action="checkout.sessions.expire", preset={"id": _ID}, risky=True),
     # ---- payment links
     Step(kind="payment_link", actor="Customer", label="Pay", action="payment_links.pay",
-         preset={"payment_link": _ID}, when=lambda link: link.get("active") is True),
-    Step(kind="payment_link", actor="Customer", label="Choose how to pay", action="payment_links.pay",
-         preset={"payment_link": _ID}, asks=True, when=lambda link: link.get("active") is True),
+         preset={"payment_link": _ID}, when=_is_active),
+    Step(kind="payment_link", actor="Customer", label="Choose the card and the outcome", action="payment_links.pay",
+         preset={"payment_link": _ID}, asks=True, when=_is_active),
     # ---- payments
     Step(kind="payment_intent", statuses=("requires_action",), actor="Customer", label="Pass the authentication",
          action="payment_intents.authenticate", preset={**_INTENT, "outcome": "passed"}, when=_has_challenge),
@@ -182,7 +201,7 @@ STEPS: Final[tuple[Step, ...]] = (
          preset={"id": _ID}),
     Step(kind="invoice", statuses=("open",), actor="Customer", label="Pay on the invoice's page",
          action="invoices.pay_page", preset={"invoice": _ID}),
-    Step(kind="invoice", statuses=("open",), actor="Customer", label="Choose how to pay",
+    Step(kind="invoice", statuses=("open",), actor="Customer", label="Choose the card and the outcome",
          action="invoices.pay_page", preset={"invoice": _ID}, asks=True),
     Step(kind="invoice", statuses=("open",), actor="You", label="Charge the saved payment method",
          action="invoices.pay", preset={"id": _ID}),
@@ -203,7 +222,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step(kind="issuing.authorization", statuses=("pending",), actor="Seller", label="Reverse",
          action="issuing.reverse", preset={"authorization": _ID}),
     Step(kind="issuing.transaction", actor="Seller", label="Refund", action="issuing.refund",
-         preset={"transaction": _ID}, asks=True, when=lambda transaction: transaction.get("type") == "capture"),
+         preset={"transaction": _ID}, asks=True, when=_is_capture),
     Step(kind="issuing.cardholder", statuses=("active",), actor="Issuer", label="Block for good",
          action="issuing.block_cardholder", preset={"cardholder": _ID}, risky=True),
 )  # fmt: skip

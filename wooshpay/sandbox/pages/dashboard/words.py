@@ -1,4 +1,4 @@
-"""Times, spans, kinds and states in words."""
+"""Times, spans, kinds and statuses in words."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _NAMES: Final = {
 
 
 def iso(moment: int) -> str:
-    """Milliseconds as a machine reads them."""
+    """Return a time in milliseconds in the form of ISO 8601."""
     return _datetime(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def time_text(moment: int) -> str:
-    """Milliseconds for people, in UTC."""
+    """Return a time in milliseconds as text for people, in UTC."""
     return _datetime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -46,7 +46,7 @@ def _datetime(moment: int) -> datetime:
 
 
 def duration(milliseconds: int) -> str:
-    """A span of time for people, in its two greatest units."""
+    """Return a span of time as text for people, in its two largest units."""
     seconds = max(0, milliseconds) // 1000
     parts = (
         (seconds // 86_400, "d"),
@@ -74,5 +74,5 @@ def counted(count: int, name: str) -> str:
 
 
 def tone(status: str) -> Tone:
-    """Whether a status is good or bad news."""
+    """Tell whether a status is good or bad news."""
     return _TONES.get(status, "busy")
