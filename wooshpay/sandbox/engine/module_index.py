@@ -19,6 +19,7 @@ VIEWS: Final[Mapping[str, str]] = {
     "checkout.session": "behaviours.checkout_sessions",
     "coupon": "behaviours.coupons",
     "dispute": "behaviours.disputes",
+    "event": "behaviours.events",
     "file": "behaviours.files",
     "invoice": "behaviours.invoices",
     "invoiceitem": "behaviours.invoice_items",
