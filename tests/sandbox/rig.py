@@ -80,6 +80,10 @@ class Api:
         assert reply.status == 200, reply.body
         return reply.body
 
+    async def act(self, name: str, /, **params: Any) -> Any:
+        """Carry out a simulated action, such as ``checkout.sessions.pay``, and return its result."""
+        return await self.make(f"/sandbox/acts/{name}", params)
+
     async def find(self, path: str) -> Any:
         """GET what must be there; give the object."""
         reply = await self.get(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sandbox.rig import CHALLENGED, DECLINED, GOOD, Api, card_form, order, payment
+from sandbox.rig import CHALLENGED, DECLINED, GOOD, Api, order, payment
 
 from wooshpay.api import TAGS
 from wooshpay.core.catalog import load
@@ -87,7 +87,7 @@ async def test_every_object_in_every_state_is_as_documented(api: Api, sandbox: S
         payment_method_options=options,
     )
     done, left, _ = [await api.make("/v1/checkout/sessions", body) for body in (rich, order(), order())]
-    await api.browse(done["url"], card_form(name="Ada"))
+    await api.act("checkout.sessions.pay", session=done["id"], name="Ada")
     await api.make(f"/v1/checkout/sessions/{left['id']}/expire")
     sandbox.clock.advance(minutes=2)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from http.client import HTTPConnection
-from urllib.parse import urlencode, urlsplit
-
 import pytest
-from sandbox.rig import DECLINED, Api, Shop, card_form
+from sandbox.rig import DECLINED, Api, Shop
 
 from wooshpay import AsyncWooshPay, CardError, IdempotencyError, RequestOptions, WooshPay, webhooks
 from wooshpay.api.shared import LineItemParam
@@ -18,25 +15,12 @@ TEA: LineItemParam = {
 }
 
 
-def submit(url: str, form: dict[str, str]) -> tuple[int, str | None]:
-    """Send a form; give the status and where it leads."""
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=5)
-    try:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        connection.request("POST", f"{parts.path}?{parts.query}", urlencode(form), headers)
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("Location")
-    finally:
-        connection.close()
-
-
 async def test_awaited(sandbox: Sandbox, api: Api, shop: Shop) -> None:
     async with AsyncWooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
         endpoint = await client.webhook_endpoints.create(url=shop.hook(), enabled_events=["*"])
         session = await client.checkout.sessions.create(success_url="https://shop.example", line_items=[TEA])
         assert session.url is not None
-        await api.browse(session.url, card_form())
+        assert sandbox.act("checkout.sessions.pay", session=session.id)["status"] == "paid"
         session = await client.checkout.sessions.retrieve(session.id)
         assert (session.status, session.payment_status) == ("complete", "paid")
         refund = await client.refunds.create(payment_intent=session.payment_intent_id or "", amount=500)
@@ -54,8 +38,8 @@ def test_in_plain_calls() -> None:
     with Sandbox() as sandbox, WooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
         session = client.checkout.sessions.create(success_url="https://shop.example", line_items=[TEA])
         assert session.url is not None
-        assert submit(session.url, card_form(DECLINED))[0] == 402
-        assert submit(session.url, card_form()) == (303, "https://shop.example")
+        assert sandbox.act("checkout.sessions.pay", session=session.id, card="pm_card_declined")["status"] == "declined"
+        assert sandbox.act("checkout.sessions.pay", session=session.id)["url"] == "https://shop.example"
         assert client.checkout.sessions.retrieve(session.id).payment_status == "paid"
 
 

@@ -293,7 +293,7 @@ async def test_a_challenge_leaves_it_open_until_the_customer_acted(api: Api) -> 
     asked = await api.make(path)
     intent = await api.find(f"/v1/payment_intents/{invoice['payment_intent']}")
     assert (asked["status"], intent["status"]) == ("open", "requires_action")
-    await api.browse(intent["next_action"]["challenge_redirect"]["url"], {"outcome": "authenticate"})
+    await api.act("payment_intents.authenticate", payment_intent=intent["id"])
     assert (await fresh(api, invoice))["status"] == "paid"
 
 

@@ -236,7 +236,7 @@ async def test_a_challenge_while_the_customer_is_away_fails_the_renewal(api: Api
     # With the customer there, it goes through.
     await api.make(f"/v1/invoices/{invoice['id']}/pay")
     intent = await api.find(f"/v1/payment_intents/{invoice['payment_intent']}")
-    await api.browse(intent["next_action"]["challenge_redirect"]["url"], {"outcome": "authenticate"})
+    await api.act("payment_intents.authenticate", payment_intent=intent["id"])
     assert (await fresh(api, subscription))["status"] == "active"
 
 
@@ -245,7 +245,7 @@ async def test_a_card_that_was_agreed_on_is_not_challenged_again(api: Api, sandb
     invoice = await newest_invoice(api, subscription)
     path = f"/v1/payment_intents/{invoice['payment_intent']}"
     asked = await api.make(f"{path}/confirm", {"payment_method_data": card("4000002500003155")})
-    await api.browse(asked["next_action"]["challenge_redirect"]["url"], {"outcome": "authenticate"})
+    await api.act("payment_intents.authenticate", payment_intent=asked["id"])
     sandbox.clock.advance(days=31)
     assert (await newest_invoice(api, subscription))["status"] == "paid"
 

@@ -121,7 +121,7 @@ async def test_incomplete_while_the_bank_asks_the_customer(api: Api) -> None:
     assert subscription["status"] == "incomplete"
     intent = await intent_of(api, subscription)
     assert intent["status"] == "requires_action"
-    await api.browse(intent["next_action"]["challenge_redirect"]["url"], {"outcome": "authenticate"})
+    await api.act("payment_intents.authenticate", payment_intent=intent["id"])
     assert (await fresh(api, subscription))["status"] == "active"
 
 

@@ -24,7 +24,7 @@ async def paid(api: Api, number: str | None = GOOD, type: str = "wechat_pay", cu
     else:
         body = payment(confirm=True, currency=currency, payment_method_data={"type": type})
         intent = await api.make("/v1/payment_intents", body)
-        await api.browse(intent["next_action"][f"{type}_handle_redirect"]["url"], {"outcome": "pay"})
+        await api.act("payment_intents.pay", payment_intent=intent["id"])
     return str(intent["id"])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox.customers.helpers import ALWAYS_ASKS, SAVED_BUT_DECLINED, attached, customer, ids
-from sandbox.customers.setups import BACK, PATH, attempts, in_state, page_of, saving, statuses, types, unexpected
+from sandbox.customers.setups import BACK, PATH, attempts, in_state, saving, statuses, types, unexpected
 from sandbox.rig import CHALLENGED, GOOD, Api, card
 from sandbox.test_shapes import check
 
@@ -170,7 +170,7 @@ async def test_what_a_card_that_was_set_up_does_off_session(api: Api, number: st
     owner = await customer(api)
     setup = await api.make(PATH, saving(number, customer=owner, usage=usage))
     if setup["status"] == "requires_action":
-        await api.browse(page_of(setup), {"outcome": "authenticate"})
+        await api.act("setup_intents.authenticate", setup_intent=setup["id"])
         setup = await api.find(f"{PATH}/{setup['id']}")
     assert setup["status"] == "succeeded"
     body = {

@@ -207,7 +207,7 @@ async def test_a_method_given_away_during_the_challenge_is_not_taken_back(api: A
     made = await method(api, CHALLENGED)
     setup = await api.make(PATH, {"confirm": True, "customer": first, "payment_method": made["id"], "return_url": BACK})
     await api.make(f"/v1/payment_methods/{made['id']}/attach", {"customer": second})
-    await api.browse(page_of(setup), {"outcome": "authenticate"})
+    await api.act("setup_intents.authenticate", setup_intent=setup["id"])
     assert (await api.find(f"/v1/payment_methods/{made['id']}"))["customer"] == second
     assert (await api.find(f"{PATH}/{setup['id']}"))["last_setup_error"]["code"] == "setup_failed"
 
@@ -240,7 +240,7 @@ async def test_the_customer_fails(api: Api, sandbox: Sandbox) -> None:
 
 async def test_a_card_may_be_declined_after_its_challenge(api: Api) -> None:
     setup = await api.make(PATH, saving("4000008400001629"))
-    await api.browse(page_of(setup), {"outcome": "authenticate"})
+    await api.act("setup_intents.authenticate", setup_intent=setup["id"])
     assert (await api.find(f"{PATH}/{setup['id']}"))["last_setup_error"]["code"] == "card_declined"
 
 

@@ -31,7 +31,7 @@ async def authorize(api: Api) -> dict[str, Any]:
     assert (intent["status"], intent["capture_method"]) == ("requires_action", "manual")
     challenge = intent["next_action"]["challenge_redirect"]
     assert challenge.keys() == {"url", "return_url"}
-    await api.browse(challenge["url"], {"outcome": "authenticate"})
+    await api.act("payment_intents.authenticate", payment_intent=intent["id"])
     held: dict[str, Any] = await api.find(f"/v1/payment_intents/{intent['id']}")
     assert (held["status"], held["amount_capturable"], held["amount_received"]) == ("requires_capture", 100000, 0)
     return held

@@ -87,7 +87,7 @@ async def test_with_3d_secure_the_customer_is_challenged_and_comes_back(api: Api
 
 async def test_a_failed_challenge_leaves_the_intent_in_want_of_a_method(api: Api) -> None:
     intent = await api.make("/v1/payment_intents", body("any"))
-    await api.browse(intent["next_action"]["challenge_redirect"]["url"], {"outcome": "fail"})
+    await api.act("payment_intents.authenticate", payment_intent=intent["id"], outcome="failed")
     after = await api.find(f"/v1/payment_intents/{intent['id']}")
     assert after["status"] == "requires_payment_method"
     assert after["last_payment_error"]["type"] == "card_error"

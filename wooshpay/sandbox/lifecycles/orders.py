@@ -222,7 +222,8 @@ def total_with(state: State, session: Record, reduction: Reduction) -> int:
     """Return what a session would cost with another discount, in minor units."""
     items = items_of(state, session)
     _, parts = _split(state, session, items, reduction)
-    return sum(item["amount_subtotal"] for item in items) - sum(parts)
+    total: int = sum(item["amount_subtotal"] for item in items) - sum(parts)
+    return total
 
 
 def _split(

@@ -68,7 +68,7 @@ def pay(state: State, params: Params) -> JsonObject:
     reduction = checkout_visit.read_code(state, session, word) if word is not None else None
     after = session
     if reduction is not None:
-        after = Record({**session, "amount_total": orders.total_with(state, session, reduction)})
+        after = Record({**session, "amount_total": orders.total_with(state, session, reduction)}, **session.private)
     intent = checkout.intent_of(state, session) or checkout.setup_of(state, session)
     asks = intent is not None and actions.asks_three_d_secure(intent)
     choice = _choose(state, params, after, details, asks=asks)

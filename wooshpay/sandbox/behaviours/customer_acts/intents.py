@@ -13,7 +13,7 @@ from typing import Final
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.behaviours.customer_acts.choosing import page_json
 from wooshpay.sandbox.engine.act_parameters import ActParameter
-from wooshpay.sandbox.engine.errors import invalid, wrong_state
+from wooshpay.sandbox.engine.errors import SandboxError, invalid, wrong_state
 from wooshpay.sandbox.engine.params import Params
 from wooshpay.sandbox.engine.registry import act
 from wooshpay.sandbox.engine.state import State
@@ -110,7 +110,7 @@ def _type_of(state: State, intent: Record) -> str:
     return found
 
 
-def _wrong_page(intent: Record, what: str) -> Exception:
+def _wrong_page(intent: Record, what: str) -> SandboxError:
     return wrong_state(f"The customer of {intent.id} is on another page: {what}.")
 
 
