@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wooshpay.api.beneficiaries import BeneficiaryEntity as BeneficiaryEntity
     from wooshpay.api.beneficiaries import BeneficiaryIndividual as BeneficiaryIndividual
     from wooshpay.api.beneficiaries import BeneficiaryIndividualInfo as BeneficiaryIndividualInfo
+    from wooshpay.api.beneficiaries import BeneficiaryMobileMoney as BeneficiaryMobileMoney
     from wooshpay.api.beneficiaries import BeneficiaryUpi as BeneficiaryUpi
     from wooshpay.api.beneficiaries import DeletedBeneficiary as DeletedBeneficiary
     from wooshpay.api.charges import CardWallet as CardWallet

@@ -68,6 +68,7 @@ OBJECTS: Final[dict[str, str]] = {
     "BeneficiaryEntity": "beneficiaries",
     "BeneficiaryIndividual": "beneficiaries",
     "BeneficiaryIndividualInfo": "beneficiaries",
+    "BeneficiaryMobileMoney": "beneficiaries",
     "BeneficiaryUpi": "beneficiaries",
     "BillingDetails": "shared",
     "Card": "payment_methods",
