@@ -14,8 +14,9 @@ from wooshpay.sandbox.requests.faults import Fault
 from wooshpay.sandbox.requests.log import LoggedRequest
 from wooshpay.sandbox.rules.cards import CARDS, TestCard
 from wooshpay.sandbox.sandbox import Sandbox, SyncSandbox
-from wooshpay.sandbox.webhooks.deliveries import Delivery, DeliveryAttempt
+from wooshpay.sandbox.webhooks.deliveries import Delivery
 from wooshpay.sandbox.webhooks.options import WebhookOptions
+from wooshpay.sandbox.webhooks.posting import DeliveryAttempt
 
 __all__ = [
     "Sandbox",
