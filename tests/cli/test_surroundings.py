@@ -134,8 +134,15 @@ def test_events_that_were_sent_are_counted_when_they_cannot_be_shown(url: str, t
 
 
 def test_listening_ends_when_nobody_can_see_the_events(url: str, tmp_path: Path) -> None:
-    done = shell(url, "wooshpay listen --forward-to http://127.0.0.1:9/hook > /dev/full", cwd=tmp_path)
+    # The URL in the environment is not that of a sandbox, so the command has to run one of its own.
+    done = shell(url, "wooshpay listen --port 0 --forward-to http://127.0.0.1:9/hook > /dev/full", cwd=tmp_path)
     assert (done.returncode, is_a_sentence(done.stderr)) == (4, True)
+
+
+def test_a_server_that_is_not_a_sandbox_is_a_sentence(url: str, tmp_path: Path) -> None:
+    done = shell(url, "wooshpay listen --forward-to http://127.0.0.1:9/hook", cwd=tmp_path)
+    assert (done.returncode, is_a_sentence(done.stderr)) == (1, True)
+    assert "is not a sandbox" in done.stderr
 
 
 # ---- files to read --------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from wooshpay.sandbox.sandbox import Sandbox as Sandbox
     from wooshpay.sandbox.sandbox import SyncSandbox as SyncSandbox
     from wooshpay.sandbox.webhooks.deliveries import Delivery as Delivery
-    from wooshpay.sandbox.webhooks.deliveries import DeliveryAttempt as DeliveryAttempt
     from wooshpay.sandbox.webhooks.options import WebhookOptions as WebhookOptions
+    from wooshpay.sandbox.webhooks.posting import DeliveryAttempt as DeliveryAttempt
 
 # Name -> the module that defines it. A name is imported when it is first used: a program that runs one sandbox should
 # not wait for what only another program needs.
@@ -41,7 +41,7 @@ _HOMES: Final[dict[str, str]] = {
     "FAULT_KINDS": "requests.fault_kinds",
     "LoggedRequest": "requests.log",
     "Delivery": "webhooks.deliveries",
-    "DeliveryAttempt": "webhooks.deliveries",
+    "DeliveryAttempt": "webhooks.posting",
     "WebhookOptions": "webhooks.options",
     "ActParameter": "engine.act_parameters",
     "SimulatedAction": "engine.act_parameters",

@@ -17,6 +17,16 @@ HEADER_CHOICES: Final[tuple[SignatureHeader, ...]] = get_args(SignatureHeader)
 LONGEST_AGE: Final = 315_576_000
 
 
+def _check_age(instance: object, attribute: object, value: object) -> None:
+    if not isinstance(value, (int, float)) or not -LONGEST_AGE <= value <= LONGEST_AGE:
+        raise ValueError(f"signature_age must be a number of seconds within ten years, not {value!r}.")
+
+
+def _tuple(paths: Iterable[str]) -> tuple[str, ...]:
+    """A single text is one path, and not a sequence of letters."""
+    return (paths,) if isinstance(paths, str) else tuple(paths)
+
+
 @attrs.frozen(kw_only=True)
 class WebhookOptions:
     """What happens to every delivery that begins from now on.
@@ -49,12 +59,10 @@ class WebhookOptions:
     seed: int | None = None
     created_unit: Unit = attrs.field(default="milliseconds", validator=in_(UNITS))
     signature_unit: Unit = attrs.field(default="milliseconds", validator=in_(UNITS))
-    signature_age: float = attrs.field(default=0, validator=lambda _, __, value: _check_age(value))
+    signature_age: float = attrs.field(default=0, validator=_check_age)
     signature_header: SignatureHeader = attrs.field(default="both", validator=in_(HEADER_CHOICES))
     extra_signatures: int = attrs.field(default=0, validator=[ge(0), le(20)])
-    left_out: tuple[str, ...] = attrs.field(
-        default=(), converter=lambda paths: _tuple(paths), validator=deep_iterable(instance_of(str))
-    )
+    left_out: tuple[str, ...] = attrs.field(default=(), converter=_tuple, validator=deep_iterable(instance_of(str)))
 
     @property
     def signing(self) -> Signing:
@@ -71,16 +79,6 @@ class WebhookOptions:
         for path in self.left_out:
             event = _without(event, path.split("."))
         return event
-
-
-def _check_age(value: object) -> None:
-    if not isinstance(value, (int, float)) or not -LONGEST_AGE <= value <= LONGEST_AGE:
-        raise ValueError(f"signature_age must be a number of seconds within ten years, not {value!r}.")
-
-
-def _tuple(paths: Iterable[str]) -> tuple[str, ...]:
-    """A single text is one path, and not a sequence of letters."""
-    return (paths,) if isinstance(paths, str) else tuple(paths)
 
 
 def _without(value: JsonObject, path: list[str]) -> JsonObject:
