@@ -33,7 +33,7 @@ async def test_shows_endpoints_and_every_attempt(visitor: Visitor, api: Api, sho
         ">503<",
         ">200<",
         "no response",
-        "ClientConnector",
+        "Connection refused: nothing listens at 127.0.0.1:9.",
     ):
         assert text in sight.text
     one = await visitor.look(f"webhooks/{silent['id']}")

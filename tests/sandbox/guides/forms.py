@@ -59,9 +59,9 @@ async def listen(api: Api, shop: Shop, *types: str) -> str:
 
 
 def check_signature(hook: Hook, secret: str) -> None:
-    """``t=<unix seconds>,v1=<hex>``: HMAC-SHA256 of the time, a full stop and the body, keyed by the secret."""
+    """``t=<unix milliseconds>,v1=<hex>``: HMAC-SHA256 of the time, a full stop and the body, keyed by the secret."""
     parts = dict(part.split("=", 1) for part in hook.signature.split(","))
-    assert re.fullmatch(r"\d{10}", parts["t"])
+    assert re.fullmatch(r"\d{13}", parts["t"])
     signed = parts["t"].encode() + b"." + hook.body
     assert parts["v1"] == hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
