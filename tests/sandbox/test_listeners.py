@@ -147,3 +147,17 @@ async def test_an_attempt_without_a_response_says_why(api: Api, sandbox: Sandbox
     await api.make("/v1/payment_intents", payment())
     await sandbox.settle()
     assert sandbox.deliveries[0].attempts[0].error == says
+
+
+async def test_a_listener_goes_on_after_a_reset(api: Api, sandbox: Sandbox, shop: Shop) -> None:
+    """A position of before the reset would otherwise point at deliveries that are gone: an error of the sandbox."""
+    listener = await listen(api, shop.hook())
+    await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    position = listener["position"]
+    await api.post("/sandbox/reset")
+    assert (await news(api, position))["data"] == []
+    await listen(api, shop.hook())
+    made = await api.make("/v1/payment_intents", payment())
+    await sandbox.settle()
+    assert [each["about"] for each in (await news(api, position))["data"]] == [made["id"]]

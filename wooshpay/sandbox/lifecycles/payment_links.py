@@ -22,7 +22,7 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import wrong_state
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout, orders
+from wooshpay.sandbox.lifecycles import acceptance, checkout, orders
 
 MOST_LINES: Final = 20
 
@@ -48,7 +48,8 @@ def preview(state: State, link: Record) -> Record:
             "amount_total": sum(line.due() for line in lines),
             "currency": lines[0].plan.currency,
             "mode": "subscription" if orders.is_recurring(lines) else "payment",
-        }
+        },
+        offered=acceptance.offered_types(state),
     )
 
 

@@ -212,6 +212,8 @@ class Deliveries:
                 self._changed = {}
             # A new set, so that attempts under way find out that their deliveries were dropped.
             self._all, self._lanes, self._in_flight = [], {}, set()
+            # And another run, so that a listener which follows the attempts begins with the first one again.
+            self._finished, self._run = [], secrets.token_hex(8)
             self.moves += 1
             self.options = WebhookOptions()
         self.wake()
