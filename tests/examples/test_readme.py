@@ -31,7 +31,8 @@ PRINTS: Final = (
     r"succeeded 500 succeeded\nch_\d+ \d{4}-\d\d-\d\d \S+ 500\n",
     None,
     r"ask for another card: insufficient_funds\n",
-    r"2 attempts, 1 customer\n",
+    r"declined - The card was declined\. Try again or use another payment method\.\n"
+    r"paid - https://shop\.example/thanks\n2 attempts, 1 customer\n",
 )
 
 
