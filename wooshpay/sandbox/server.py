@@ -33,8 +33,10 @@ from wooshpay.sandbox.pages.checkout import CheckoutPage
 from wooshpay.sandbox.pages.dashboard.desk import Desk
 from wooshpay.sandbox.pages.dashboard.routes import Dashboard
 from wooshpay.sandbox.pages.files import FileContents
+from wooshpay.sandbox.pages.front import FrontPages
 from wooshpay.sandbox.pages.invoices import InvoicePage
 from wooshpay.sandbox.pages.links import LinkPage
+from wooshpay.sandbox.pages.shop import ShopPage
 from wooshpay.sandbox.requests.faults import Faults
 from wooshpay.sandbox.requests.gate import Gate
 from wooshpay.sandbox.requests.idempotency import Keys
@@ -121,6 +123,7 @@ class Server:
             LinkPage(self.state, self.lock),
             InvoicePage(self.state, self.lock),
             ActionPages(self.state, self.lock),
+            ShopPage(self.state),
             FileContents(self.state, self.lock),
             Dashboard(self._desk()),
         )
@@ -193,7 +196,7 @@ class Server:
         for pages in self._pages:
             pages.add_routes(app.router)
         # Line ends too, which "." would leave out.
-        app.router.add_route("*", r"/{path:[\s\S]*}", self._gate.handle)
+        app.router.add_route("*", r"/{path:[\s\S]*}", FrontPages(self.state, self._gate.handle).answer)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         starting.push_async_callback(runner.cleanup)

@@ -21,6 +21,7 @@ class AccountOptions:
             merchant pays with a call of its own, as in WooshPay's documented flow. ``"charge"`` charges it at once, as
             Stripe does.
         error_bodies: ``"nested"`` puts the error object under ``error``; ``"flat"`` puts its members at the top level.
+        business_name: The name of the shop, which the hosted pages show to customers. Default: ``Sandbox shop``.
     """
 
     payment_methods: tuple[str, ...] | None = None
@@ -28,3 +29,9 @@ class AccountOptions:
     unknown_currencies: Literal["accepted", "refused"] = "accepted"
     plan_changes: Literal["invoice", "charge"] = "invoice"
     error_bodies: Literal["nested", "flat"] = "nested"
+    business_name: str = attrs.field(default="Sandbox shop")
+
+    @business_name.validator
+    def _check_name(self, attribute: object, value: str) -> None:
+        if not value.strip():
+            raise ValueError("business_name is empty. Pass the name of a shop, or leave it out.")

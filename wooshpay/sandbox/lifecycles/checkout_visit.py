@@ -104,19 +104,36 @@ def remove_code(state: State, session: Record) -> None:
 
 def last_refusal(state: State, session: Record) -> str | None:
     """Why the last attempt on the page was refused, for the customer."""
+    message: str | None = _last_error(state, session).get("message")
+    return message
+
+
+def last_method(state: State, session: Record) -> Record | None:
+    """Return the payment method of the last attempt on the page, if it was refused."""
+    id: str | None = _last_error(state, session).get("payment_method")
+    return state.store["payment_method"].get(id) if id else None
+
+
+def paying_intent(state: State, session: Record) -> Record | None:
+    """Return the PaymentIntent that pays a session: its own one, or that of the first invoice of a subscription."""
+    id: str | None = session.get("subscription") or session.private.get("subscription")
+    if id is None:
+        return checkout.intent_of(state, session)
+    invoice = state.need("invoice", state.need("subscription", id).private["first_invoice"])
+    intent: str | None = invoice.get("payment_intent")
+    return state.need("payment_intent", intent) if intent else None
+
+
+def _last_error(state: State, session: Record) -> JsonObject:
     subscription = checkout.pending_subscription(state, session)
     intent = checkout.intent_of(state, session)
     if subscription is not None:
         invoice = state.need("invoice", subscription.private["first_invoice"])
         intent = state.need("payment_intent", invoice["payment_intent"])
-    setup = checkout.setup_of(state, session)
-    error: JsonObject = {}
     if intent is not None:
-        error = intent.get("last_payment_error") or {}
-    elif setup is not None:
-        error = setup.get("last_setup_error") or {}
-    message: str | None = error.get("message")
-    return message
+        return intent.get("last_payment_error") or {}
+    setup = checkout.setup_of(state, session)
+    return (setup.get("last_setup_error") or {}) if setup is not None else {}
 
 
 def _fits(session: Record, type: str) -> bool:

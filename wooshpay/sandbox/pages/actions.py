@@ -13,9 +13,11 @@ from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import actions, payments, setups
-from wooshpay.sandbox.pages.answers import no_such_page, redirect, same
+from wooshpay.sandbox.pages.answers import no_such_page, same
+from wooshpay.sandbox.pages.method_names import name_of
 from wooshpay.sandbox.pages.next import next_page
-from wooshpay.sandbox.pages.templates import message, page
+from wooshpay.sandbox.pages.shop import reachable, send_to
+from wooshpay.sandbox.pages.templates import Link, message, page
 from wooshpay.sandbox.rules.cards import Decline
 from wooshpay.sandbox.rules.methods import WITH_CODE
 
@@ -94,11 +96,14 @@ class ActionPages:
     def _show_action(self, request: web.Request, template: str) -> web.Response:
         with self.lock:
             intent = self._intent(request)
-            return no_such_page() if intent is None else self._action(intent, template)
+            return no_such_page() if intent is None else self._action(request, intent, template)
 
-    def _action(self, intent: Record, template: str, *, status: int = 200) -> web.Response:
+    def _action(self, request: web.Request, intent: Record, template: str, *, status: int = 200) -> web.Response:
+        merchant = self.state.options.business_name
         if intent["status"] != "requires_action":
-            return message("This step is over", "There is nothing left to do on this page.")
+            onward = next_page(self.state, intent)
+            links = [Link("Continue", reachable(request, onward))] if onward else []
+            return message("This step is over", "There is nothing left to do here.", merchant=merchant, links=links)
         method = self.state.need("payment_method", intent["payment_method"])
         type: str = method["type"]
         if (type == "card") != (template == "challenge"):
@@ -108,9 +113,10 @@ class ActionPages:
         return page(
             template,
             status=status,
+            merchant=merchant,
             amount=intent["amount"] if paying else None,
             currency=intent["currency"] if paying else None,
-            method=type.replace("_", " "),
+            method=name_of(type),
             last4=card.get("last4"),
             code=actions.code_of(intent, type) if paying and type in WITH_CODE else None,
         )
@@ -122,12 +128,12 @@ class ActionPages:
                 return no_such_page()
             outcome = _BUTTONS[template][intent.kind].get(choice)
             if outcome is None or intent["status"] != "requires_action":
-                return self._action(intent, template, status=200 if outcome is not None else 400)
+                return self._action(request, intent, template, status=200 if outcome is not None else 400)
             try:
                 self._customer_acted(intent, outcome)
             except SandboxError:
                 pass  # recorded on the intent, where the merchant finds it
-            return redirect(next_page(self.state, intent)) or _ending(intent)
+            return send_to(request, next_page(self.state, intent)) or _ending(intent, self.state.options.business_name)
 
     def _customer_acted(self, intent: Record, outcome: Outcome) -> None:
         act = payments.customer_acted if intent.kind == "payment_intent" else setups.customer_acted
@@ -144,13 +150,14 @@ class ActionPages:
         return intent
 
 
-def _ending(intent: Record) -> web.Response:
-    """What the customer is told where the merchant gave no address to go back to."""
+def _ending(intent: Record, merchant: str) -> web.Response:
+    """What the customer is told if the merchant gave no address to go back to."""
     paying = intent.kind == "payment_intent"
-    if intent["status"] == "processing":
-        return message("Under way", "The bank confirms this in a minute. This page can be closed.")
-    if intent["status"] in payments.PAID:
-        done = "The payment went through" if paying else "The payment method was saved"
-        return message("Done", f"{done}. This page can be closed.")
     failed = "The payment did not go through" if paying else "The payment method was not saved"
-    return message("Not paid" if paying else "Not saved", f"{failed}. This page can be closed.")
+    title, text = "Not paid" if paying else "Not saved", f"{failed}. You can close this page and go back to the shop."
+    if intent["status"] == "processing":
+        title, text = "Under way", "The bank confirms this in about a minute. You can close this page."
+    elif intent["status"] in payments.PAID:
+        done = "The payment went through" if paying else "The payment method was saved"
+        title, text = "Done", f"{done}. You can close this page."
+    return message(title, text, merchant=merchant)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from yarl import URL
 
-from wooshpay.sandbox.pages.templates import message
+from wooshpay.sandbox.pages.templates import Link, message
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
@@ -32,8 +32,13 @@ def same(given: str, expected: str) -> bool:
 
 
 def no_such_page() -> web.Response:
-    """The answer to a wrong address."""
-    return message("There is no such page", "Check the address; it may be cut off.", status=404)
+    """Return the page for a wrong address."""
+    return message(
+        "Page not found",
+        "No page of the sandbox has this address. Check that it was copied completely.",
+        status=404,
+        links=[Link("Go to the start page of the sandbox", "/")],
+    )
 
 
 def address(url: str | None) -> str | None:
@@ -41,3 +46,8 @@ def address(url: str | None) -> str | None:
     if not url:
         return None
     return url if _SCHEME.match(url) else f"https://{url}"
+
+
+def from_browser(request: web.Request) -> bool:
+    """Return whether a browser asks, which prefers HTML. Programs that call the API accept anything, or JSON."""
+    return "text/html" in request.headers.get("Accept", "").lower()

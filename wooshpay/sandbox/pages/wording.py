@@ -1,28 +1,71 @@
-"""What a hosted page says about a session: its title, its button, and what a subscription will cost."""
+"""What a hosted page says about a session: its title, its button, how it ended, and what a subscription will cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.rules.currencies import written
 from wooshpay.sandbox.rules.discounts import amount_off, covers
 from wooshpay.sandbox.rules.pricing import amount_of
 
+_THANKS: Final = "Thank you. There is nothing left to do here."
 _DONE: Final = {
     "payment": ("This payment is complete", "Thank you. There is nothing left to pay here."),
-    "subscription": ("Your subscription has started", "Thank you. There is nothing left to do here."),
-    "setup": ("Your payment method is saved", "Thank you. There is nothing left to do here."),
+    "subscription": ("Your subscription has started", _THANKS),
+    "setup": ("Your payment method is saved", _THANKS),
 }
 
 
-def ending(session: Mapping[str, Any], message: str | None) -> tuple[str, str]:
-    """Title and text of the page of a session that is complete."""
+@attrs.frozen(kw_only=True)
+class Ending:
+    """What the page of a session that is complete says.
+
+    Attributes:
+        title: The heading.
+        text: A sentence.
+        waits: Whether the payment is still processing.
+        failed: Whether the payment failed after it had been processing.
+    """
+
+    title: str
+    text: str
+    waits: bool = False
+    failed: bool = False
+
+
+def ending(session: Mapping[str, Any], message: str | None, paying: str | None) -> Ending:
+    """Return what the page of a session that is complete says.
+
+    Args:
+        session: The session.
+        message: The merchant's own message, if there is one.
+        paying: The status of the PaymentIntent that pays the session, if there is one.
+    """
     title, text = _DONE[session["mode"]]
+    if session["payment_status"] == "unpaid":
+        if paying == "processing":
+            return Ending(
+                title="Your payment is being processed",
+                text="The bank confirms it in about a minute. You do not need to pay again.",
+                waits=True,
+            )
+        if paying == "requires_capture":
+            return Ending(
+                title="Your payment is authorized",
+                text=message or "The shop collects the amount when it completes your order.",
+            )
+        return Ending(
+            title="The payment failed",
+            text="The bank refused it while it was being processed. Nothing was charged.",
+            failed=True,
+        )
     if session["mode"] == "payment" and session["payment_status"] == "no_payment_required":
         title = "Your order is complete"
-    return title, message or text
+    return Ending(title=title, text=message or text)
 
 
 def heading(session: JsonObject) -> str:
