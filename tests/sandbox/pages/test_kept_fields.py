@@ -133,10 +133,8 @@ async def test_no_card_number_reaches_the_state_file_the_log_the_dashboard_or_an
             ) as response:
                 assert response.status == 200
                 seen.append(await response.text())
-        for request in sandbox.requests:
-            seen.append(f"{request} {request.answer}")
-        for kind in sandbox.store.kinds():
-            seen.append(str(sandbox.store.all(kind)))
+        seen.extend(f"{request} {request.answer}" for request in sandbox.requests)
+        seen.extend(str(sandbox.store.all(kind)) for kind in sandbox.store.kinds())
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert session["id"].encode() in stored
     spellings = [number, " ".join(number[place : place + 4] for place in range(0, 16, 4))]

@@ -24,10 +24,10 @@ class CardForm:
     """What a customer typed, and what the page shows again after a refusal.
 
     The response to the very form that was refused shows the card number again, as payment pages do that refuse without
-    a reload: a customer corrects one digit, or pays once more. The number goes nowhere else: it is not in the state, the
+    a reload: a customer corrects one digit, or pays once more. The number goes nowhere else: not into the state, the
     state file, a log or a URL. So a page that is loaded later, such as after a failed 3-D Secure challenge, shows what
-    the API shows about the attempt: e-mail, name and expiry date. The security code is never shown again, as the card
-    schemes demand (PCI DSS 3.3).
+    the API shows about the attempt: e-mail, name and expiry date. The security code is never shown again, since the
+    card schemes forbid to keep it (PCI DSS 3.3).
 
     Attributes:
         method: The type of payment method.
