@@ -28,12 +28,12 @@ _LOW_CONTRAST = """() => {
     if (!own || !element.checkVisibility() || ["SCRIPT", "STYLE"].includes(element.tagName)) continue;
     const [one, two] = [light(numbers(getComputedStyle(element).color)), light(behind(element))].sort((a, b) => b - a);
     const contrast = (one + 0.05) / (two + 0.05);
-    if (contrast < 4.5) low.push(`${element.tagName} ${element.textContent.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
+    if (contrast < 4.5) low.push(`${element.textContent.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
   }
   return low;
 }"""
 
-_SMALL_TARGETS = """() => [...document.querySelectorAll("button, input:not([type=hidden]), summary, a.button, a.cancel")]
+_SMALL_TARGETS = """() => [...document.querySelectorAll("button, input, summary, a.button, a.cancel")]
   .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 24)
   .map((element) => element.textContent.trim() || element.name)"""
 

@@ -156,7 +156,7 @@ def _ending(intent: Record, merchant: str) -> web.Response:
     failed = "The payment did not go through" if paying else "The payment method was not saved"
     title, text = "Not paid" if paying else "Not saved", f"{failed}. You can close this page and go back to the shop."
     if intent["status"] == "processing":
-        title, text = "Under way", "The bank confirms this in about a minute. You can close this page."
+        title, text = "Under way", "The bank confirms this in a minute. You can close this page."
     elif intent["status"] in payments.PAID:
         done = "The payment went through" if paying else "The payment method was saved"
         title, text = "Done", f"{done}. You can close this page."

@@ -158,7 +158,7 @@ class CheckoutPage:
             done = address(session.get("success_url"))
             links = [Link(f"Continue to {self._merchant}", reachable(request, done))] if done else []
             if ending.waits:
-                links = [Link("Check again", url), *links]
+                links.append(Link("Check again", url))
             if ending.failed:
                 links = self._ways_back(request, session)
             return message(ending.title, ending.text, merchant=self._merchant, links=links)
