@@ -44,7 +44,7 @@ _WITHOUT_LABEL = """() => [...document.querySelectorAll("input:not([type=hidden]
 async def check(page: Page, name: str) -> None:
     """Check what has to hold for every page, in light and in dark."""
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal in a loop
+        await page.emulate_media(color_scheme=scheme)
         assert await page.evaluate(_LOW_CONTRAST) == [], (name, scheme)
     await page.emulate_media(color_scheme="light")
     assert await fits(page), name

@@ -52,7 +52,7 @@ async def test_a_page_without_any_method_says_so(api: Api, sandbox: Sandbox) -> 
     record = sandbox._server.state.need("checkout.session", session["id"])  # pyright: ignore[reportPrivateUsage]
     record["payment_method_types"] = ["pix"]
     _, text, _ = await api.browse(session["url"])
-    assert "none of the payment methods that the shop accepts can be used for it" in text
+    assert "None of the payment methods that this shop accepts can be used for this order." in text
     assert "<details" not in text
     assert '<input id="number"' not in text
 

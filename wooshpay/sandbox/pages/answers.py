@@ -35,7 +35,7 @@ def no_such_page() -> web.Response:
     """Return the page for a wrong address."""
     return message(
         "Page not found",
-        "No page of the sandbox has this address. Check that it was copied completely.",
+        "There is no such page in the sandbox. Check that the address was copied completely.",
         status=404,
         links=[Link("Go to the start page of the sandbox", "/")],
     )
