@@ -8,6 +8,11 @@ from typing import Literal
 import attrs
 
 
+def _not_blank(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not value.strip():
+        raise ValueError(f"{attribute.name} is empty. Pass the name of a shop, or leave it out.")
+
+
 @attrs.frozen(kw_only=True)
 class AccountOptions:
     """How the sandbox behaves where accounts of merchants differ, or where nobody has seen what WooshPay does.
@@ -29,9 +34,4 @@ class AccountOptions:
     unknown_currencies: Literal["accepted", "refused"] = "accepted"
     plan_changes: Literal["invoice", "charge"] = "invoice"
     error_bodies: Literal["nested", "flat"] = "nested"
-    business_name: str = attrs.field(default="Sandbox shop")
-
-    @business_name.validator
-    def _check_name(self, attribute: object, value: str) -> None:
-        if not value.strip():
-            raise ValueError("business_name is empty. Pass the name of a shop, or leave it out.")
+    business_name: str = attrs.field(default="Sandbox shop", validator=_not_blank)
