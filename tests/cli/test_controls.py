@@ -458,6 +458,7 @@ def test_each_option_of_the_account_reaches_the_sandbox(started: list[dict[str, 
             "JPY=1",
         ),
         *("--plan-changes", "charge", "--error-bodies", "flat", "--refuse-unknown-currencies", "--strict"),
+        *("--business-name", "Tea & Co"),
     )
     assert (result.code, result.err) == (0, "")
     assert started[0]["account"] == AccountOptions(
@@ -466,6 +467,7 @@ def test_each_option_of_the_account_reaches_the_sandbox(started: list[dict[str, 
         plan_changes="charge",
         error_bodies="flat",
         unknown_currencies="refused",
+        business_name="Tea & Co",
     )
     assert started[0]["strict"] is True
 

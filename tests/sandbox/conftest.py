@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from sandbox.browsing import ARGUMENTS, CHROMIUM, DESKTOP
+from sandbox.browsing import ARGUMENTS, CHROMIUM, DESKTOP, may_skip
 from sandbox.rig import Api, Shop
 
 from wooshpay.sandbox import Sandbox
@@ -49,7 +49,7 @@ async def shop() -> AsyncIterator[Shop]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """A running chromium."""
-    if os.environ.get("CI") != "true":
+    if may_skip(os.environ):
         pytest.importorskip("playwright", reason="playwright is not installed: pip install 'wooshpay[dev]'")
     from playwright.async_api import async_playwright
 

@@ -38,7 +38,8 @@ async def test_a_declined_card_then_a_good_one(page: Page, api: Api, sandbox: Sa
     await page.get_by_role("button", name="Pay").first.click()
     assert "The card was declined." in await page.get_by_role("alert").inner_text()
     assert await page.get_by_label("E-mail").input_value() == "ada@example.com"
-    assert await page.get_by_label("Card number").input_value() == ""
+    assert await page.get_by_label("Card number").input_value() == DECLINED
+    assert await page.get_by_label("Security code (CVC)").input_value() == ""
     await keep_picture(page, "declined")
     await fill(page, GOOD)
     await page.get_by_role("button", name="Pay").first.click()

@@ -50,6 +50,12 @@ def account_options(command: F) -> F:
             click.option(
                 "--refuse-unknown-currencies", is_flag=True, help="Refuse currencies that ISO 4217 does not list."
             ),
+            click.option(
+                "--business-name",
+                metavar="NAME",
+                callback=_read_name,
+                help="Name of the shop on the hosted pages. Default: Sandbox shop.",
+            ),
             click.option("--strict", is_flag=True, help="Refuse parameters that WooshPay does not document."),
         )
     ):
@@ -64,6 +70,7 @@ def account_settings(
     plan_changes: str | None,
     error_bodies: str | None,
     refuse_unknown_currencies: bool,
+    business_name: str | None,
 ) -> AccountOptions:
     """Return what the options say. What was not passed keeps the default of `AccountOptions`."""
     from wooshpay.sandbox.engine.account_options import AccountOptions
@@ -74,6 +81,7 @@ def account_settings(
         "plan_changes": plan_changes,
         "error_bodies": error_bodies,
         "unknown_currencies": "refused" if refuse_unknown_currencies else None,
+        "business_name": business_name,
     }
     return AccountOptions(**{name: value for name, value in given.items() if value is not None})
 
@@ -141,3 +149,9 @@ def _read_minimums(ctx: click.Context, param: click.Parameter, values: tuple[str
             )
         found[match[1].upper()] = int(match[2])
     return found or None
+
+
+def _read_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("The name is empty. Pass the name of a shop, or leave the option out.")
+    return value

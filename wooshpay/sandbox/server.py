@@ -132,8 +132,10 @@ class Server:
         from wooshpay.sandbox.pages.dashboard.desk import Desk
         from wooshpay.sandbox.pages.dashboard.routes import Dashboard
         from wooshpay.sandbox.pages.files import FileContents
+        from wooshpay.sandbox.pages.front import FrontPages
         from wooshpay.sandbox.pages.invoices import InvoicePage
         from wooshpay.sandbox.pages.links import LinkPage
+        from wooshpay.sandbox.pages.shop import ShopPage
 
         desk = Desk(
             state=self.state,
@@ -148,8 +150,11 @@ class Server:
             LinkPage(self.state, self.lock),
             InvoicePage(self.state, self.lock),
             ActionPages(self.state, self.lock),
+            ShopPage(self.state),
             FileContents(self.state, self.lock),
             Dashboard(desk),
+            # After all others, since it takes every path.
+            FrontPages(self.state, self._gate.handle),
         )
 
     async def start(self) -> None:

@@ -22,7 +22,7 @@ async def test_a_wallet_with_a_code(page: Page, api: Api, sandbox: Sandbox, shop
     body = payment(confirm=True, currency="THB", payment_method_data={"type": "promptpay"}, return_url=back)
     intent = await api.make("/v1/payment_intents", body)
     await page.goto(intent["next_action"]["promptpay_handle_redirect"]["url"])
-    assert await page.get_by_role("heading", name="Pay with Promptpay").is_visible()
+    assert await page.get_by_role("heading", name="Pay with PromptPay").is_visible()
     assert await page.get_by_label("The QR code of this payment, as text").inner_text() != ""
     buttons = [await button.inner_text() for button in await page.get_by_role("button").all()]
     assert buttons == [

@@ -63,6 +63,11 @@ def _one_of(*choices: str) -> Callable[[AccountOptions, _Attribute, str], None]:
     return validate
 
 
+def _not_blank(options: AccountOptions, attribute: _Attribute, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{attribute.name} is empty. Pass the name of a shop, or leave it out.")
+
+
 @attrs.frozen(kw_only=True)
 class AccountOptions:
     """How the sandbox behaves where accounts of merchants differ, or where nobody has seen what WooshPay does.
@@ -81,6 +86,7 @@ class AccountOptions:
             the call still succeeds with the new plan in place, the subscription is ``past_due``, and the invoice stays
             open and is tried again.
         error_bodies: ``"nested"`` puts the error object under ``error``; ``"flat"`` puts its members at the top level.
+        business_name: The name of the shop, which the hosted pages show to customers. Default: ``Sandbox shop``.
 
     Raises:
         ValueError: An option does not have a valid value; the message names the option.
@@ -97,3 +103,4 @@ class AccountOptions:
     )
     plan_changes: Literal["invoice", "charge"] = attrs.field(default="invoice", validator=_one_of("invoice", "charge"))
     error_bodies: ErrorBodies = attrs.field(default="nested", validator=_one_of("nested", "flat"))
+    business_name: str = attrs.field(default="Sandbox shop", validator=_not_blank)

@@ -10,6 +10,8 @@ setup         -          attempts the session's SetupIntent
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.errors import SandboxError, wrong_state
 from wooshpay.sandbox.engine.params import Params
@@ -25,7 +27,21 @@ from wooshpay.sandbox.lifecycles import (
     setups,
     subscriptions,
 )
-from wooshpay.sandbox.rules.methods import SAVED, require_payable
+from wooshpay.sandbox.rules.currencies import written
+from wooshpay.sandbox.rules.method_names import name_of
+from wooshpay.sandbox.rules.methods import SAVED, rules_of
+
+
+class NotOffered(NamedTuple):
+    """A payment method that the page of a session does not offer.
+
+    Attributes:
+        name: The name of the method.
+        reason: Why, as the end of a sentence that begins with the name.
+    """
+
+    name: str
+    reason: str
 
 
 def methods_of(session: Record) -> list[str]:
@@ -33,15 +49,15 @@ def methods_of(session: Record) -> list[str]:
     return [type for type in _types_of(session) if _obstacle(session, type) is None]
 
 
-def reasons_of(session: Record) -> list[str]:
-    """Return why types of payment method are not offered on a session's page, as sentences.
+def not_offered(session: Record) -> list[NotOffered]:
+    """Return the types of payment method that a session's page does not offer, with the reasons.
 
     They are those that the merchant listed; if nothing at all is offered, the usual ones too.
     """
     if not session.get("payment_method_types") and methods_of(session):
         return []
-    found = [_obstacle(session, type) for type in _types_of(session)]
-    return [reason for reason in found if reason is not None]
+    found = [(type, _obstacle(session, type)) for type in _types_of(session)]
+    return [NotOffered(name_of(type), reason) for type, reason in found if reason is not None]
 
 
 def require_ready(state: State, session: Record) -> None:
@@ -145,19 +161,36 @@ def remove_code(state: State, session: Record) -> None:
 
 def last_refusal(state: State, session: Record) -> str | None:
     """Why the last attempt on the page was refused, for the customer."""
+    message: str | None = _last_error(state, session).get("message")
+    return message
+
+
+def last_method(state: State, session: Record) -> Record | None:
+    """Return the payment method of the last attempt on the page, if it was refused."""
+    id: str | None = _last_error(state, session).get("payment_method")
+    return state.store["payment_method"].get(id) if id else None
+
+
+def paying_intent(state: State, session: Record) -> Record | None:
+    """Return the PaymentIntent that pays a session: its own one, or that of the first invoice of a subscription."""
+    id: str | None = session.get("subscription") or session.private.get("subscription")
+    if id is None:
+        return checkout.intent_of(state, session)
+    invoice = state.need("invoice", state.need("subscription", id).private["first_invoice"])
+    intent: str | None = invoice.get("payment_intent")
+    return state.need("payment_intent", intent) if intent else None
+
+
+def _last_error(state: State, session: Record) -> JsonObject:
     subscription = checkout.pending_subscription(state, session)
     intent = checkout.intent_of(state, session)
     if subscription is not None:
         invoice = state.need("invoice", subscription.private["first_invoice"])
         intent = state.need("payment_intent", invoice["payment_intent"])
-    setup = checkout.setup_of(state, session)
-    error: JsonObject = {}
     if intent is not None:
-        error = intent.get("last_payment_error") or {}
-    elif setup is not None:
-        error = setup.get("last_setup_error") or {}
-    message: str | None = error.get("message")
-    return message
+        return intent.get("last_payment_error") or {}
+    setup = checkout.setup_of(state, session)
+    return (setup.get("last_setup_error") or {}) if setup is not None else {}
 
 
 def _types_of(session: Record) -> list[str]:
@@ -168,13 +201,18 @@ def _types_of(session: Record) -> list[str]:
 
 def _obstacle(session: Record, type: str) -> str | None:
     if session["mode"] != "payment" and type not in SAVED:
-        return f"{type} cannot be saved for later payments."
-    if session["mode"] == "setup":
+        return "cannot be saved for later payments."
+    limits = rules_of(type).limits
+    if session["mode"] == "setup" or not limits:
         return None
-    try:
-        require_payable(type, session["amount_total"] or 1, session["currency"])
-    except SandboxError as error:
-        return error.message
+    currency, amount = session["currency"], session["amount_total"] or 1
+    if currency not in limits:
+        return f"does not take {currency}. It takes {', '.join(sorted(limits))}."
+    least, most = limits[currency].least, limits[currency].most
+    if amount < least:
+        return f"takes at least {written(least, currency)}."
+    if most is not None and amount > most:
+        return f"takes at most {written(most, currency)}."
     return None
 
 

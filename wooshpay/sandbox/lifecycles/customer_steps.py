@@ -26,6 +26,7 @@ from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import checkout, checkout_visit, invoices, onward, payment_methods, payments, setups
 from wooshpay.sandbox.rules.cards import Decline
+from wooshpay.sandbox.rules.method_names import name_of
 
 PageStatus: TypeAlias = Literal[
     "paid", "authorized", "saved", "complete", "declined", "challenge", "redirect", "processing", "canceled"
@@ -42,11 +43,11 @@ FIELD_OF_CODE: Final = {"incorrect_number": "number", "expired_card": "expiry", 
 NO_METHOD: Final = Params({}, place="payment_method_data")
 """What the form of a session sends if the session needs no payment method."""
 
-CHECKING: Final = ("Your bank is checking the card", "This takes a minute. Then load this page again.")
+CHECKING: Final = ("Your bank is checking the card", "This takes about a minute.")
 """The title and the text of the page of a session while the bank checks the card that is to be saved."""
 
 INVOICE_PAID: Final = "This invoice is paid. Thank you."
-INVOICE_PROCESSING: Final = "A payment of this invoice is being processed. Come back in a minute to see how it ended."
+INVOICE_PROCESSING: Final = "A payment of this invoice is being processed. The bank confirms it in about a minute."
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -114,10 +115,13 @@ def is_email(text: str) -> bool:
     return _EMAIL.fullmatch(text) is not None
 
 
-def known_email(session: Record) -> str:
-    """Return the e-mail address that the form of a session shows at first; an empty text if none is known."""
+def known_contact(session: Record) -> JsonObject:
+    """Return what the form of a session shows about the customer at first, as ``billing_details``.
+
+    After a refused attempt this is what the customer typed then.
+    """
     details: JsonObject = session.get("customer_details") or {}
-    return details.get("email") or session.get("customer_email") or ""
+    return contact(details.get("email") or session.get("customer_email") or "", details.get("name") or "")
 
 
 def contact(email: str, name: str) -> JsonObject:
@@ -259,8 +263,8 @@ def _declined(error: SandboxError, message: str) -> PageResult:
 
 
 def _after(state: State, session: Record, status: PageStatus) -> PageResult:
-    title, text = onward.ending(session)
-    return PageResult(status=status, title=title, message=text, url=onward.after_session(state, session))
+    end = onward.ending(state, session)
+    return PageResult(status=status, title=end.title, message=end.text, url=onward.after_session(state, session))
 
 
 def _status(state: State, intent: Record, session: Record | None) -> PageStatus:
@@ -287,11 +291,11 @@ def _sentences(state: State, intent: Record, status: PageStatus) -> tuple[str, s
         return "", "Your bank asks you to confirm"
     if status == "redirect":
         method: str = state.need("payment_method", intent["payment_method"])["type"]
-        return "", f"{'Pay with' if paying else 'Save'} {method.replace('_', ' ').title()}"
+        return "", f"{'Pay with' if paying else 'Save'} {name_of(method)}"
     if status == "processing":
-        return "Under way", "The bank confirms this in a minute. This page can be closed."
+        return "Under way", "The bank confirms this in a minute. You can close this page."
     if status in {"declined", "canceled"}:
         failed = "The payment did not go through" if paying else "The payment method was not saved"
-        return "Not paid" if paying else "Not saved", f"{failed}. This page can be closed."
+        return "Not paid" if paying else "Not saved", f"{failed}. You can close this page and go back to the shop."
     done = "The payment went through" if paying else "The payment method was saved"
-    return "Done", f"{done}. This page can be closed."
+    return "Done", f"{done}. You can close this page."

@@ -5,18 +5,38 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import attrs
+
 from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import checkout
+from wooshpay.sandbox.lifecycles import checkout, checkout_visit
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
+_THANKS: Final = "Thank you. There is nothing left to do here."
 _DONE: Final = {
     "payment": ("This payment is complete", "Thank you. There is nothing left to pay here."),
-    "subscription": ("Your subscription has started", "Thank you. There is nothing left to do here."),
-    "setup": ("Your payment method is saved", "Thank you. There is nothing left to do here."),
+    "subscription": ("Your subscription has started", _THANKS),
+    "setup": ("Your payment method is saved", _THANKS),
 }
+
+
+@attrs.frozen(kw_only=True)
+class Ending:
+    """What the page of a session that is complete says.
+
+    Attributes:
+        title: The heading.
+        text: A sentence.
+        waits: Whether the payment is still processing.
+        failed: Whether the payment failed after it had been processing.
+    """
+
+    title: str
+    text: str
+    waits: bool = False
+    failed: bool = False
 
 
 def address(url: str | None) -> str | None:
@@ -41,9 +61,29 @@ def after_session(state: State, session: Record) -> str:
     return (address(session.get("success_url")) if done else None) or str(state.view(session)["url"])
 
 
-def ending(session: Record) -> tuple[str, str]:
-    """Return the title and the text of the page of a session that is complete."""
+def ending(state: State, session: Record) -> Ending:
+    """Return what the page of a session that is complete says."""
     title, text = _DONE[session["mode"]]
+    confirmation: str | None = session.private.get("confirmation")
+    if session["payment_status"] == "unpaid":
+        paying = checkout_visit.paying_intent(state, session)
+        status = paying["status"] if paying is not None else None
+        if status == "processing":
+            return Ending(
+                title="Your payment is being processed",
+                text="The bank confirms it in about a minute. You do not need to pay again.",
+                waits=True,
+            )
+        if status == "requires_capture":
+            return Ending(
+                title="Your payment is authorized",
+                text=confirmation or "The shop collects the amount when it completes your order.",
+            )
+        return Ending(
+            title="The payment failed",
+            text="The bank refused it while it was being processed. Nothing was charged.",
+            failed=True,
+        )
     if session["mode"] == "payment" and session["payment_status"] == "no_payment_required":
         title = "Your order is complete"
-    return title, session.private.get("confirmation") or text
+    return Ending(title=title, text=confirmation or text)

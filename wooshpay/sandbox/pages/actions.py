@@ -9,9 +9,11 @@ from wooshpay.core.json import JsonObject
 from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
-from wooshpay.sandbox.lifecycles import actions, customer_steps
-from wooshpay.sandbox.pages.answers import no_such_page, redirect, same
-from wooshpay.sandbox.pages.templates import message, page
+from wooshpay.sandbox.lifecycles import actions, customer_steps, onward
+from wooshpay.sandbox.pages.answers import no_such_page, same
+from wooshpay.sandbox.pages.shop import reachable, send_to
+from wooshpay.sandbox.pages.templates import Link, message, page
+from wooshpay.sandbox.rules.method_names import name_of
 from wooshpay.sandbox.rules.methods import WITH_CODE
 
 
@@ -53,11 +55,14 @@ class ActionPages:
     def _show_action(self, request: web.Request, template: str) -> web.Response:
         with self.lock:
             intent = self._intent(request)
-            return no_such_page() if intent is None else self._action(intent, template)
+            return no_such_page() if intent is None else self._action(request, intent, template)
 
-    def _action(self, intent: Record, template: str, *, status: int = 200) -> web.Response:
+    def _action(self, request: web.Request, intent: Record, template: str, *, status: int = 200) -> web.Response:
+        merchant = self.state.options.business_name
         if intent["status"] != "requires_action":
-            return message("This step is over", "There is nothing left to do on this page.")
+            where = onward.next_page(self.state, intent)
+            links = [Link("Continue", reachable(request, where))] if where else []
+            return message("This step is over", "There is nothing left to do here.", merchant=merchant, links=links)
         method = self.state.need("payment_method", intent["payment_method"])
         type: str = method["type"]
         if (type == "card") != (template == "challenge"):
@@ -67,9 +72,10 @@ class ActionPages:
         return page(
             template,
             status=status,
+            merchant=merchant,
             amount=intent["amount"] if paying else None,
             currency=intent["currency"] if paying else None,
-            method=type.replace("_", " "),
+            method=name_of(type),
             last4=card.get("last4"),
             code=actions.code_of(intent, type) if paying and type in WITH_CODE else None,
         )
@@ -81,9 +87,10 @@ class ActionPages:
                 return no_such_page()
             choice = customer_steps.ANSWERS[template][intent.kind].get(button)
             if choice is None or intent["status"] != "requires_action":
-                return self._action(intent, template, status=200 if choice is not None else 400)
+                return self._action(request, intent, template, status=200 if choice is not None else 400)
             seen = customer_steps.answer(self.state, intent, choice)
-            return redirect(seen.url or "") or message(seen.title, seen.message)
+            merchant = self.state.options.business_name
+            return send_to(request, seen.url or "") or message(seen.title, seen.message, merchant=merchant)
 
     def _intent(self, request: web.Request) -> Record | None:
         secret = request.query.get("clientSecret", "")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from yarl import URL
 
-from wooshpay.sandbox.pages.templates import message
+from wooshpay.sandbox.pages.templates import Link, message
 
 
 def texts(posted: Mapping[str, object]) -> dict[str, str]:
@@ -29,5 +29,15 @@ def same(given: str, expected: str) -> bool:
 
 
 def no_such_page() -> web.Response:
-    """The answer to a wrong address."""
-    return message("There is no such page", "Check the address; it may be cut off.", status=404)
+    """Return the page for a wrong address."""
+    return message(
+        "Page not found",
+        "There is no such page in the sandbox. Check that the address was copied completely.",
+        status=404,
+        links=[Link("Go to the start page of the sandbox", "/")],
+    )
+
+
+def from_browser(request: web.Request) -> bool:
+    """Return whether a browser asks, which prefers HTML. Programs that call the API accept anything, or JSON."""
+    return "text/html" in request.headers.get("Accept", "").lower()

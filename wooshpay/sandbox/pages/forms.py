@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class CardForm:
-    """What a customer typed. Card data is never shown again.
+    """What a customer typed, and what the page shows again after a refusal.
+
+    The response to the very form that was refused shows the card number again, as payment pages do that refuse without
+    a reload: a customer corrects one digit, or pays once more. The number goes nowhere else: not into the state, the
+    state file, a log or a URL. So a page that is loaded later, such as after a failed 3-D Secure challenge, shows what
+    the API shows about the attempt: e-mail, name and expiry date. The security code is never shown again, since the
+    card schemes forbid to keep it (PCI DSS 3.3).
 
     Attributes:
         method: The type of payment method.
@@ -42,9 +48,23 @@ class CardForm:
     cvc: str = attrs.field(default="", repr=False)
 
     @classmethod
-    def empty(cls, session: Record) -> CardForm:
-        """The form before anything was typed."""
-        return cls(email=customer_steps.known_email(session))
+    def after(cls, method: Record | None, details: JsonObject | None = None) -> CardForm:
+        """Return the form of a page that is loaded.
+
+        Args:
+            method: The payment method of the last attempt, if it was refused.
+            details: What else is known about the customer: ``email`` and ``name``.
+        """
+        known = details or {}
+        tried: JsonObject = dict(method) if method is not None else {}
+        billing: JsonObject = tried.get("billing_details") or {}
+        card: JsonObject = tried.get("card") or {}
+        return cls(
+            email=known.get("email") or billing.get("email") or "",
+            name=known.get("name") or billing.get("name") or "",
+            exp_month=str(card.get("exp_month") or ""),
+            exp_year=str(card.get("exp_year") or ""),
+        )
 
     @classmethod
     def read(cls, posted: Mapping[str, str]) -> CardForm:
@@ -66,7 +86,7 @@ class CardForm:
         if not self.number:
             errors["number"] = "Enter the card number."
         elif not re.fullmatch(r"\d{12,19}", digits_of(self.number)) or not passes_luhn(digits_of(self.number)):
-            errors["number"] = "This is no card number. Check the digits."
+            errors["number"] = "This is not a valid card number. Check the digits."
         if not re.fullmatch(r"0?[1-9]|1[0-2]", self.exp_month) or not re.fullmatch(r"\d{2}|\d{4}", self.exp_year):
             errors["expiry"] = "Enter the expiry date as month and year, for example 08 and 2030."
         if not re.fullmatch(r"\d{3,4}", self.cvc):

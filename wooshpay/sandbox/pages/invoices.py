@@ -15,9 +15,11 @@ from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import customer_steps, invoices
-from wooshpay.sandbox.pages.answers import no_such_page, redirect, same, texts
+from wooshpay.sandbox.pages import card_list
+from wooshpay.sandbox.pages.answers import no_such_page, same, texts
 from wooshpay.sandbox.pages.forms import CardForm
-from wooshpay.sandbox.pages.templates import message, page
+from wooshpay.sandbox.pages.shop import send_to
+from wooshpay.sandbox.pages.templates import Link, message, page
 
 _STATUS: Final = {"open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Overdue"}
 _LAST_SUM: Final = {"paid": "Paid", "void": "Total"}
@@ -50,7 +52,8 @@ class InvoicePage:
             invoice = self._invoice(request)
             if invoice is None:
                 return no_such_page()
-            return self._page(invoice, CardForm(), refusal=self._last_refusal(invoice))
+            refusal, method = self._last_refusal(invoice)
+            return self._page(invoice, CardForm.after(method), refusal=refusal)
 
     async def pay(self, request: web.Request) -> web.Response:
         """The form of an invoice's page."""
@@ -71,7 +74,7 @@ class InvoicePage:
                 errors = form.errors_for(seen.error)
                 refusal = None if errors else seen.message
                 return self._page(invoice, form, errors=errors, refusal=refusal, status=seen.error.status)
-            return redirect(seen.url or "") or self._page(invoice, CardForm())
+            return send_to(request, seen.url or "") or self._page(invoice, CardForm())
 
     def _page(
         self,
@@ -82,18 +85,26 @@ class InvoicePage:
         refusal: str | None = None,
         status: int = 200,
     ) -> web.Response:
+        merchant = self.state.options.business_name
         if invoice["status"] == "draft":
-            return message("This invoice is not ready yet", "It is still a draft. Come back when you were sent it.")
+            text = "It is still a draft. Come back when the shop has sent it to you."
+            again = [Link("Check again", invoices.page_of(self.state, invoice))]
+            return message("This invoice is not ready yet", text, merchant=merchant, links=again)
+        processing = self._processing(invoice)
+        owed = invoice["status"] in invoices.OWED and not processing
         whole = self.state.view(invoice)
         return page(
             "invoice",
             status=status,
+            script="card_list.js" if owed and invoice["amount_due"] > 0 else "",
+            merchant=merchant,
+            cards=card_list.panel(self.state),
             invoice={"description": None, "footer": None, **whole},
             lines=[_line(line) for line in whole["lines"]["data"]],
             facts=_facts(whole),
             sums=_sums(whole),
             note=_NOTES.get(invoice["status"], "There is nothing to pay."),
-            processing=customer_steps.INVOICE_PROCESSING if self._processing(invoice) else None,
+            processing=customer_steps.INVOICE_PROCESSING if processing else None,
             key=invoice.private["key"],
             form=form,
             errors=errors or {},
@@ -105,11 +116,14 @@ class InvoicePage:
         id: str | None = invoice.get("payment_intent")
         return id is not None and self.state.need("payment_intent", id)["status"] == "processing"
 
-    def _last_refusal(self, invoice: Record) -> str | None:
+    def _last_refusal(self, invoice: Record) -> tuple[str | None, Record | None]:
+        """Why the last attempt was refused, and with which payment method."""
         id: str | None = invoice.get("payment_intent")
         last: JsonObject = (self.state.need("payment_intent", id).get("last_payment_error") or {}) if id else {}
         # That the customer was away when it was needed is no news to a customer who is here.
-        return last.get("message") if last.get("decline_code") != "authentication_required" else None
+        if last.get("decline_code") == "authentication_required":
+            return None, None
+        return last.get("message"), self.state.store["payment_method"].get(last.get("payment_method") or "")
 
     def _invoice(self, request: web.Request) -> Record | None:
         self.state.clock.run_due()

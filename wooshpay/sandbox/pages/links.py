@@ -43,7 +43,8 @@ class LinkPage:
             except SandboxError:
                 return message(
                     "This link was switched off",
-                    "Nothing can be paid here any more. Ask the shop for another link.",
+                    "You can no longer pay here. Ask the shop for another link.",
                     status=410,
+                    merchant=self.state.options.business_name,
                 )
             return redirect(after_session(self.state, session)) or no_such_page()

@@ -63,7 +63,7 @@ def pay(state: State, params: Params) -> JsonObject:
     """
     session = state.need("checkout.session", params.need_text("session"), param="session")
     checkout_visit.require_ready(state, session)
-    details = read_contact(params, customer_steps.known_email(session))
+    details = read_contact(params, customer_steps.known_contact(session))
     word = params.text("promotion_code") or None
     reduction = checkout_visit.read_code(state, session, word) if word is not None else None
     after = session

@@ -156,12 +156,13 @@ def page_json(state: State, seen: PageResult, **concerned: Record | None) -> Jso
     }
 
 
-def read_contact(params: Params, email: str = "") -> JsonObject:
-    """Return what the customer types about themselves; ``email`` is what the form shows at first."""
-    typed = params.text("email") or email
+def read_contact(params: Params, known: JsonObject | None = None) -> JsonObject:
+    """Return what the customer types about themselves; ``known`` is what the form shows at first."""
+    shown = known or {}
+    typed = params.text("email") or shown.get("email") or ""
     if typed and not customer_steps.is_email(typed):
         raise invalid("email", "an e-mail address such as name@example.com")
-    return customer_steps.contact(typed, params.text("name") or "")
+    return customer_steps.contact(typed, params.text("name") or shown.get("name") or "")
 
 
 def _number(params: Params) -> str | None:
