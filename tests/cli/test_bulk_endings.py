@@ -19,7 +19,7 @@ from support.pace import wait_for
 from wooshpay import WooshPay
 from wooshpay.bulk import Report, Row, RowResult, run
 from wooshpay.bulk.files import Table
-from wooshpay.cli.calls.outcome import Ended, ending_signals
+from wooshpay.cli.calls.ending import Ended, ending_signals
 from wooshpay.core.whole_steps import WholeStep, interrupt
 from wooshpay.sandbox import Sandbox
 

@@ -23,7 +23,7 @@ from wooshpay.bulk.money_moving import MOVES_MONEY
 from wooshpay.bulk.runner import DEFAULT_CONCURRENCY, checked_name, finished_sentence
 from wooshpay.cli.bulk_journals import ROWS_TO_KNOW, check_journal, check_left_behind
 from wooshpay.cli.bulk_results import find_place
-from wooshpay.cli.calls.outcome import ending_signals
+from wooshpay.cli.calls.ending import ending_signals
 from wooshpay.cli.connection import Connection, with_connection
 from wooshpay.core.declaration import Declaration
 from wooshpay.core.redaction import Secret, redact_json

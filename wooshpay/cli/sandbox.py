@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from wooshpay.cli.calls.outcome import ending_signals
+from wooshpay.cli.calls.ending import ending_signals
 from wooshpay.cli.groups import LazyGroup
 from wooshpay.cli.sandbox_options import account_options, account_settings, sandbox_key, strictness
 from wooshpay.cli.streams import write_line
@@ -147,6 +144,8 @@ async def _run(sandbox: Sandbox, host: str, state: Path | None, as_json: bool, s
             write_line(json.dumps(_facts(sandbox)))
         else:
             notes = [] if settings.get("public_url") or _is_one_address(host) else [_EVERYWHERE]
+            from rich.markup import escape
+
             where = f"in {escape(visible(str(state)))}" if state is not None else "in memory"
             _show(sandbox, [*notes, f"It keeps everything {where} and runs until Ctrl-C."])
         await until_ctrl_c()
@@ -201,6 +200,10 @@ def _facts(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _show(sandbox: Sandbox, notes: list[str]) -> None:
+    # Imported when the sandbox listens already, so that the first request need not wait for them.
+    from rich.console import Console
+    from rich.table import Table
+
     from wooshpay.sandbox import CARDS
 
     console = Console(highlight=False)

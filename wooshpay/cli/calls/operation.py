@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 from wooshpay import RequestOptions, RetryEvent, WooshPayError
 from wooshpay.cli.calls import descriptions
 from wooshpay.cli.calls.dry_run import rehearse, show
+from wooshpay.cli.calls.ending import ending_signals
 from wooshpay.cli.calls.options import (
     click_parameter,
     nested_names,
@@ -23,7 +24,7 @@ from wooshpay.cli.calls.options import (
     sentence,
     typed_in,
 )
-from wooshpay.cli.calls.outcome import CallWatch, ending_signals, tell_outcome
+from wooshpay.cli.calls.outcome import CallWatch, tell_outcome
 from wooshpay.cli.calls.output import entries_of, json_of, print_entries, print_json, print_line, print_object
 from wooshpay.cli.connection import connection_options, taken_from
 from wooshpay.cli.streams import complain
