@@ -24,6 +24,7 @@ from wooshpay.sandbox import Sandbox
 async def main():
     async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
         answer = await session.request({method!r}, sandbox.base_url + {path!r}, json={body!r},
+                                       headers={{"Accept": {accept!r}}},
                                        auth=aiohttp.BasicAuth(sandbox.api_key))
         print(answer.status, *sorted(sys.modules))
 
@@ -39,9 +40,9 @@ def run(program: str) -> str:
     return done.stdout
 
 
-def modules_after(method: str, path: str, body: object = None) -> tuple[int, set[str]]:
+def modules_after(method: str, path: str, body: object = None, accept: str = "*/*") -> tuple[int, set[str]]:
     """Return the status of a first request, and the modules that are imported when its response is there."""
-    status, *modules = run(_FIRST_REQUEST.format(method=method, path=path, body=body)).split()
+    status, *modules = run(_FIRST_REQUEST.format(method=method, path=path, body=body, accept=accept)).split()
     return int(status), set(modules)
 
 
@@ -66,6 +67,14 @@ def test_creating_an_object_imports_no_page_either() -> None:
     status, modules = modules_after("POST", "/v1/customers", {"email": "ada@example.com"})
     assert status == 200
     assert sections_of(modules) <= {"customers", "payment_methods"}
+    assert not {name for name in modules if name.startswith("wooshpay.sandbox.pages")}
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/customers/cus_1"])
+def test_an_api_request_that_accepts_html_imports_no_page(path: str) -> None:
+    """The page for unknown addresses looks at whoever accepts HTML; Java's HTTP client does so on every call."""
+    status, modules = modules_after("GET", path, accept="text/html, */*; q=.2")
+    assert status == 404
     assert not {name for name in modules if name.startswith("wooshpay.sandbox.pages")}
 
 

@@ -239,6 +239,25 @@ def test_the_email_that_the_form_shows_at_first_is_sent(places: tuple[Place, Pla
     assert compare(places, on_page, by_act)["session"]["customer_details"] == {"email": "ada@example.com"}
 
 
+def test_what_the_form_still_shows_after_a_decline_is_sent_again(places: tuple[Place, Place]) -> None:
+    """The page keeps e-mail address and name after a decline, so that the next payment method has them too."""
+    typed = {"email": "ada@example.com", "name": "Ada Lovelace"}
+
+    def on_page(place: Place) -> Seen:
+        url = open_session(place, "payment").url or ""
+        browse(url, form(number=DECLINED, **typed))
+        text = browse(url).text
+        assert all(f'value="{shown}"' in text for shown in typed.values())
+        return browse(url, form(number=GOOD, **typed))
+
+    def by_act(place: Place) -> Any:
+        session = open_session(place, "payment").id
+        place.sandbox.act(PAY, session=session, outcome="declined", **typed)
+        return place.sandbox.act(PAY, session=session)
+
+    compare(places, on_page, by_act)
+
+
 @pytest.mark.parametrize("percent_off", [25, 100])
 @pytest.mark.parametrize("kind", ["payment", "subscription"])
 def test_a_promotion_code(places: tuple[Place, Place], kind: str, percent_off: int) -> None:
