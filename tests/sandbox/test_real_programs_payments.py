@@ -204,8 +204,8 @@ async def test_a_list_with_one_usable_method_is_accepted(api: Api) -> None:
     assert session["payment_method_types"] == types
     _, page, _ = await api.browse(session["url"])
     assert [type for type in types if f'value="{type}"' in page] == ["googlepay", "alipay_hk", "paynow", "card"]
-    assert "dana does not take SGD" in page
-    assert "gcash does not take SGD" in page
+    assert "<b>DANA</b> does not take SGD. It takes IDR." in page
+    assert "<b>GCash</b> does not take SGD. It takes PHP." in page
 
 
 async def test_an_intent_cannot_be_changed_to_a_currency_that_its_methods_do_not_take(api: Api) -> None:
@@ -222,4 +222,4 @@ async def test_a_promotion_code_that_leaves_too_little_for_every_method(api: Api
     session = await api.make(SESSIONS, one_item("BRL", payment_method_types=["pix"], allow_promotion_codes=True))
     await api.browse(session["url"], {"promotion_code": "ALMOST"})
     _, page, _ = await api.browse(session["url"])
-    assert "pix takes at least 300 minor units of BRL, not 200" in page
+    assert "<b>Pix</b> takes at least 3.00 BRL." in page
