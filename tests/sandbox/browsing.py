@@ -6,7 +6,7 @@ The fixtures ``browser`` and ``page`` are in ``conftest.py``. A module of such t
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ needs_browser = pytest.mark.skipif(
 
 
 @asynccontextmanager
-async def open_tab(browser: Browser, size: tuple[int, int] = DESKTOP) -> AsyncIterator[Page]:
+async def open_tab(browser: Browser, size: tuple[int, int] = DESKTOP) -> AsyncGenerator[Page]:
     """Open a tab that fails the test on any error in its console."""
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
     page = await context.new_page()
