@@ -135,6 +135,21 @@ def test_what_the_sandbox_refuses_is_its_sentence(sandbox: SyncSandbox) -> None:
 
 
 @pytest.fixture
+def session(sandbox: SyncSandbox) -> str:
+    """The ID of a checkout session: the sandbox refuses an action whose ID names no object of the declared kind."""
+    with WooshPay(sandbox.api_key, base_url=sandbox.base_url) as client:
+        return client.checkout.sessions.create(
+            success_url="https://shop.example/thanks",
+            line_items=[
+                {
+                    "quantity": 1,
+                    "price_data": {"currency": "USD", "unit_amount": 500, "product_data": {"name": "Tea"}},
+                }
+            ],
+        ).id
+
+
+@pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> list[JsonObject]:
     """An action with a parameter of each kind; what it was called with."""
     called: list[JsonObject] = []
@@ -156,7 +171,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> list[JsonObject]:
 
     registry.load()
     parameters = (
-        ActParameter("session", "The session to pay.", "id", required=True, of=""),
+        ActParameter("session", "The session to pay.", "id", required=True, of="checkout.session"),
         ActParameter("amount", "The amount.", "amount"),
         ActParameter("outcome", "How it goes.", "choice", choices=("paid", "declined"), default="paid"),
         ActParameter("later", "Whether it is pending.", "flag"),
@@ -172,16 +187,18 @@ def page(sandbox: SyncSandbox, *words: str) -> Run:
     return talk(sandbox, "act", "tests.pay_page", *words)
 
 
-def test_declared_parameters_are_options_of_their_kind(declared: list[JsonObject], sandbox: SyncSandbox) -> None:
+def test_declared_parameters_are_options_of_their_kind(
+    declared: list[JsonObject], sandbox: SyncSandbox, session: str
+) -> None:
     result = page(
         sandbox,
-        *("--session", "cs_1", "--amount", "500", "--outcome", "declined", "--no-later"),
+        *("--session", session, "--amount", "500", "--outcome", "declined", "--no-later"),
         *("--metadata", '{"order": "17"}', "--payment-method", "pm_card_visa"),
     )
     assert (result.code, result.err) == (0, "")
     assert declared == [
         {
-            "session": "cs_1",
+            "session": session,
             "amount": 500,
             "outcome": "declined",
             "later": False,
@@ -191,12 +208,12 @@ def test_declared_parameters_are_options_of_their_kind(declared: list[JsonObject
     ]
 
 
-def test_parameters_may_be_pairs_too(declared: list[JsonObject], sandbox: SyncSandbox) -> None:
-    result = page(sandbox, "session=cs_1", "amount=500", "later=true", "metadata.order=17", "payment-method=a=b")
+def test_parameters_may_be_pairs_too(declared: list[JsonObject], sandbox: SyncSandbox, session: str) -> None:
+    result = page(sandbox, f"session={session}", "amount=500", "later=true", "metadata.order=17", "payment-method=a=b")
     assert (result.code, result.err) == (0, "")
     (values,) = declared
     assert values == {
-        "session": "cs_1",
+        "session": session,
         "amount": 500,
         "later": True,
         "metadata": {"order": "17"},
@@ -205,9 +222,9 @@ def test_parameters_may_be_pairs_too(declared: list[JsonObject], sandbox: SyncSa
 
 
 def test_a_page_is_shown_with_its_url_and_the_state_of_each_object(
-    declared: list[JsonObject], sandbox: SyncSandbox
+    declared: list[JsonObject], sandbox: SyncSandbox, session: str
 ) -> None:
-    assert page(sandbox, "session=cs_1").out.splitlines() == [
+    assert page(sandbox, f"session={session}").out.splitlines() == [
         "paid     Thank you.\\x1b[2J",
         "url      https://shop.example/thanks?a=1",
         "session  cs_1  checkout.session, complete, paid",
@@ -364,7 +381,14 @@ def other() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [("reset",), ("clock", "advance", "1d"), ("act", "balance.top_up"), ("fault", "clear"), ("clock",)]
+    "words",
+    [
+        ("reset",),
+        ("clock", "advance", "1d"),
+        ("act", "balance.top_up", "amount=500", "currency=USD"),
+        ("fault", "clear"),
+        ("clock",),
+    ],
 )
 def test_a_host_that_is_not_a_sandbox_is_refused_and_never_gets_the_key(other: str, words: tuple[str, ...]) -> None:
     """The base URL of a test account that is left in the environment must not get `reset`, nor the key."""

@@ -41,7 +41,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[SyncSandbox]:
             sandbox.clock.advance(days=400)
         pay(sandbox, 100)
         sandbox.clock.advance(days=70)
-        pay(sandbox, 20)
+        pay(sandbox, 60)
         yield sandbox
 
 
@@ -55,7 +55,7 @@ def amounts(target: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("since", "written"), [(None, [20, 100]), ("30d", [20]), ("11w", [20, 100]), ("1h", [20])], ids=str
+    ("since", "written"), [(None, [60, 100]), ("30d", [60]), ("11w", [60, 100]), ("1h", [60])], ids=str
 )
 def test_export_counts_back_from_the_time_of_the_sandbox(
     sandbox: SyncSandbox, tmp_path: Path, since: str | None, written: list[int]
@@ -75,9 +75,9 @@ def test_an_end_that_is_counted_back_is_in_the_time_of_the_sandbox_too(sandbox: 
 def test_report_ends_with_today_in_the_time_of_the_sandbox(sandbox: SyncSandbox) -> None:
     done = command(sandbox, "report")
     assert (done.code, done.out.split(",")[0]) == (0, "1 charges"), done.err
-    assert "taken 0.20 USD" in done.out
+    assert "taken 0.60 USD" in done.out
     done = command(sandbox, "report", "--since", "100d")
-    assert "taken 1.20 USD" in done.out
+    assert "taken 1.60 USD" in done.out
 
 
 @pytest.mark.parametrize("words", [("report",), ("export", "charges", "-o", "charges.jsonl", "--since", "30d")])

@@ -6,7 +6,8 @@ The fixtures ``browser`` and ``page`` are in ``conftest.py``. A module of such t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from sandbox.rig import GOOD
 from webhooks.servers import SKIP_NOTHING
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -41,6 +42,28 @@ def may_skip(environment: Mapping[str, str]) -> bool:
 needs_browser = pytest.mark.skipif(
     not CHROMIUM.exists() and may_skip(os.environ), reason="chromium is not installed: apt install chromium"
 )
+
+
+@asynccontextmanager
+async def open_tab(browser: Browser, size: tuple[int, int] = DESKTOP) -> AsyncGenerator[Page]:
+    """Open a tab that fails the test on any error in its console."""
+    context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = await context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    # A form that comes back with its errors has the status 400 or 402, which chromium notes as an error.
+    expected = ("status of 400", "status of 402")
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(message.text)
+            if message.type == "error" and not any(text in message.text for text in expected)
+            else None
+        ),
+    )
+    yield page
+    await context.close()
+    assert problems == []
 
 
 async def fill(page: Page, number: str = GOOD) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from sandbox.browsing import ARGUMENTS, CHROMIUM, DESKTOP, may_skip
+from sandbox.browsing import ARGUMENTS, CHROMIUM, DESKTOP, may_skip, open_tab
 from sandbox.rig import Api, Shop
 
 from wooshpay.sandbox import Sandbox
@@ -65,21 +65,5 @@ async def page(browser: Browser, sandbox: Sandbox, request: pytest.FixtureReques
 
     It is closed before the sandbox: an open page of the dashboard connects again and again, and notes each refusal.
     """
-    size: tuple[int, int] = getattr(request, "param", DESKTOP)
-    context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    # A form that comes back with its errors has the status 400 or 402, which chromium notes as an error.
-    expected = ("status of 400", "status of 402")
-    page.on(
-        "console",
-        lambda message: (
-            problems.append(message.text)
-            if message.type == "error" and not any(text in message.text for text in expected)
-            else None
-        ),
-    )
-    yield page
-    await context.close()
-    assert problems == []
+    async with open_tab(browser, getattr(request, "param", DESKTOP)) as page:
+        yield page

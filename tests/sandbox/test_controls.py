@@ -375,7 +375,7 @@ async def test_settling_gives_up_after_the_time_that_was_given(api: Api) -> None
 
 
 async def test_webhook_options_are_set_as_a_whole(api: Api, sandbox: Sandbox) -> None:
-    plain = {
+    plain: dict[str, Any] = {
         "object": "sandbox.webhooks", "duplicates": 0, "delay": 0, "disorder": 0, "seed": None,
         "created_unit": "milliseconds", "signature_unit": "milliseconds", "signature_age": 0,
         "signature_header": "both", "extra_signatures": 0, "left_out": [],

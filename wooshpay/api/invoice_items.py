@@ -66,8 +66,8 @@ class InvoiceItem(Object):
 class PeriodParam(TypedDict, total=False):
     """The time that a sum is for: the first and the last moment, in milliseconds since 1970, as numbers or as text."""
 
-    end: InMilliseconds[int | str]
-    start: InMilliseconds[int | str]
+    end: InMilliseconds[int] | InMilliseconds[str]
+    start: InMilliseconds[int] | InMilliseconds[str]
 
 
 class InvoiceItems(Resource[W]):

@@ -83,7 +83,7 @@ class PromotionCodes(Resource[W]):
         code: str | Unset = UNSET,
         active: bool | Unset = UNSET,
         customer: str | Unset = UNSET,
-        expires_at: InMilliseconds[str | int] | Unset = UNSET,
+        expires_at: InMilliseconds[str] | InMilliseconds[int] | Unset = UNSET,
         max_redemptions: int | Unset = UNSET,
         restrictions: PromotionCodeRestrictionsParam | Unset = UNSET,
         metadata: Metadata | Unset | None = UNSET,

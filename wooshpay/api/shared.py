@@ -160,10 +160,10 @@ class BillingDetailsParam(TypedDict, total=False):
 class CreatedFilter(TypedDict, total=False):
     """Bounds on the time of creation, in milliseconds since 1970."""
 
-    gt: InMilliseconds[int | str]
-    gte: InMilliseconds[int | str]
-    lt: InMilliseconds[int | str]
-    lte: InMilliseconds[int | str]
+    gt: InMilliseconds[int] | InMilliseconds[str]
+    gte: InMilliseconds[int] | InMilliseconds[str]
+    lt: InMilliseconds[int] | InMilliseconds[str]
+    lte: InMilliseconds[int] | InMilliseconds[str]
 
 
 # ---- what a hosted page asks for ------------------------------------------------------------------------------

@@ -1,6 +1,11 @@
 """The unit in which a parameter counts the time since 1970: part of its type, for everything that reads declarations.
 
 Type checkers see the plain type: ``InMilliseconds[int]`` is an ``int``.
+
+In a type with several options, each option is marked: ``InMilliseconds[int] | InMilliseconds[str]``. Python caches
+``InMilliseconds[int | str]`` and returns it for ``InMilliseconds[str | int]`` too, because the two unions are equal.
+The order of the options, by which the command line and the OpenAPI document are made, would then depend on which
+declaration was read first.
 """
 
 from __future__ import annotations

@@ -166,6 +166,27 @@ def test_it_is_the_same_in_every_process_and_drags_no_command_line_or_socket_in(
 # ---- operations -----------------------------------------------------------------------------------------------
 
 
+def test_it_does_not_depend_on_which_declaration_was_read_first() -> None:
+    """Python takes ``Annotated[int | str, mark]`` for ``Annotated[str | int, mark]`` once the first has been made.
+
+    The document of a program that had made another call before would differ, and so would a command's options.
+    """
+    program = (
+        "import json, sys, typing\n"
+        "from wooshpay.api import declarations\n"
+        "from wooshpay.describe.openapi import document\n"
+        "if sys.argv[1] == 'read before':\n"
+        "    for declaration in declarations():\n"
+        "        typing.get_type_hints(declaration.function, include_extras=True)\n"
+        "print(json.dumps(document()))"
+    )
+    texts = {
+        subprocess.run([sys.executable, "-c", program, way], capture_output=True, text=True, check=True).stdout
+        for way in ("unread", "read before")
+    }
+    assert len(texts) == 1
+
+
 def test_every_operation_stands_in_it_once() -> None:
     assert sum(len(methods) for methods in DOCUMENT["paths"].values()) == len(OPERATIONS)
     assert set(OPERATIONS) == set(FACTS)
