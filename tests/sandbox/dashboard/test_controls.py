@@ -123,6 +123,7 @@ async def test_every_test_card_is_in_the_table(visitor: Visitor) -> None:
     text = (await visitor.look("outcomes")).text
     for card in CARDS:
         assert card.number in text
+        assert card.payment_method in text
         assert card.does in text
 
 

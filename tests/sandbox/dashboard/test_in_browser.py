@@ -386,6 +386,7 @@ async def test_text_has_enough_contrast(browser: Browser, api: Api, shop: Shop, 
         await page.goto(f"{sandbox.base_url}/dashboard{path}")
         await keep_picture(page, f"dashboard-{scheme}{path.partition('?')[0].replace('/', '-')[:16]}")
         assert await page.evaluate(_TOO_FAINT) == [], path
+    sandbox.faults.clear()  # one of them hits by chance, and would refuse the refund first
     await page.goto(f"{sandbox.base_url}/dashboard/operations/refunds.create?parameter.payment_intent={ids['pi']}")
     await page.get_by_label("Amount").fill("9999")
     await page.get_by_role("button", name="Refund").click()
