@@ -122,7 +122,7 @@ async def test_ctrl_c_that_comes_right_before_the_loop_goes_to_sleep_wakes_it() 
     signal.set_wakeup_fd(wakes)
     assert wakes != -1, "such a signal is seen only when something else wakes the loop"
     signal.raise_signal(signal.SIGINT)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, HANGS)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "a second one interrupts what follows"
 
 
@@ -190,7 +190,7 @@ async def test_a_second_sigterm_interrupts_the_closing() -> None:
         waiting = asyncio.create_task(until_ctrl_c())
         await asyncio.sleep(0)
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, HANGS)
         assert heard == []
         signal.raise_signal(signal.SIGTERM)
         assert heard == [signal.SIGTERM]
