@@ -296,8 +296,10 @@ STATES: list[Row] = [
     ],
     *[
         (("invoices.pay_page",), status, lambda at, status=status: invoice(at, status), f"is {status}; it must be")
-        for status in ("draft", "paid", "void", "processing")
+        for status in ("draft", "paid", "void")
     ],
+    # The customer knows the invoice, so that the sentence does not name the statuses of its PaymentIntent.
+    (("invoices.pay_page",), "processing", lambda at: invoice(at, "processing"), "is processing; wait for its outcome"),
     (("disputes.create",), "never tried", lambda at: intent(at, "canceled"), "has no charge yet"),
     (("disputes.create",), "authorized", lambda at: intent(at, "requires_capture"), "captured"),
     (("disputes.create",), "refunded", lambda at: str(at.refund().payment_intent_id), "refunded"),

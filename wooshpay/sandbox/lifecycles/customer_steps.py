@@ -209,7 +209,7 @@ def require_payable_invoice(state: State, invoice: Record) -> None:
         SandboxError: 400, with the status that is needed.
     """
     invoices.require(invoice, invoices.OWED, "paid")
-    payments.require(invoices.intent_of(state, invoice), payments.CONFIRMABLE, "confirmed")
+    invoices.require_idle(invoice, invoices.intent_of(state, invoice), payments.CONFIRMABLE, "paid")
 
 
 def pay_invoice(state: State, invoice: Record, data: Params) -> PageResult:

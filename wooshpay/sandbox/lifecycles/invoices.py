@@ -189,8 +189,29 @@ def pay(state: State, invoice: Record, method: Record | None = None, *, off_sess
     if method is None or invoice["status"] == "paid":
         return None
     intent = intent_of(state, invoice)
+    require_idle(invoice, intent, payments.CONFIRMABLE, "paid")
     payments.attempt(state, intent, method, off_session=off_session)
     return intent
+
+
+def require_idle(invoice: Record, intent: Record, idle: frozenset[str], action: str) -> None:
+    """Refuse while a payment of the invoice is under way: the caller knows the invoice, not its PaymentIntent.
+
+    Args:
+        invoice: The invoice.
+        intent: Its PaymentIntent.
+        idle: The statuses of the PaymentIntent in which the action is possible.
+        action: What could not be done, such as ``paid``, for the error.
+
+    Raises:
+        SandboxError: 400, with the status of the payment.
+    """
+    if intent["status"] not in idle:
+        raise wrong_state(
+            f"This invoice could not be {action} because a payment of it is {intent['status']}; wait for its outcome.",
+            code="invoice_unexpected_state",
+            about=invoice,
+        )
 
 
 def pay_out_of_band(state: State, invoice: Record) -> None:
@@ -264,12 +285,7 @@ def _cancel_intent(state: State, invoice: Record, action: str) -> None:
     if id is None:
         return
     intent = state.need("payment_intent", id)
-    if intent["status"] not in payments.CANCELABLE:
-        raise wrong_state(
-            f"This invoice could not be {action} because a payment of it is {intent['status']}; wait for its outcome.",
-            code="invoice_unexpected_state",
-            about=invoice,
-        )
+    require_idle(invoice, intent, payments.CANCELABLE, action)
     payments.cancel(state, intent, f"the invoice was {action}")
 
 
