@@ -8,7 +8,9 @@ import socket
 import subprocess
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -294,6 +296,7 @@ def refused(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         (["--sandbox", "http://127.0.0.1:9"], {"WOOSHPAY_API_KEY": ""}, 2, "There is no key for the sandbox"),
         (["--sandbox", "http://127.0.0.1:9"], {"WOOSHPAY_API_KEY": "sk_live_x"}, 2, "never sent to a sandbox"),
         (["--sandbox", "https://api.wooshpay.com"], {}, 2, "names WooshPay itself"),
+        (["--sandbox", "https://apitest.wooshpay.com."], {}, 2, "names WooshPay itself"),
         (["--sandbox", "http://127.0.0.1:9", "--port", "0"], {}, 2, "Leave one of them out."),
         (["--sandbox", "http://sandbox.example.com"], {}, 2, "https"),
         (["--secret", "sk_test_abc"], {}, 2, "an API key, not a webhook secret"),
@@ -302,6 +305,37 @@ def refused(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 def test_wrong_use_is_a_sentence(arguments: list[str], variables: dict[str, str], code: int, says: str) -> None:
     found = refused(*arguments, **variables)
     assert (found.returncode, says in found.stderr) == (code, True), found.stderr
+
+
+def test_a_host_that_is_not_a_sandbox_never_gets_the_key() -> None:
+    """The base URL of a proxy or of another service may be left in the environment."""
+    heard: list[tuple[str, str | None]] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append((self.path, self.headers["Authorization"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<h1>Welcome</h1>")
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Write nothing to standard error."""
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        found = refused("--sandbox", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert (found.returncode, "is not a sandbox" in found.stderr, "The key was not sent" in found.stderr) == (
+        1,
+        True,
+        True,
+    )
+    assert heard == [("/sandbox/health", None)]
 
 
 def test_a_sandbox_with_another_key_is_a_sentence(sandbox: SyncSandbox) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -20,17 +19,19 @@ from rich.text import Text
 
 from wooshpay import AsyncWooshPay, ConfigurationError, ServerError, TransportError, webhooks
 from wooshpay.cli.connection import KEY_VARIABLE, URL_VARIABLE
+from wooshpay.cli.controls.health import is_wooshpay, look
 from wooshpay.cli.endpoints import matching, read_url
 from wooshpay.cli.listener import Attempt, Listener, ListenError, Notice
 from wooshpay.cli.streams import complain, write_line
 from wooshpay.cli.texts import visible
-from wooshpay.config import LIVE_URL, TEST_URL
+from wooshpay.config import check_base_url
 from wooshpay.sandbox import Sandbox
 
 # The longest type; with time, status and the longest id it fills 80 columns.
 _TYPE_WIDTH: Final = 39
 _INDENT: Final = 15
 _CALL_SECONDS: Final = 10.0
+_HEALTH_SECONDS: Final = 5.0
 # Windows lacks SIGHUP.
 _ENDING: Final[list[int]] = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -119,9 +120,9 @@ def _running_sandbox(base_url: str | None, with_port: bool, environ: Mapping[str
         raise click.UsageError("--port is for a new sandbox, and --sandbox for one that runs. Leave one of them out.")
     source = "--sandbox" if base_url is not None else URL_VARIABLE
     url = base_url or ("" if with_port else environ.get(URL_VARIABLE, ""))
-    if not url or (base_url is None and _is_wooshpay(url)):
+    if not url or (base_url is None and is_wooshpay(url)):
         return None
-    if _is_wooshpay(url):
+    if is_wooshpay(url):
         raise click.UsageError("--sandbox names WooshPay itself. Name a sandbox, such as http://127.0.0.1:4242.")
     key = environ.get(KEY_VARIABLE, "")
     if not key:
@@ -137,10 +138,6 @@ def _running_sandbox(base_url: str | None, with_port: bool, environ: Mapping[str
     return Running(url, key, source)
 
 
-def _is_wooshpay(url: str) -> bool:
-    return urlsplit(url).hostname in {urlsplit(known).hostname for known in (LIVE_URL, TEST_URL)}
-
-
 def _check_secret(secret: str | None) -> None:
     if secret:
         try:
@@ -154,7 +151,9 @@ async def _run(running: Running | None, port: int, url: str, types: list[str], s
     async with AsyncExitStack() as stack:
         _end_at_signals(stack)
         sandbox = None
-        if running is None:
+        if running is not None:
+            await _require_sandbox(running)
+        else:
             sandbox = await stack.enter_async_context(Sandbox(port=port))
             running = Running(sandbox.base_url, sandbox.api_key, "")
         client = await stack.enter_async_context(
@@ -164,15 +163,33 @@ async def _run(running: Running | None, port: int, url: str, types: list[str], s
         try:
             await listener.register()
         except (TransportError, ServerError):
-            raise ListenError(
-                f"No sandbox answers at {running.base_url} ({running.source}). Start it with `wooshpay sandbox`, or"
-                " name no sandbox to run a new one."
-            ) from None
+            raise _unanswered(running) from None
         stack.push_async_callback(listener.remove)
         _introduce(console, listener, sandbox)
         async with aclosing(listener.follow()) as news:
             async for each in news:
                 _show(console, each)
+
+
+async def _require_sandbox(running: Running) -> None:
+    """Refuse a host that has not shown that it is a sandbox. Until then, the key is not sent.
+
+    Raises:
+        ListenError: Nothing answers there, or something else.
+    """
+    base_url = check_base_url(running.base_url, live=False)
+    health = await asyncio.to_thread(look, base_url, _HEALTH_SECONDS)
+    if health.state == "not_a_sandbox":
+        raise ListenError(f"{health.says} The key was not sent.")
+    if health.state != "ready":
+        raise _unanswered(running)
+
+
+def _unanswered(running: Running) -> ListenError:
+    return ListenError(
+        f"No sandbox answers at {running.base_url} ({running.source}). Start it with `wooshpay sandbox`, or name no"
+        " sandbox to run a new one."
+    )
 
 
 def _end_at_signals(stack: AsyncExitStack) -> None:

@@ -18,7 +18,7 @@ from wooshpay.cli.doctor.probes import open_connection
 from wooshpay.cli.exits import FAILED
 from wooshpay.cli.streams import complain, reason_of, write_line
 from wooshpay.cli.texts import visible
-from wooshpay.config import check_base_url
+from wooshpay.config import LIVE_URL, TEST_URL, check_base_url
 from wooshpay.core.json import is_object, loads
 from wooshpay.transport.proxies import proxy_from_environment
 
@@ -26,6 +26,7 @@ State: TypeAlias = Literal["ready", "not_ready", "unreachable", "not_a_sandbox"]
 
 _PATH: Final = "/sandbox/health"
 _LONGEST: Final = 4096
+_WOOSHPAY_HOSTS: Final = frozenset(urlsplit(url).hostname for url in (TEST_URL, LIVE_URL))
 
 
 @attrs.frozen
@@ -79,6 +80,11 @@ def needed_url(option: str | None) -> str:
             " pass that URL."
         )
     return url
+
+
+def is_wooshpay(url: str) -> bool:
+    """Return whether a URL names a host of WooshPay itself, where no sandbox can be."""
+    return (urlsplit(url).hostname or "").removesuffix(".") in _WOOSHPAY_HOSTS
 
 
 def look(base_url: str, seconds: float) -> Health:

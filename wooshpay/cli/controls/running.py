@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -15,10 +14,10 @@ from click.core import ParameterSource
 
 from wooshpay.cli.calls.output import print_json
 from wooshpay.cli.connection import Connection, connection_options
-from wooshpay.cli.controls.health import look, needed_url
+from wooshpay.cli.controls.health import is_wooshpay, look, needed_url
 from wooshpay.cli.streams import write_line
 from wooshpay.cli.texts import visible
-from wooshpay.config import LIVE_URL, TEST_URL, check_base_url
+from wooshpay.config import check_base_url
 from wooshpay.core.json import JsonObject, is_array, is_object
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: Final = ("base_url", "api_key_file", "api_key", "timeout")
 _HEALTH_SECONDS: Final = 5.0
-_WOOSHPAY_HOSTS: Final = frozenset(urlsplit(url).hostname for url in (TEST_URL, LIVE_URL))
 
 
 @attrs.frozen
@@ -64,7 +62,7 @@ class Reach:
             )
         connection.key()
         base_url = check_base_url(needed_url(self.base_url), live=False)
-        if urlsplit(base_url).hostname in _WOOSHPAY_HOSTS:
+        if is_wooshpay(base_url):
             raise click.UsageError(f"{base_url} is a host of WooshPay, not a sandbox. Nothing was sent.")
         health = look(base_url, self.timeout or _HEALTH_SECONDS)
         if health.state == "not_a_sandbox":
