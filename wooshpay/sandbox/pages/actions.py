@@ -10,7 +10,7 @@ from wooshpay.sandbox.engine.guard import Guard
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import actions, customer_steps, onward
-from wooshpay.sandbox.pages.answers import no_such_page, same
+from wooshpay.sandbox.pages.answers import no_such_page, read_form, same
 from wooshpay.sandbox.pages.shop import reachable, send_to
 from wooshpay.sandbox.pages.templates import Link, message, page
 from wooshpay.sandbox.rules.method_names import name_of
@@ -42,7 +42,7 @@ class ActionPages:
 
     async def answer_challenge(self, request: web.Request) -> web.Response:
         """The form of the challenge."""
-        return self._act(request, str((await request.post()).get("outcome", "")), "challenge")
+        return self._act(request, (await read_form(request)).get("outcome", ""), "challenge")
 
     async def show_wallet(self, request: web.Request) -> web.Response:
         """The page of a wallet or bank method."""
@@ -50,7 +50,7 @@ class ActionPages:
 
     async def answer_wallet(self, request: web.Request) -> web.Response:
         """The form of a wallet's page."""
-        return self._act(request, str((await request.post()).get("outcome", "")), "wallet")
+        return self._act(request, (await read_form(request)).get("outcome", ""), "wallet")
 
     def _show_action(self, request: web.Request, template: str) -> web.Response:
         with self.lock:

@@ -16,6 +16,22 @@ def texts(posted: Mapping[str, object]) -> dict[str, str]:
     return {name: value.strip() for name, value in posted.items() if isinstance(value, str)}
 
 
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the fields of the form that a browser sent, without files and outer spaces.
+
+    Raises:
+        web.HTTPBadRequest: The body is not a form, or its bytes are not text in the charset that it names. No browser
+            sends such a body.
+    """
+    try:
+        return texts(await request.post())
+    except (ValueError, LookupError, RuntimeError):
+        # aiohttp raises these for bytes that are not UTF-8, unknown charsets, missing boundaries and unknown encodings.
+        page = message("This form cannot be read", "Load the page again, then send the form again.", status=400)
+        headers = {name: value for name, value in page.headers.items() if name != "Content-Type"}
+        raise web.HTTPBadRequest(text=page.text, content_type="text/html", headers=headers) from None
+
+
 def redirect(where: str) -> web.Response | None:
     """Send the browser on. The address stays as the merchant wrote it: braces in it are not quoted."""
     if not where:

@@ -16,7 +16,7 @@ from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import checkout, checkout_visit, customer_steps, onward, orders
 from wooshpay.sandbox.pages import card_list, wording
-from wooshpay.sandbox.pages.answers import no_such_page, redirect, same, texts
+from wooshpay.sandbox.pages.answers import no_such_page, read_form, redirect, same
 from wooshpay.sandbox.pages.forms import CardForm
 from wooshpay.sandbox.pages.shop import reachable, send_to
 from wooshpay.sandbox.pages.templates import Link, message, page
@@ -54,7 +54,7 @@ class CheckoutPage:
 
     async def submit(self, request: web.Request) -> web.Response:
         """One of the page's forms: of a promotion code, or of a payment method."""
-        posted = texts(await request.post())
+        posted = await read_form(request)
         with self.lock:
             session = self._session(request)
             if session is None:

@@ -16,7 +16,7 @@ from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.engine.store import Record
 from wooshpay.sandbox.lifecycles import customer_steps, invoices
 from wooshpay.sandbox.pages import card_list
-from wooshpay.sandbox.pages.answers import no_such_page, same, texts
+from wooshpay.sandbox.pages.answers import no_such_page, read_form, same
 from wooshpay.sandbox.pages.forms import CardForm
 from wooshpay.sandbox.pages.shop import send_to
 from wooshpay.sandbox.pages.templates import Link, message, page
@@ -57,7 +57,7 @@ class InvoicePage:
 
     async def pay(self, request: web.Request) -> web.Response:
         """The form of an invoice's page."""
-        form = CardForm.read({**texts(await request.post()), "method": "card"})
+        form = CardForm.read({**await read_form(request), "method": "card"})
         with self.lock:
             invoice = self._invoice(request)
             if invoice is None:

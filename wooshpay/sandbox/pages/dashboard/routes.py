@@ -11,7 +11,7 @@ from aiohttp import web
 
 from wooshpay.core.log_fields import log_fields
 from wooshpay.sandbox.engine.errors import SandboxError
-from wooshpay.sandbox.pages.answers import no_such_page, texts
+from wooshpay.sandbox.pages.answers import no_such_page, read_form
 from wooshpay.sandbox.pages.dashboard import (
     access,
     acts,
@@ -140,11 +140,7 @@ class Dashboard:
 
     def _doing(self, call: Call) -> _Handler:
         async def do(request: web.Request) -> web.StreamResponse:
-            try:
-                form = texts(await request.post())
-            except (ValueError, LookupError):
-                # Bytes or a charset that cannot be read as text; no browser sends them.
-                return message("This form cannot be read", "Load the page again, then send the form again.", status=400)
+            form = await read_form(request)
             if not access.is_form_token(form.pop("token", ""), self.desk.state):
                 return message("This form has expired", "Load the page again, then send the form again.", status=403)
             response = await self._made(call, Visit(request, form))
