@@ -9,6 +9,7 @@ import pytest
 from sandbox.billing.desk import customer, finalized
 from sandbox.rig import CHALLENGED, Api, order, payment
 
+from wooshpay.core.json import is_object
 from wooshpay.sandbox import Sandbox
 
 FORM = "application/x-www-form-urlencoded"
@@ -35,8 +36,7 @@ async def page_of(api: Api, kind: str) -> str:
     else:
         fields = {"payment_method_data": {"type": "alipay"}} if kind == "wallet" else {}
         made = await api.make("/v1/payment_intents", {**payment(CHALLENGED), "confirm": True, **fields})
-        action = made["next_action"]
-        url = next(value["url"] for value in action.values() if isinstance(value, dict))
+        url = next(value["url"] for value in made["next_action"].values() if is_object(value))
     return str(url)
 
 
