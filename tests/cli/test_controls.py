@@ -327,7 +327,7 @@ def test_a_fault_that_makes_no_sense_is_refused(sandbox: SyncSandbox, words: lis
 
 def test_reset_leaves_nothing(sandbox: SyncSandbox) -> None:
     sandbox.act("balance.top_up", amount=500, currency="USD")
-    assert talk(sandbox, "reset").out == "The sandbox is as new. It has no webhook endpoint.\n"
+    assert talk(sandbox, "reset").out == "The sandbox was reset. It has no webhook endpoint.\n"
     assert sandbox.store.kinds() == []
 
 

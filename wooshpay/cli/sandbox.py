@@ -214,7 +214,7 @@ def _show(sandbox: Sandbox, notes: list[str]) -> None:
         cards.add_row(f"  {card.number}", card.does)
     lines = (
         "\n  [bold]wooshpay sandbox[/]\n",
-        "  [dim]# cards: any date to come, any CVC[/]",
+        "  [dim]# test cards, with any future expiry date and any CVC[/]",
         "  [dim]# in code: pm_card_visa, pm_card_declined, pm_card_3ds ... in place of a card[/]",
         cards,
         "\n  [dim]# the dashboard[/]",

@@ -94,7 +94,7 @@ def strictness(strict: bool) -> dict[str, Any]:
 def sandbox_key(option: str, variable: str, start: str, what: str) -> Callable[[F], F]:
     """Add an option for a key of the sandbox that other programs know beforehand, as in a compose file.
 
-    It is no secret, as it opens nothing but a sandbox: therefore it may stand on the command line.
+    It is not confidential, because it opens nothing but a sandbox. So it may be given on the command line.
 
     Args:
         option: The name of the option.
@@ -119,7 +119,7 @@ def sandbox_key(option: str, variable: str, start: str, what: str) -> Callable[[
         show_envvar=True,
         metavar="KEY",
         callback=check,
-        help=f"{what}, {start}... Default: made up, or that of the state file.",
+        help=f"{what}, {start}... Default: a generated one, or that of the state file.",
     )
 
 

@@ -159,9 +159,9 @@ class Sandbox(_Face):
         public_url: The URL under which clients and browsers reach the sandbox, such as ``http://sandbox:4242`` between
             containers or ``https://sandbox.shop.example`` behind a proxy. Every URL that the sandbox gives out begins
             with it. Default: the address that it listens on.
-        api_key: The secret key; made up when left out.
-        publishable_key: The publishable key; made up when left out.
-        webhook_secret: The secret that deliveries to ``webhook`` are signed with. Default: made up.
+        api_key: The secret key. Default: a generated one.
+        publishable_key: The publishable key. Default: a generated one.
+        webhook_secret: The secret that deliveries to ``webhook`` are signed with. Default: a generated one.
         seed: Makes ids, secrets and times repeatable: without ``now``, the clock begins at 2026-01-01T00:00:00Z and
             stands still until it is moved. The same calls, one after another, then get the same answers.
         now: The real time in milliseconds, for the sandbox's clock to start from.
@@ -174,7 +174,7 @@ class Sandbox(_Face):
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
-        SandboxError: On entering, if ``webhook`` is no address for webhooks; at once, if ``public_url`` is not valid
+        SandboxError: On entering, if ``webhook`` is not a valid URL for webhooks; at once, if ``public_url`` is not valid
             or has a path.
     """
 

@@ -315,7 +315,7 @@ def _refusals(bodies: ErrorBodies) -> Middleware:
         except SandboxError as error:
             return web.Response(status=error.status, body=dumps(error.body(bodies)), content_type="application/json")
         except ConnectionError:
-            # The client left before its request was whole: nobody hears this, and it is no error of the sandbox.
+            # The client left before its request was whole: nobody hears this, and the sandbox is not at fault.
             return web.Response(status=400)
 
     return refuse

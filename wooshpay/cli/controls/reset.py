@@ -23,4 +23,4 @@ def command(reach: Reach) -> None:
 def _lines(result: JsonObject) -> list[str]:
     kept = len(result["webhook_endpoints"])
     stays = "Its webhook endpoint stays." if kept else "It has no webhook endpoint."
-    return [f"The sandbox is as new. {stays}"]
+    return [f"The sandbox was reset. {stays}"]

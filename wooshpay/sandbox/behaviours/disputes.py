@@ -128,7 +128,7 @@ def _find(state: State, params: Params) -> Record:
 def _charge(state: State, params: Params) -> tuple[Record, str]:
     id = params.text("charge") or None
     if id is not None and params.given("payment_intent"):
-        raise invalid("charge", "left out with a payment_intent: pass one of the two")
+        raise invalid("charge", "omitted with a payment_intent: pass one of the two")
     if id is not None:
         return state.need("charge", id, param="charge"), "charge"
     intent = state.need("payment_intent", params.need_text("payment_intent"), param="payment_intent")

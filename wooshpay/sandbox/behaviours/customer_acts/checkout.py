@@ -110,9 +110,9 @@ def _choose(state: State, params: Params, session: Record, details: JsonObject, 
     if not checkout_visit.needs_method(session):
         named = next((name for name in ("card", "method") if params.given(name)), None)
         if named is not None:
-            raise invalid(named, "left out: nothing is due, so the page asks for no payment method")
+            raise invalid(named, "omitted: nothing is due, so the page asks for no payment method")
         if params.choice("outcome", OUTCOMES) not in {None, "paid"}:
-            raise invalid("outcome", "left out or paid: nothing is due, so the order completes at once")
+            raise invalid("outcome", "omitted or paid: nothing is due, so the order completes at once")
         return Choice(data=customer_steps.NO_METHOD)
     saves = session["mode"] == "setup" or session["amount_total"] == 0
     return choose(state, params, checkout_visit.methods_of(session), details, asks=asks, saves=saves)

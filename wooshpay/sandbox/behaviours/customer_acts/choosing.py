@@ -105,7 +105,7 @@ def choose(
     number = _number(params)
     type = params.choice("method", TYPES)
     if number is not None and type not in {None, "card"}:
-        raise invalid("method", "left out with a card: pass one of the two")
+        raise invalid("method", "omitted with a card: pass one of the two")
     if type is None:
         type = "card" if number is not None or "card" in offered or not offered else offered[0]
     if type not in offered:
