@@ -174,8 +174,8 @@ class Sandbox(_Face):
 
     Raises:
         StateFileError: On entering, if the state file is in use or is none.
-        SandboxError: On entering, if ``webhook`` is not a valid URL for webhooks; at once, if ``public_url`` is not valid
-            or has a path.
+        SandboxError: On entering, if ``webhook`` is not a valid URL for webhooks; at once, if ``public_url`` is not
+            valid or has a path.
     """
 
     def __init__(
