@@ -239,7 +239,7 @@ def check_base_url(url: str, *, live: bool) -> str:
     if parts.scheme == "http":
         _check_plain_http(host, live=live)
     other = TEST_URL if live else LIVE_URL
-    if host == urlsplit(other).hostname:
+    if host.removesuffix(".") == urlsplit(other).hostname:
         kind = "live" if live else "test"
         raise ConfigurationError(f"This is a {kind} key, but {host} is the other mode's host: change one of them.")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")

@@ -135,6 +135,7 @@ def test_wooshpay_itself_is_not_asked_for_its_time(monkeypatch: pytest.MonkeyPat
         for connection in (
             Connection(),
             Connection(base_url="https://apitest.wooshpay.com/v1"),
+            Connection(base_url="https://apitest.wooshpay.com./v1"),
             Connection(base_url=sandbox.base_url, live=True),
         ):
             assert not connection.may_reach_sandbox({})

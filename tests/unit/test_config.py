@@ -108,6 +108,9 @@ def test_a_base_url_is_taken_with_and_without_v1(url: str, kept: str) -> None:
         (LIVE_KEY, f"{TEST}/v1", "other mode"),
         (KEY, LIVE, "other mode"),
         ("pk_test_x", "https://API.wooshpay.com", "other mode"),
+        # With the dot of the DNS root it is the same host.
+        (LIVE_KEY, f"{TEST}.", "other mode"),
+        (KEY, f"{LIVE}./v1", "other mode"),
         (KEY, "https://user:hunter2@gateway.example", "credentials"),
         (KEY, "https://user@gateway.example", "credentials"),
         (KEY, "https://@gateway.example", "credentials"),

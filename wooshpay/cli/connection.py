@@ -89,8 +89,10 @@ class Connection:
         from wooshpay.config import LIVE_URL, TEST_URL
 
         url = self.base_url or environ.get(URL_VARIABLE)
+        if not url or self.live:
+            return False
         own = {urlsplit(known).hostname for known in (LIVE_URL, TEST_URL)}
-        return bool(url) and not self.live and urlsplit(url).hostname not in own
+        return (urlsplit(url).hostname or "").removesuffix(".") not in own
 
     def _limits(self) -> dict[str, Any]:
         given = {"base_url": self.base_url, "timeout": self.timeout, "max_retries": self.max_retries}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from sandbox.pages.test_start_page import BROWSER
@@ -83,6 +83,41 @@ async def test_after_a_challenge_and_after_a_wallet(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "https://call 0800 your bank.example/",
+        "https://shop.example/ your account is locked",
+        "https://shop.example/\nyour account is locked",
+        "https://<b>.example/",
+        "https://.example/",
+        f"https://{'a' * 300}.example/",
+    ],
+)
+async def test_the_page_shows_no_text_that_is_not_an_address(api: Api, text: str) -> None:
+    """Otherwise anybody can write a sentence into a link, and the page of the sandbox shows it as its own."""
+    status, page, _ = await go(api, f"/shop?{urlencode({'url': text})}")
+    assert (status, "Page not found" in page) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("https://shop.com:99999/é", "https://shop.com:99999/%C3%A9"),
+        ("https://a\u200d/x", "https://a%E2%80%8D/x"),
+        ("https://shop.com\\é?a={b}", "https://shop.com\\%C3%A9?a={b}"),
+    ],
+)
+async def test_a_customer_who_paid_is_sent_on_also_to_a_host_that_is_not_valid(
+    api: Api, url: str, location: str
+) -> None:
+    """The payment had succeeded, and then the page answered with the status 500."""
+    session = await api.make("/v1/checkout/sessions", order(success_url=url))
+    status, _, where = await go(api, session["url"], card_form())
+    assert (status, where) == (303, location)
+    assert (await api.find(f"/v1/checkout/sessions/{session['id']}"))["payment_status"] == "paid"
+
+
+@pytest.mark.parametrize(
     "url", ["", "https://evil.com/", "javascript:alert(1)//shop.example", "//shop.example/x", "http://[shop.example"]
 )
 async def test_the_page_stands_for_no_other_address(api: Api, url: str) -> None:
@@ -103,6 +138,9 @@ async def test_what_stands_in_the_address_is_shown_as_text(api: Api) -> None:
         ("http://a.b.invalid:8000/x?y#z", True),
         ("https://shop.example./", True),
         ("https://user@shop.example/", True),
+        # Browsers read the ideographic full stop as a dot, and a backslash as a slash.
+        ("https://shop\u3002example/", True),
+        ("https://evil.com\\.example/", False),
         ("https://example/", False),
         ("https://example.com/", False),
         ("https://shop.test/", False),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
 
 from aiohttp import web
 from yarl import URL
 
 from wooshpay.sandbox.pages.templates import Link, message
+
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def texts(posted: Mapping[str, object]) -> dict[str, str]:
@@ -33,10 +37,19 @@ async def read_form(request: web.Request) -> dict[str, str]:
 
 
 def redirect(where: str) -> web.Response | None:
-    """Send the browser on. The address stays as the merchant wrote it: braces in it are not quoted."""
-    if not where:
-        return None
-    return web.Response(status=303, headers={"Location": where if where.isascii() else str(URL(where))})
+    """Send the browser on. An ASCII address stays as the merchant wrote it: braces in it are not quoted."""
+    return web.Response(status=303, headers={"Location": _in_ascii(where)}) if where else None
+
+
+def _in_ascii(url: str) -> str:
+    """Return an address as it can stand in a header."""
+    if url.isascii():
+        return url
+    try:
+        return str(URL(url))
+    except ValueError:
+        # Its host or port is not valid. The browser says so, since the payment itself went through.
+        return quote(url, safe=_ASCII)
 
 
 def same(given: str, expected: str) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import attrs
 from aiohttp import web
 
+from wooshpay.core.hosts import DEFAULT_PORTS, UNSAFE_IN_URL, ascii_host
 from wooshpay.sandbox.engine.state import State
 from wooshpay.sandbox.pages.answers import from_browser, no_such_page, redirect
 from wooshpay.sandbox.pages.templates import page
@@ -24,13 +25,19 @@ _NEVER_RESOLVE: Final = (".example", ".invalid")
 
 
 def cannot_exist(url: str) -> bool:
-    """Return whether the host of an address has a reserved name at which no server can be."""
+    """Return whether the host of an address has a reserved name at which no server can be.
+
+    A text that is not an address, or that browsers read in another way, has no such host: the page shows the address to
+    whoever follows a link to it.
+    """
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").lower().removesuffix(".")
+        host = ascii_host(parts.hostname or "")
     except ValueError:
         return False
-    return parts.scheme.lower() in {"http", "https"} and host.endswith(_NEVER_RESOLVE)
+    if host is None or UNSAFE_IN_URL.search(url) or parts.scheme not in DEFAULT_PORTS:
+        return False
+    return host.removesuffix(".").endswith(_NEVER_RESOLVE)
 
 
 def reachable(request: web.Request, url: str) -> str:
