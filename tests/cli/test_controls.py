@@ -256,6 +256,14 @@ def test_a_wrong_parameter_is_a_sentence_and_does_nothing(
     assert declared == []
 
 
+def test_the_help_of_an_action_with_many_choices_fits_a_terminal() -> None:
+    """The names of all payment methods once stood in one word of 400 characters, which no terminal can wrap."""
+    shown = run("sandbox", "act", "checkout.sessions.pay", "--help").out
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert "--method METHOD" in shown
+    assert "bank_transfer_vn" in shown
+
+
 def test_the_help_of_an_action_shows_its_parameters(declared: list[JsonObject]) -> None:
     shown = " ".join(run("sandbox", "act", "tests.pay_page", "--help").out.split())
     for text in (

@@ -148,13 +148,13 @@ def connection_options() -> list[click.Parameter]:
             ["--timeout"],
             type=float,
             metavar="SECONDS",
-            help="How long a call may take in all; 80 when left out.",
+            help="Maximum duration of a call, including retries. Default: 80.",
         ),
         click.Option(
             ["--max-retries"],
             type=int,
             metavar="NUMBER",
-            help="How many attempts may follow the first; 2 when left out.",
+            help="Maximum number of retries. Default: 2.",
         ),
     ]
 

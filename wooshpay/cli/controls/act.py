@@ -24,6 +24,9 @@ from wooshpay.sandbox.engine.registry import act_parameters, acts, find_act
 # The names that the command's own options have.
 _TAKEN: Final = frozenset({"json", "help", "base_url", "api_key", "api_key_file", "timeout"})
 
+# Characters. If the choices of an option take more, its help lists them in the text, which is wrapped.
+_LONGEST_METAVAR: Final = 50
+
 
 class Actions(LazyGroup):
     """All simulated actions, by name."""
@@ -119,6 +122,9 @@ def _option(name: str) -> str:
 
 def _as_option(parameter: ActParameter) -> click.Option:
     help = parameter.says
+    many = len("|".join(parameter.choices)) > _LONGEST_METAVAR
+    if many:
+        help += f" One of: {', '.join(parameter.choices)}."
     if parameter.required:
         help += " Required."
     elif parameter.default is not None:
@@ -136,7 +142,7 @@ def _as_option(parameter: ActParameter) -> click.Option:
     return click.Option(
         [_option(parameter.name), parameter.name],
         type=kinds.get(parameter.kind, click.STRING),
-        metavar=metavars.get(parameter.kind),
+        metavar=parameter.name.upper() if many else metavars.get(parameter.kind),
         help=help,
     )
 
