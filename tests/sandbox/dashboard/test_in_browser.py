@@ -209,7 +209,7 @@ async def test_a_hosted_page_opens_from_its_object(page: Page, api: Api, sandbox
     await page.get_by_label("Find an object").fill(session["id"])
     await page.keyboard.press("Enter")
     async with page.expect_popup() as opening:
-        await page.get_by_role("link", name="Open url").click()
+        await page.get_by_role("link", name="Open the payment page").click()
     hosted = await opening.value
     await hosted.get_by_role("heading", name="Your order").wait_for()
 

@@ -119,9 +119,13 @@ async def test_an_object_has_its_events_and_they_their_requests(visitor: Visitor
 
 async def test_hosted_pages_open_by_links_that_hold_no_secret(visitor: Visitor, api: Api, shop: Shop) -> None:
     ids = await make_things(api, shop)
-    for id, there in ((ids["cs"], "Your order"), (ids["waiting"], "Your bank asks you")):
+    for id, named, there in (
+        (ids["cs"], "Open the payment page", "Your order"),
+        (ids["waiting"], "Open the 3-D Secure challenge", "Your bank asks you"),
+    ):
         page = await visitor.look(f"object/{id}")
         assert f'href="/dashboard/object/{id}/open/0"' in page.text
+        assert named in page.text
         opened = await visitor.look(f"object/{id}/open/0")
         assert opened.status == 303
         assert there in (await api.browse(opened.location))[1]

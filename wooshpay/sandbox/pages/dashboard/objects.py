@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -31,6 +32,16 @@ _MOST_EVENTS: Final = 50
 _WITHOUT_LINKS: Final = frozenset({"event"})
 
 
+# First segment of a page's path -> what it is, for people. Other pages are named after the field that holds the URL.
+_PAGES: Final = {
+    "pay": "the payment page",
+    "link": "the payment link",
+    "invoice": "the invoice page",
+    "3ds": "the 3-D Secure challenge",
+    "paymentcode": "the page of the wallet or bank",
+}
+
+
 @attrs.frozen
 class Kind:
     """A kind of object, and the number of such objects."""
@@ -45,7 +56,7 @@ class Link:
     """A page of the sandbox that an object has the URL of.
 
     Attributes:
-        name: The field that holds the URL.
+        name: What it is, for people, such as ``the payment page``.
         url: The URL, which may contain a secret.
     """
 
@@ -76,7 +87,8 @@ def links(state: State, record: Record) -> list[Link]:
     found: dict[str, Link] = {}
     for place, text in _texts(state.view(record), ""):
         if text.startswith(own) and not text.startswith(f"{own}v1/"):
-            found.setdefault(text, Link(place, text))
+            first = re.split(r"[/?]", text.removeprefix(own), maxsplit=1)[0]
+            found.setdefault(text, Link(_PAGES.get(first, place), text))
     return list(found.values())
 
 
